@@ -1,0 +1,121 @@
+"""The entry point: finds the command, and turns every error into one sentence and an exit code."""
+
+from collections.abc import Sequence
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from loopstall import __version__
+from loopstall.errors import LoopstallError, did_you_mean
+
+__all__ = ["main"]
+
+# Name, module and help of each command: the module is imported when the command is called, so that help is quick.
+_COMMANDS = {
+    "list": ("loopstall.cli.list_", "Show workloads, loops and dispatches, and why one is missing."),
+    "run": (
+        "loopstall.cli.run",
+        "Measure workloads under strategies and write a results folder with a page.",
+    ),
+    "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
+    "report": ("loopstall.cli.report", "Write a page, or another format, from results."),
+}
+
+_UNEXPECTED = 3
+_EPILOG = (
+    "Exit codes: 0 fine; 1 a regression or a stall over a budget that was asked for; 2 wrong usage or unreadable"
+    " input; 3 a measurement failed; 5 nothing measured, or inconclusive; 128 + n ended by signal n."
+)
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"unknown command {args[0]!r}; {did_you_mean(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="loopstall")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def _loopstall(debug: bool) -> None:  # noqa: FBT001  # taken by main, which catches the errors
+    """Find what blocks an event loop, measure the ways out, and keep it from coming back."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command and exits with its code.
+
+    Args:
+        arguments: the command line without the program; those of the process for None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    try:
+        status = _loopstall.main([word for word in given if word != "--debug"], "loopstall", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:  # this is the one place where errors become exit codes
+        if debug and not isinstance(error, SystemExit | KeyboardInterrupt | click.ClickException):
+            raise
+        status = _explain(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Ended(number)
+
+
+def _explain(error: BaseException) -> int:
+    """Says on stderr what went wrong and returns the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, Ended):
+        return 128 + error.number
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 128 + signal.SIGINT
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        return 0
+    if isinstance(error, LoopstallError):
+        text, status = str(error), error.exit_code
+    else:
+        text = f"unexpected {type(error).__name__}: {error}; run again with --debug and report it"
+        status = _UNEXPECTED
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    click.echo(f"loopstall: {safe}", err=True)
+    return status

@@ -1,0 +1,50 @@
+"""``loopstall list``."""
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from loopstall.dispatch import DISPATCHES
+from loopstall.loops import LOOPS
+from loopstall.report.text import printable
+from loopstall.workloads import Workload, find
+
+__all__ = ["command"]
+
+
+@click.command("list")
+@click.argument("workloads", nargs=-1)
+def command(workloads: tuple[str, ...]) -> int:
+    """Show workloads with their parameters and what they stand for, loops and dispatches, and why one is missing.
+
+    WORKLOADS are names, or paths of workload files; all that can be found for none.
+    """
+    items = find(workloads)
+    console = Console(highlight=False, soft_wrap=False)
+    console.print("Workloads", style="bold")
+    for item in items:
+        _show(console, item)
+    console.print("\nLoops", style="bold")
+    for loop in LOOPS.values():
+        missing = loop.missing()
+        console.print(Text(f"  {loop.name:<11}{loop.summary}" + (f"; n/a: {missing}" if missing else "")))
+    console.print("\nDispatches", style="bold")
+    for dispatch in DISPATCHES.values():
+        console.print(Text(f"  {dispatch.name:<11}{dispatch.summary}"))
+        for item in items:
+            reason = dispatch.missing(item)
+            if reason:
+                console.print(Text(f"  {'':<11}n/a for {printable(item.name)}: {reason}", style="dim"))
+    console.print("\nA strategy is LOOP/DISPATCH; a loop alone means inline, a dispatch alone is on asyncio.")
+    return 0
+
+
+def _show(console: Console, item: Workload) -> None:
+    label = " (control)" if item.control else ""
+    console.print(Text(f"  {printable(item.name)}{label}", style="bold cyan"), Text(printable(item.path), style="dim"))
+    console.print(Padding(Text(printable(item.stands_for)), (0, 0, 0, 6)))
+    for grid in item.grids:
+        shown = "  ".join(f"{name}={','.join(map(str, values))}" for name, values in grid.items())
+        if shown:
+            console.print(Padding(Text(f"-p {printable(shown)}", style="green"), (0, 0, 0, 6)))

@@ -1,0 +1,317 @@
+"""``loopstall run``."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from loopstall import environment, matrix, session, store
+from loopstall.cli.entry import Ended
+from loopstall.cli.settings import defaults
+from loopstall.cli.types import DURATION, SHARE, SIZE
+from loopstall.errors import InputError, MeasurementError
+from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, samples, summarise
+from loopstall.records import Load, Plan, Run
+from loopstall.report.terminal import results
+from loopstall.report.text import printable
+from loopstall.runner import Limits, Runner
+from loopstall.workloads import find
+
+__all__ = ["command"]
+
+_PROCESSES = 5
+_QUICK = 2
+_RIGOROUS = 20
+_SECONDS = 0.36  # two runs of each of the 52 cells fit into a minute, with what starting them takes
+_CONCURRENCY = 8
+_REPORTS = Path("reports")
+_TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
+
+
+class _Run(click.Command):
+    """Reads its defaults from pyproject.toml."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        options = {param.name for param in self.params if param.name} - {"resume", "workloads"}
+        extra["default_map"] = defaults(Path.cwd(), options)
+        return super().make_context(*args, **extra)
+
+
+@click.command("run", cls=_Run)
+@click.argument("workloads", nargs=-1)
+@click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; repeat for several. [all]")
+@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a declared parameter: NAME=V1,V2.")
+@click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
+@click.option("--seconds", type=DURATION, help=f"How long each run takes new jobs. [{_SECONDS:g}s]")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]")
+@click.option("--rate", type=click.FloatRange(0, 100_000, min_open=True), help="Open load: jobs due a second.")
+@click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load.")
+@click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
+@click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")
+@click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")
+@click.option("--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if asked for.")
+@click.option("--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="Least one.")
+@click.option("--threshold", type=DURATION, default="5ms", show_default=True, help="From when a lag is a stall.")
+@click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of the order and the jobs.")
+@click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A run that takes longer fails.")
+@click.option("--memory-limit", type=SIZE, help="Address space a process; 0 for none. [half of the machine's memory]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-<name>]")
+@click.option("--resume", is_flag=True, help="Complete a partial result: that of -o, else the newest in reports/.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Measure WORKLOADS under strategies, each run in a fresh process, and flag where the event loop stalls.
+
+    WORKLOADS are names (see `loopstall list`) or paths of workload files; all that can be found for none.
+    """
+    begun = time.perf_counter()
+    if options["resume"]:
+        folder, plan, done = _resume(ctx, options["output"])
+    else:
+        plan = _plan(options)
+        folder = options["output"] or store.new_folder(_REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
+        done = []
+        if plan.cells:
+            store.Store(folder).begin(plan)
+    console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
+    if not plan.cells:
+        console.print(results([], plan.skipped, width=console.width))
+        return 5
+    account = _Account(runs=list(done))
+    failure: MeasurementError | None = None
+    try:
+        _measure(plan, folder, account, progress)
+    except MeasurementError as error:
+        failure = error
+    except KeyboardInterrupt as interrupt:
+        _page(account.runs, folder, plan)
+        total = len(plan.cells) * plan.processes
+        progress.print(
+            f"Interrupted: {len(account.runs)} of {total} runs are saved in {printable(str(folder))};"
+            f" complete them with: loopstall run --resume -o {printable(str(folder))}",
+            soft_wrap=True,
+        )
+        return 128 + (interrupt.number if isinstance(interrupt, Ended) else 2)
+    return _finish(ctx, plan=plan, folder=folder, account=account, failure=failure, console=console, begun=begun)
+
+
+def _finish(
+    ctx: click.Context,
+    *,
+    plan: Plan,
+    folder: Path,
+    account: "_Account",
+    failure: MeasurementError | None,
+    console: Console,
+    begun: float,
+) -> int:
+    budget = _budget(plan)
+    summaries = [summarise(cell, runs, budget) for cell, runs in samples(account.runs).items()]
+    order = {cell: number for number, cell in enumerate(plan.cells)}
+    summaries.sort(key=lambda item: order[item.cell])
+    console.print(results(summaries, plan.skipped, width=console.width))
+    page = _page(account.runs, folder, plan)
+    console.print(account.text(time.perf_counter() - begun), soft_wrap=True)
+    if page is not None:
+        console.print(f"Page: {printable(str(page))}", soft_wrap=True)
+    if failure is not None:
+        raise failure
+    if any(item.error is not None for item in summaries):
+        return 3
+    asked = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    if any(ctx.get_parameter_source(name) in asked for name in ("budget", "availability")):
+        return 1 if any(item.trap for item in summaries) else 0
+    return 0
+
+
+@dataclass(slots=True)
+class _Account:
+    """What was measured, and what of the wall time it took."""
+
+    runs: list[Run]
+    count: int = 0
+    process_ns: int = 0
+    load_ns: int = 0
+
+    def add(self, run: Run) -> None:
+        self.runs.append(run)
+        self.count += 1
+        self.process_ns += run.process_ns
+        self.load_ns += run.measured.wall_ns if run.measured is not None else 0
+
+    def text(self, wall_s: float) -> str:
+        load_s, process_s = self.load_ns / 1e9, self.process_ns / 1e9
+        return (
+            f"{self.count} runs in {wall_s:.1f} s: {load_s:.1f} s under load, {process_s - load_s:.1f} s starting,"
+            f" priming and ending their processes, {wall_s - process_s:.1f} s for the rest:"
+            f" {max(0.0, 1 - load_s / wall_s):.0%} outside the measured load."
+        )
+
+
+def _measure(plan: Plan, folder: Path, account: _Account, progress: Console) -> None:
+    slots = session.remaining(plan, account.runs)
+    total = len(plan.cells) * plan.processes
+    account.runs = [run for run in account.runs if run.error is None]
+    limits = Limits(
+        time_limit_s=plan.time_limit_s,
+        memory_limit_bytes=plan.memory_limit_bytes,
+        threshold_ns=plan.threshold_ns,
+    )
+    target = store.Store(folder)
+    unsaved: list[Run] = []
+
+    def save(run: Run) -> None:
+        unsaved[:] = [run]
+        target.save(run)
+        unsaved.clear()
+
+    with (
+        Runner(environment.describe(), limits) as runner,
+        _shown(progress, total, total - len(slots)) as advance,
+    ):
+        try:
+            for run in session.execute(
+                plan, slots, run=lambda cell, index, seed: runner.run(cell, index=index, seed=seed), save=save
+            ):
+                account.add(run)
+                advance(run)
+        finally:
+            for run in unsaved:  # measured but not on the disk: it is shown all the same
+                account.add(run)
+
+
+@contextlib.contextmanager
+def _shown(console: Console, total: int, done: int) -> Iterator[Callable[[Run], None]]:
+    """Shows progress: a bar with the time left on a terminal, a line now and then elsewhere."""
+    if console.is_terminal:
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("starting", total=total, completed=done)
+            # The bar stands still while a run is measured, so that drawing it disturbs nothing.
+            bar.live.auto_refresh = False
+
+            def advance(run: Run) -> None:
+                bar.update(
+                    task,
+                    advance=1,
+                    description=printable(f"{run.cell.row} {run.cell.strategy}"),
+                    refresh=True,
+                )
+
+            bar.refresh()
+            yield advance
+        return
+    begun, count = time.perf_counter(), 0
+    console.print(f"{total - done} runs to measure", soft_wrap=True)
+
+    def line(_run: Run) -> None:
+        nonlocal count
+        count += 1
+        if count % max(1, (total - done) // 10) == 0:
+            left_s = (time.perf_counter() - begun) / count * (total - done - count)
+            console.print(f"{done + count} of {total} runs, {left_s:.0f} s left", soft_wrap=True)
+
+    yield line
+
+
+def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
+    from loopstall.report.html import to_html  # noqa: PLC0415  # not before the measurement is over
+
+    path = folder / "index.html"
+    try:
+        store.write_text(path, to_html(runs, title=folder.name, plan=plan, budget=_budget(plan)))
+    except OSError as error:
+        click.echo(f"loopstall: cannot write {path}: {error.strerror or error}; try loopstall report", err=True)
+        return None
+    return path
+
+
+def _budget(plan: Plan) -> Budget:
+    return Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability)
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    if options["quick"] and options["rigorous"]:
+        raise click.UsageError("--quick and --rigorous exclude each other")
+    if options["jobs"] and options["seconds"]:
+        raise click.UsageError("--jobs and --seconds exclude each other: a run ends by the one or the other")
+    chosen = find(options["workloads"])
+    grids = matrix.override(chosen, [_setting(text) for text in options["param"]])
+    wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies()
+    load = Load(
+        jobs=options["jobs"],
+        seconds=None if options["jobs"] else (options["seconds"] or _SECONDS),
+        concurrency=options["concurrency"] or _CONCURRENCY,
+        rate=options["rate"],
+        arrivals=options["arrivals"],
+    )
+    cells, skipped = matrix.build(chosen, grids, wanted, load)
+    preset = _QUICK if options["quick"] else _RIGOROUS if options["rigorous"] else _PROCESSES
+    processes = options["processes"] or preset
+    if len(cells) * processes > _TOTAL_LIMIT:
+        raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
+    preset_name = "quick" if options["quick"] else "rigorous" if options["rigorous"] else "run"
+    return Plan(
+        name="-".join(item.name for item in chosen) if options["workloads"] else preset_name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        cells=cells,
+        skipped=skipped,
+        processes=processes,
+        seed=options["seed"],
+        threshold_ns=int(options["threshold"] * 1e9),
+        budget_stall_ns=int(options["budget"] * 1e9),
+        budget_availability=options["availability"],
+        time_limit_s=options["time_limit"],
+        memory_limit_bytes=_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
+    )
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name or not value:
+        raise click.UsageError(f"-p {text} is not NAME=VALUE")
+    return name, value
+
+
+def _memory_limit() -> int:
+    """Returns half of the machine's memory, so that a job that eats memory fails before the machine does."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return 0
+
+
+def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[Run]]:
+    given = [
+        name
+        for name in ctx.params
+        if name not in {"resume", "output"} and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given or ctx.params["workloads"]:
+        what = f"--{given[0].replace('_', '-')}" if given and given[0] != "workloads" else "a workload"
+        raise click.UsageError(f"--resume takes its settings from the result's plan; leave {what} out")
+    folder = folder or _newest_partial()
+    found = store.load([folder])
+    assert found.plan is not None  # noqa: S101  # a folder without a plan is an error
+    for warning in found.warnings:
+        click.echo(f"loopstall: {warning}", err=True)
+    known = set(found.plan.cells)
+    return folder, found.plan, [run for run in found.runs if run.cell in known]
+
+
+def _newest_partial() -> Path:
+    for folder in sorted(_REPORTS.glob("*"), reverse=True):
+        if (folder / store.PLAN_FILE).is_file():
+            with contextlib.suppress(InputError):
+                found = store.load([folder])
+                if found.plan is not None and session.remaining(found.plan, found.runs):
+                    return folder
+    raise InputError(f"there is no partial result in {_REPORTS}/; name its folder with -o")

@@ -1,0 +1,65 @@
+"""Option types: durations, sizes, shares."""
+
+import math
+import re
+from typing import Any
+
+import click
+
+__all__ = ["DURATION", "SHARE", "SIZE"]
+
+_NUMBER = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%]*)", re.IGNORECASE)
+
+
+class _Unit(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in later versions of click
+    """A number with a unit.
+
+    Args:
+        name: how help names it.
+        factors: what a unit multiplies by; "" for none.
+        low: the least value, after multiplication.
+        high: the greatest.
+        example: shown where the value is wrong.
+    """
+
+    def __init__(self, name: str, factors: dict[str, float], *, low: float, high: float, example: str) -> None:
+        self.name = name
+        self._factors = factors
+        self._low = low
+        self._high = high
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = _NUMBER.fullmatch(str(value).strip())
+        factor = self._factors.get(match[2].lower()) if match else None
+        try:
+            number = float(match[1]) * factor if match and factor is not None else math.nan
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a {self.name}; write for instance {self._example}", param, ctx)
+        if not self._low <= number <= self._high:
+            self.fail(f"{value!r} is out of range; write for instance {self._example}", param, ctx)
+        return number
+
+
+DURATION = _Unit(
+    "duration",
+    {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0},
+    low=0.001,
+    high=86_400.0,
+    example="50ms, 0.5s or 2m",
+)
+"""In seconds, 1 ms to a day; the unit must be there, for 50 may be meant as either."""
+
+SIZE = _Unit(
+    "size",
+    {"": 1.0, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 1e3, "mb": 1e6, "gb": 1e9},
+    low=0,
+    high=2**60,
+    example="512MiB or 4GiB",
+)
+"""In bytes."""
+
+SHARE = _Unit("share", {"": 1.0, "%": 0.01}, low=0.0, high=1.0, example="0.95 or 95%")
+"""From 0 to 1."""

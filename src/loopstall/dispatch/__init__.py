@@ -1,0 +1,17 @@
+"""The dispatches: how a job gets off the loop. Adding one is one file and one line here."""
+
+from loopstall.dispatch import inline, native, processes, threads, to_thread
+from loopstall.dispatch.base import Call, Dispatch, Job
+
+__all__ = ["DISPATCHES", "Call", "Dispatch", "Job"]
+
+DISPATCHES: dict[str, Dispatch] = {
+    dispatch.name: dispatch
+    for dispatch in (
+        inline.DISPATCH,
+        native.DISPATCH,
+        to_thread.DISPATCH,
+        threads.DISPATCH,
+        processes.DISPATCH,
+    )
+}

@@ -1,0 +1,36 @@
+"""What a dispatch is to the rest of the suite."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from loopstall.workloads import Workload
+
+__all__ = ["Call", "Dispatch", "Job"]
+
+Call = Callable[[int], Awaitable[Any]]
+"""Does the job of a seed and returns its result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a dispatch is opened for: a workload, its keyword arguments, and how many jobs come at a time."""
+
+    workload: Workload
+    kwargs: dict[str, Any]
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """One way for a job to get off the loop, or to stay on it.
+
+    ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
+    the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``.
+    """
+
+    name: str
+    summary: str
+    missing: Callable[[Workload], str | None]
+    open: Callable[[Job], AbstractAsyncContextManager[Call]]

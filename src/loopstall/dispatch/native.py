@@ -1,0 +1,36 @@
+"""The job's async twin, awaited on the loop."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import importlib.util
+from typing import Any
+
+from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.workloads import Workload
+
+__all__ = ["DISPATCH"]
+
+
+def _missing(workload: Workload) -> str | None:
+    if workload.native_twin is None:
+        return "the workload has no async twin"
+    for module in workload.native_requires:
+        if importlib.util.find_spec(module) is None:
+            return f"{module} is not installed (pip install {module})"
+    return None
+
+
+@asynccontextmanager
+async def _open(job: Job) -> AsyncIterator[Call]:
+    twin, kwargs = job.workload.native_twin, job.kwargs
+    assert twin is not None, "the matrix skips cells without a twin"  # noqa: S101
+
+    async def call(seed: int) -> Any:
+        return await twin(seed, **kwargs)
+
+    yield call
+
+
+DISPATCH = Dispatch(
+    name="native", summary="the workload's async twin, awaited on the loop", missing=_missing, open=_open
+)

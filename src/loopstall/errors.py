@@ -1,0 +1,41 @@
+"""The errors that end a command, each with its exit code."""
+
+from collections.abc import Iterable
+import difflib
+
+__all__ = ["InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
+
+
+class LoopstallError(Exception):
+    """A failure that a user can act on, said in one sentence; the command line prints it and exits."""
+
+    exit_code = 3
+
+
+class InputError(LoopstallError):
+    """Wrong usage, or input that cannot be read."""
+
+    exit_code = 2
+
+
+class MeasurementError(LoopstallError):
+    """A measurement that failed or could not be saved."""
+
+    exit_code = 3
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns a hint for a misspelt word.
+
+    Args:
+        word: what the user wrote.
+        known: the words that would have been right.
+
+    Returns:
+        "did you mean 'x'?" where something is close, else the list of what there is.
+    """
+    words = sorted(known)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there is: {', '.join(words)}" if words else "there is none"

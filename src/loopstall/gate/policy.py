@@ -1,0 +1,85 @@
+"""When a run breaks its budget, and when a cell is a trap."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loopstall.clock import NS_PER_MS
+from loopstall.metrics import METRICS, format_ns
+from loopstall.records import Cell, Frame, Measured, Run, Summary
+from loopstall.stats.median import median_estimate
+
+__all__ = ["DEFAULT_AVAILABILITY", "DEFAULT_STALL_NS", "Budget", "breach", "samples", "summarise"]
+
+DEFAULT_STALL_NS = 50 * NS_PER_MS
+"""A stall that long is one that a client notices on top of a network's round trip."""
+
+DEFAULT_AVAILABILITY = 0.5
+"""A loop that is stalled half of the time is blocked by its own work; less can be the wait for a CPU on a small
+machine whose cores the pool's workers fill, which is no trap. Services set a stricter one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a loop may be blocked: the longest single stall, and the least loop availability (0 to 1)."""
+
+    stall_ns: int = DEFAULT_STALL_NS
+    availability: float = DEFAULT_AVAILABILITY
+
+
+def breach(measured: Measured, budget: Budget) -> str:
+    """Says what of the budget a run broke, in words with both values; empty where it kept it."""
+    broken: list[str] = []
+    if measured.longest_stall_ns > budget.stall_ns:
+        broken.append(f"a stall of {format_ns(measured.longest_stall_ns)} is over {format_ns(budget.stall_ns)}")
+    if measured.availability < budget.availability:
+        broken.append(f"loop availability of {measured.availability:.0%} is under {budget.availability:.0%}")
+    return " and ".join(broken)
+
+
+def samples(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
+    """Gathers the runs of each cell, in the order in which cells first appear."""
+    gathered: dict[Cell, list[Run]] = {}
+    for run in runs:
+        gathered.setdefault(run.cell, []).append(run)
+    return gathered
+
+
+def summarise(cell: Cell, runs: Sequence[Run], budget: Budget) -> Summary:
+    """Sums a sample up.
+
+    A cell is a trap when more than half of its runs break the budget: a real trap is there every time, and one
+    run that the machine disturbed makes none.
+
+    Args:
+        cell: whose runs these are.
+        runs: the sample, failed runs among them.
+        budget: what is held against each run.
+    """
+    good = [run.measured for run in runs if run.measured is not None]
+    failures = [run.error for run in runs if run.error is not None]
+    breaches = [text for measured in good if (text := breach(measured, budget))]
+    return Summary(
+        cell=cell,
+        runs=len(good),
+        estimates=tuple(
+            (name, median_estimate([metric.read(measured) for measured in good])) for name, metric in METRICS.items()
+        )
+        if good
+        else (),
+        trap=len(breaches) * 2 > len(good),
+        broke=len(breaches),
+        why=breaches[0] if breaches else "",
+        culprit=_culprit(good),
+        error=failures[0] if failures else None,
+    )
+
+
+def _culprit(good: Sequence[Measured]) -> Frame | None:
+    """Returns the frame to which most stalled time is put down."""
+    blamed: Counter[Frame] = Counter()
+    for measured in good:
+        for stall in measured.stalls:
+            if stall.culprit is not None:
+                blamed[stall.culprit] += stall.duration_ns
+    return blamed.most_common(1)[0][0] if blamed else None

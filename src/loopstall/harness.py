@@ -1,0 +1,229 @@
+"""The process that measures one run: started by the runner, fresh for every run."""
+
+import asyncio
+from collections.abc import Callable
+import contextlib
+import os
+from pathlib import Path
+import sys
+import traceback
+from typing import Any
+
+from loopstall import histogram, protocol, sandbox
+from loopstall.clock import Clock, now_ns
+from loopstall.dispatch import DISPATCHES, Job
+from loopstall.errors import InputError
+from loopstall.load import JobLog, WrongResultError, drive
+from loopstall.loops import LOOPS
+from loopstall.monitor import Monitor
+from loopstall.protocol import Outcome
+from loopstall.records import Cell, Measured, Observation, RunError
+from loopstall.usage import Usage, usage_now
+from loopstall.workloads import Workload, resolve
+
+__all__ = ["main", "measure"]
+
+_DETAIL_CHARS = 4_000  # the end of a traceback, which says what went wrong
+
+
+def main(folder: str, parent_pid: str, done_writer: str) -> None:
+    """Waits for the go-ahead on stdin, measures what the folder's request says and writes the outcome there.
+
+    Args:
+        folder: where the request lies and the outcome goes.
+        parent_pid: the process whose death ends this one.
+        done_writer: file descriptor on which the end of the load is told; empty for none.
+    """
+    own_pid = os.getpid()
+    sandbox.die_with(int(parent_pid))
+    if not sys.stdin.buffer.readline():  # the runner has ended, or needs no other run
+        os._exit(0)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+    if done_writer:
+        os.set_inheritable(int(done_writer), False)
+    request = protocol.read_request(Path(folder) / protocol.REQUEST)
+    sandbox.confine(memory_limit_bytes=request.memory_limit_bytes)
+    loop_name = request.cell.strategy.loop
+    load_1min = _load_average()
+    measured: Measured | None = None
+    error: RunError | None = None
+    try:
+        measured = measure(
+            request.cell,
+            seed=request.seed,
+            threshold_ns=request.threshold_ns,
+            load_ended=lambda: os.write(int(done_writer), b".") if done_writer else None,
+        )
+        loop_name = LOOPS[loop_name].version()
+    except BaseException as failure:  # noqa: BLE001  # whatever a job raises is this run's result
+        error = explain(failure)
+    if os.getpid() != own_pid:  # a job forked and let its copy come home
+        os._exit(0)
+    outcome = Outcome(loop=loop_name, load_1min=load_1min, measured=measured, error=error)
+    try:
+        protocol.write(outcome, Path(folder) / protocol.OUTCOME)
+    except OSError as failure:
+        sys.stderr.write(f"cannot write the result to {folder}: {failure.strerror}; make room or set TMPDIR\n")
+        sys.stderr.flush()
+        os._exit(1)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)  # what a workload left running (threads, atexit hooks) must not hold the matrix up
+
+
+def measure(
+    cell: Cell,
+    *,
+    seed: int,
+    threshold_ns: int,
+    load_ended: Callable[[], object] = lambda: None,
+    clock: Clock = now_ns,
+) -> Measured:
+    """Measures one cell once in this process.
+
+    Args:
+        cell: what to measure.
+        seed: what jobs and arrivals follow from.
+        threshold_ns: from when a lag is a stall.
+        load_ended: called when the last figure has been taken.
+        clock: monotonic time in ns.
+
+    Raises:
+        BaseException: whatever a job, the workload's context or its verify raised.
+    """
+    workload = resolve(cell.workload.path, cell.workload.name)
+    params = dict(cell.params)
+    begun_ns = clock()
+    with contextlib.ExitStack() as stack:
+        extra = stack.enter_context(workload.make_context(seed, **params)) if workload.make_context else None
+        kwargs = {**params, **(extra or {})}
+        setup_ns = clock() - begun_ns
+        job = Job(workload=workload, kwargs=kwargs, concurrency=cell.load.concurrency)
+        with asyncio.Runner(loop_factory=LOOPS[cell.strategy.loop].make) as runner:
+            return runner.run(
+                _measure(
+                    cell,
+                    job,
+                    seed=seed,
+                    threshold_ns=threshold_ns,
+                    setup_ns=setup_ns,
+                    load_ended=load_ended,
+                    clock=clock,
+                )
+            )
+
+
+async def _measure(
+    cell: Cell,
+    job: Job,
+    *,
+    seed: int,
+    threshold_ns: int,
+    setup_ns: int,
+    load_ended: Callable[[], object],
+    clock: Clock,
+) -> Measured:
+    begun_ns = clock()
+    async with DISPATCHES[cell.strategy.dispatch].open(job) as call:
+        priming_ns = clock() - begun_ns
+        monitor = Monitor(threshold_ns=threshold_ns, clock=clock)
+        before = usage_now()
+        started_ns = clock()
+        log = JobLog(_checker(job.workload, job.kwargs), started_ns)
+        monitor.start()
+        await drive(call, cell.load, log, seed=seed, started_ns=started_ns, clock=clock)
+        wall_ns = clock() - started_ns
+        observation = monitor.stop()
+        after = usage_now()
+        load_ended()
+    log.check_results()
+    return _figures(log, observation, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
+
+
+def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any], None]:
+    verify = workload.checker
+    assert verify is not None, "the loader refuses workloads without a verify"  # noqa: S101
+
+    def check(seed: int, result: Any) -> None:
+        if not verify(result, seed, **kwargs):
+            shown = repr(result)
+            shown = shown if len(shown) <= 100 else f"{shown[:100]}…"  # noqa: PLR2004  # fits a line
+            raise WrongResultError(f"the job of seed {seed} returned {shown}, which verify does not accept")
+
+    return check
+
+
+def _figures(
+    log: JobLog,
+    observation: Observation,
+    before: Usage,
+    after: Usage,
+    *,
+    wall_ns: int,
+    setup_ns: int,
+    priming_ns: int,
+) -> Measured:
+    return Measured(
+        jobs=log.jobs,
+        wall_ns=wall_ns,
+        service=histogram.from_counts(log.service.counts()),
+        response=histogram.from_counts(log.response.counts()),
+        lag=histogram.from_counts(observation.lag_counts, expected_interval_ns=observation.interval_ns),
+        lag_uncorrected=histogram.from_counts(observation.lag_counts),
+        response_series=log.peaks.series(),
+        lag_series=observation.lag_series,
+        stalls=observation.stalls,
+        stall_count=observation.stall_count,
+        stalled_ns=min(observation.stalled_ns, wall_ns),
+        threshold_ns=observation.threshold_ns,
+        interval_ns=observation.interval_ns,
+        setup_ns=setup_ns,
+        priming_ns=priming_ns,
+        cpu_user_ns=after.cpu_user_ns - before.cpu_user_ns,
+        cpu_system_ns=after.cpu_system_ns - before.cpu_system_ns,
+        children_cpu_ns=after.children_cpu_ns - before.children_cpu_ns,
+        peak_memory_bytes=after.peak_memory_bytes,
+        switches_voluntary=after.switches_voluntary - before.switches_voluntary,
+        switches_involuntary=after.switches_involuntary - before.switches_involuntary,
+        faults=observation.faults,
+    )
+
+
+def explain(failure: BaseException) -> RunError:
+    """Says what kind of failure an exception is, in a sentence."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    text = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
+    detail = "".join(traceback.format_exception(failure))[-_DETAIL_CHARS:]
+    for kind, matches, sentence in _KINDS:
+        if matches(failure, text):
+            return RunError(kind=kind, message=sentence.format(text=text, failure=failure), detail=detail)
+    return RunError(kind="raised", message=f"a job raised {text}", detail=detail)
+
+
+_Matcher = Callable[[BaseException, str], bool]
+_KINDS: tuple[tuple[str, _Matcher, str], ...] = (
+    ("wrong-result", lambda e, _: isinstance(e, WrongResultError), "{failure}"),
+    ("input", lambda e, _: isinstance(e, InputError), "{failure}"),
+    ("out-of-memory", lambda e, _: isinstance(e, MemoryError), "a job ran out of memory ({text})"),
+    ("exited", lambda e, _: isinstance(e, SystemExit), "a job ended the interpreter ({text})"),
+    ("interrupted", lambda e, _: isinstance(e, KeyboardInterrupt), "a job raised {text}"),
+    (
+        "worker-died",
+        lambda e, _: type(e).__name__.startswith("Broken"),
+        "a worker of the pool died in the middle of a job (a crash, os._exit or the out-of-memory killer)",
+    ),
+    (
+        "unpicklable",
+        lambda _, text: "pickle" in text.lower(),
+        "a job's arguments or result cannot travel to another process ({text})",
+    ),
+)
+
+
+def _load_average() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None

@@ -1,0 +1,26 @@
+"""The standard library's event loop."""
+
+import platform
+from typing import TYPE_CHECKING
+
+from loopstall.loops.base import Loop
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["LOOP"]
+
+
+def _make() -> "asyncio.AbstractEventLoop":
+    import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
+
+    return asyncio.new_event_loop()
+
+
+LOOP = Loop(
+    name="asyncio",
+    summary="the standard library's loop",
+    missing=lambda: None,
+    make=_make,
+    version=lambda: f"asyncio of Python {platform.python_version()}",
+)

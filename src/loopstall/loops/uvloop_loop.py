@@ -1,0 +1,33 @@
+"""uvloop: libuv's event loop, an extra that may be missing."""
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from loopstall.loops.base import Loop
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["LOOP"]
+
+
+def _missing() -> str | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return "uvloop is not installed (pip install 'loopstall[uvloop]')"
+    return None
+
+
+def _make() -> "asyncio.AbstractEventLoop":
+    import uvloop  # noqa: PLC0415  # an extra
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def _version() -> str:
+    import uvloop  # noqa: PLC0415  # an extra
+
+    return f"uvloop {uvloop.__version__}"
+
+
+LOOP = Loop(name="uvloop", summary="libuv's loop", missing=_missing, make=_make, version=_version)

@@ -1,0 +1,130 @@
+"""The matrix: workloads by parameters by strategies under one load, as cells and reasons for those left out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+import math
+
+from loopstall.dispatch import DISPATCHES
+from loopstall.errors import InputError, did_you_mean
+from loopstall.loops import LOOPS
+from loopstall.records import Cell, Load, Skipped, Strategy, Value
+from loopstall.workloads import Grid, Workload, grid_points
+
+__all__ = ["build", "override", "parse_strategy", "strategies"]
+
+_SHORT = {
+    "threads": "asyncio/threads",
+    "to_thread": "asyncio/to_thread",
+    "processes": "asyncio/processes",
+    "native": "asyncio/native",
+    "inline": "asyncio/inline",
+}
+
+
+def strategies() -> tuple[Strategy, ...]:
+    """Every loop with every dispatch."""
+    return tuple(Strategy(loop=loop, dispatch=dispatch) for loop in LOOPS for dispatch in DISPATCHES)
+
+
+def parse_strategy(text: str) -> Strategy:
+    """Reads ``loop/dispatch`` or a short name: a loop alone is inline, a dispatch alone is on asyncio.
+
+    Raises:
+        InputError: there is no such loop or dispatch.
+    """
+    full = f"{text}/inline" if text in LOOPS else _SHORT.get(text, text)
+    loop, slash, dispatch = full.partition("/")
+    if not slash:
+        raise InputError(f"unknown strategy {text!r}; {did_you_mean(text, [*_SHORT, *map(str, strategies()), *LOOPS])}")
+    if loop not in LOOPS:
+        raise InputError(f"unknown loop {loop!r} in strategy {text!r}; {did_you_mean(loop, LOOPS)}")
+    if dispatch not in DISPATCHES:
+        raise InputError(f"unknown dispatch {dispatch!r} in strategy {text!r}; {did_you_mean(dispatch, DISPATCHES)}")
+    return Strategy(loop=loop, dispatch=dispatch)
+
+
+def override(workloads: Sequence[Workload], settings: Sequence[tuple[str, str]]) -> dict[str, tuple[Grid, ...]]:
+    """Replaces declared parameter values by what the user asked for.
+
+    A word (``variant=scrypt``) chooses among the declared ones; a number replaces them. A workload without the
+    parameter is left as it is.
+
+    Args:
+        workloads: the chosen workloads.
+        settings: (name, value or values with commas between) as written.
+
+    Returns:
+        The grids of each workload, by its name.
+
+    Raises:
+        InputError: no chosen workload has the parameter, or the value does not fit it.
+    """
+    grids = {item.name: item.grids for item in workloads}
+    known = {name for item in workloads for grid in item.grids for name in grid}
+    for name, text in settings:
+        if name not in known:
+            raise InputError(f"no chosen workload has a parameter {name!r}; {did_you_mean(name, known)}")
+        for workload, declared in grids.items():
+            if any(name in grid for grid in declared):
+                grids[workload] = _replace(declared, name, text, workload)
+    return grids
+
+
+def _replace(grids: tuple[Grid, ...], name: str, text: str, workload: str) -> tuple[Grid, ...]:
+    declared = [value for grid in grids for value in grid.get(name, ())]
+    wanted = [_parse(part.strip(), declared, name, workload) for part in text.split(",")]
+    if isinstance(wanted[0], str):
+        kept = [{**grid, name: [v for v in grid[name] if v in wanted]} for grid in grids if name in grid]
+        return tuple(grid for grid in kept if grid[name])
+    return tuple({**grid, name: wanted} if name in grid else grid for grid in grids)
+
+
+def _parse(text: str, declared: Sequence[Value], name: str, workload: str) -> Value:
+    like = declared[0]
+    if isinstance(like, bool):
+        if text.lower() not in {"true", "false"}:
+            raise InputError(f"{name}={text} of {workload} is true or false")
+        return text.lower() == "true"
+    if isinstance(like, str):
+        if text not in declared:
+            words = [str(value) for value in declared]
+            raise InputError(f"{workload} has no {name} {text!r}; {did_you_mean(text, words)}")
+        return text
+    try:
+        number = type(like)(text)
+    except ValueError:
+        kind = "a whole number" if isinstance(like, int) else "a number"
+        raise InputError(f"{name}={text} of {workload} is not {kind}") from None
+    if not math.isfinite(number) or (number < 0 <= min(value for value in declared if not isinstance(value, str))):
+        raise InputError(f"{name}={text} of {workload} is out of range; its declared values are {declared}")
+    return number
+
+
+def build(
+    workloads: Iterable[Workload],
+    grids: Mapping[str, tuple[Grid, ...]],
+    wanted: Sequence[Strategy],
+    load: Load,
+) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Spreads workloads, parameters and strategies out into cells.
+
+    Args:
+        workloads: what to run.
+        grids: the parameters of each workload, by its name.
+        wanted: the strategies.
+        load: how jobs arrive.
+
+    Returns:
+        The cells that can be measured here, and those that cannot, with the reason.
+    """
+    cells: list[Cell] = []
+    skipped: list[Skipped] = []
+    for item in workloads:
+        for point in grid_points(grids[item.name]):
+            for strategy in wanted:
+                cell = Cell(workload=item.ref, params=point, strategy=strategy, load=load, control=item.control)
+                reason = LOOPS[strategy.loop].missing() or DISPATCHES[strategy.dispatch].missing(item)
+                if reason is None:
+                    cells.append(cell)
+                else:
+                    skipped.append(Skipped(cell=cell, reason=reason))
+    return tuple(cells), tuple(skipped)

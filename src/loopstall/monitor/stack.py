@@ -1,0 +1,51 @@
+"""Stacks: how one is read from a frame, and which of its lines is the user's own."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+import sysconfig
+from types import FrameType
+
+from loopstall.records import Frame
+
+__all__ = ["culprit", "read_stack"]
+
+_DEPTH = 64  # frames kept; the innermost ones, for they say what blocks
+_PACKAGE = Path(__file__).resolve().parent.parent
+_LIBRARIES = tuple(
+    {
+        str(Path(folder).resolve())
+        for folder in (sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib"))
+        if folder
+    }
+)
+
+
+def read_stack(innermost: FrameType) -> tuple[Frame, ...]:
+    """Returns the stack as plain records, innermost frame first."""
+    frames: list[Frame] = []
+    frame: FrameType | None = innermost
+    while frame is not None and len(frames) < _DEPTH:
+        code = frame.f_code
+        frames.append(Frame(file=code.co_filename, line=frame.f_lineno or 0, function=code.co_qualname))
+        frame = frame.f_back
+    return tuple(frames)
+
+
+@lru_cache(maxsize=4096)
+def is_users(file: str) -> bool:
+    """Says whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
+    if file.startswith("<"):
+        return False
+    path = Path(file).resolve()
+    if path.is_relative_to(_PACKAGE):
+        return path.is_relative_to(_PACKAGE / "_bundled")
+    return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
+
+
+def culprit(stack: Sequence[Frame]) -> Frame | None:
+    """Returns the innermost frame of the user's own code, else the innermost frame there is."""
+    for frame in stack:
+        if is_users(frame.file):
+            return frame
+    return stack[0] if stack else None

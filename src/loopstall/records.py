@@ -1,0 +1,350 @@
+"""The records that travel from stage to stage; each stage returns new ones.
+
+Times are integers in ns while they are measured. A record holds built-in types alone, so that it goes to JSON
+and back unchanged.
+"""
+
+from dataclasses import dataclass
+import hashlib
+import re
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Cell",
+    "Comparison",
+    "Environment",
+    "Estimate",
+    "Frame",
+    "Histogram",
+    "Load",
+    "Measured",
+    "Observation",
+    "Plan",
+    "Run",
+    "RunError",
+    "Series",
+    "Skipped",
+    "Stall",
+    "Strategy",
+    "Summary",
+    "Value",
+    "WorkloadRef",
+]
+
+SCHEMA_VERSION = 1
+
+Value = int | float | str | bool
+"""What a workload parameter may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRef:
+    """Where a workload is found again in any process: the file, and the name it has there."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Who drives the coroutines, and how a job gets off that loop or stays on it."""
+
+    loop: str
+    dispatch: str
+
+    def __str__(self) -> str:
+        return f"{self.loop}/{self.dispatch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How jobs arrive.
+
+    Closed when ``rate`` is None: ``concurrency`` clients, each asking again as soon as it is answered. Open
+    otherwise: jobs are due at ``rate`` a second, whatever became of those before. Ends after ``jobs`` jobs, or,
+    where that is None, takes no new job after ``seconds``.
+    """
+
+    seconds: float | None = None
+    jobs: int | None = None
+    concurrency: int = 8
+    rate: float | None = None
+    arrivals: str = "poisson"
+
+    def __str__(self) -> str:
+        amount = f"{self.jobs} jobs" if self.jobs is not None else f"{self.seconds:g} s"
+        if self.rate is None:
+            return f"{amount}, {self.concurrency} at a time"
+        return f"{amount}, {self.rate:g}/s {self.arrivals}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A workload with its parameters, a strategy and a load: what is measured."""
+
+    workload: WorkloadRef
+    params: tuple[tuple[str, Value], ...] = ()
+    strategy: Strategy
+    load: Load
+    control: bool = False
+
+    @property
+    def row(self) -> str:
+        """The workload and its parameters, as a table names its rows."""
+        inside = ", ".join(f"{name}={value}" for name, value in self.params)
+        return f"{self.workload.name}[{inside}]" if inside else self.workload.name
+
+    @property
+    def name(self) -> str:
+        """The cell in words: row, strategy and load."""
+        return f"{self.row} · {self.strategy} · {self.load}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two cells of different results the same cell, wherever the workload file lies."""
+        return (self.row, str(self.strategy), str(self.load))
+
+    @property
+    def slug(self) -> str:
+        """A short file name that no other cell of a matrix has."""
+        text = "\0".join((self.workload.path, *self.key))
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
+        words = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.workload.name} {self.strategy}").strip("-")
+        return f"{words[:60]}-{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A cell that is not measured, and why."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """A distribution of times in ns as a compressed HdrHistogram (V2 encoding, base64), with its key figures."""
+
+    encoded: str
+    count: int
+    mean_ns: float
+    p50_ns: int
+    p90_ns: int
+    p99_ns: int
+    p999_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A bounded series of measured values over time that never loses a maximum.
+
+    Each point stands for a span of ``width_ns``: ``at_ns`` from the start of the measurement, ``peak_ns`` the
+    greatest value in it. ``count`` says how many values there were before the reduction.
+    """
+
+    width_ns: int
+    at_ns: tuple[int, ...]
+    peak_ns: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One line of a stack."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """One span in which the loop ran no due callback: start from the measurement's start, both in ns."""
+
+    start_ns: int
+    duration_ns: int
+    cause: str = "unknown"
+    culprit: Frame | None = None
+    stack: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What the monitor saw of one loop between start and stop.
+
+    ``lag_counts`` holds (loop lag in ns, how often), rounded to better than half a percent; ``stalled_ns`` and
+    ``stall_count`` cover every stall, ``stalls`` the longest ones, up to a bound. ``faults`` says what of the
+    monitor failed and was switched off.
+    """
+
+    wall_ns: int
+    interval_ns: int
+    threshold_ns: int
+    lag_counts: tuple[tuple[int, int], ...]
+    lag_series: Series
+    stalls: tuple[Stall, ...]
+    stall_count: int
+    stalled_ns: int
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What a run was measured on."""
+
+    python: str
+    implementation: str
+    loop: str
+    platform: str
+    kernel: str
+    cpu: str
+    cores: int
+    governor: str
+    load_1min: float | None
+    gil: bool
+    packages: tuple[tuple[str, str], ...]
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunError:
+    """Why a run failed: a kind for machines, a sentence for people, and the end of what it printed."""
+
+    kind: str
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The figures of a run that went well."""
+
+    jobs: int
+    wall_ns: int
+    service: Histogram
+    response: Histogram
+    lag: Histogram
+    lag_uncorrected: Histogram
+    response_series: Series
+    lag_series: Series
+    stalls: tuple[Stall, ...]
+    stall_count: int
+    stalled_ns: int
+    threshold_ns: int
+    interval_ns: int
+    setup_ns: int
+    priming_ns: int
+    cpu_user_ns: int
+    cpu_system_ns: int
+    children_cpu_ns: int
+    peak_memory_bytes: int
+    switches_voluntary: int
+    switches_involuntary: int
+    faults: tuple[str, ...] = ()
+
+    @property
+    def throughput(self) -> float:
+        """Jobs a second."""
+        return self.jobs / (self.wall_ns / 1e9)
+
+    @property
+    def time_per_job_ns(self) -> float:
+        """Wall time divided by jobs."""
+        return self.wall_ns / self.jobs
+
+    @property
+    def cpu_per_job_ns(self) -> float:
+        """CPU time of the process and its children divided by jobs."""
+        return (self.cpu_user_ns + self.cpu_system_ns + self.children_cpu_ns) / self.jobs
+
+    @property
+    def availability(self) -> float:
+        """Share of the wall time in which the loop was not stalled, 0 to 1."""
+        return max(0.0, 1.0 - self.stalled_ns / self.wall_ns)
+
+    @property
+    def longest_stall_ns(self) -> int:
+        """The longest stall over the threshold, 0 where there was none."""
+        return max((stall.duration_ns for stall in self.stalls), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One cell measured once in a fresh process: figures, or the error that took their place."""
+
+    cell: Cell
+    index: int
+    seed: int
+    started_at: str
+    process_ns: int
+    environment: Environment | None = None
+    measured: Measured | None = None
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a results folder needs to be completed later: the cells, the seed and the limits."""
+
+    name: str
+    created_at: str
+    cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...] = ()
+    processes: int
+    seed: int
+    threshold_ns: int
+    budget_stall_ns: int
+    budget_availability: float
+    time_limit_s: float
+    memory_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value over the runs of a sample with its interval and the confidence that the interval really has."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What the runs of one cell come to: estimates by metric, and whether the cell is a trap.
+
+    ``broke`` says how many of the ``runs`` that went well broke the budget, ``why`` what they broke; ``error`` is
+    the first failure of the cell, which leaves it without a verdict.
+    """
+
+    cell: Cell
+    runs: int
+    estimates: tuple[tuple[str, Estimate], ...] = ()
+    trap: bool = False
+    broke: int = 0
+    why: str = ""
+    culprit: Frame | None = None
+    error: RunError | None = None
+
+    def __getitem__(self, metric: str) -> Estimate:
+        return dict(self.estimates)[metric]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One metric of one cell on two sides: the ratio head / base, and what is made of it."""
+
+    row: str
+    strategy: str
+    metric: str
+    base: Estimate | None = None
+    head: Estimate | None = None
+    ratio: Estimate | None = None
+    verdict: str
+    rule: str
+    notes: tuple[str, ...] = ()

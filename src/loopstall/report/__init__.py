@@ -1,0 +1,1 @@
+"""Reports: pure functions from records to what people and other tools read."""

@@ -1,0 +1,59 @@
+"""Results as a pyperf suite: one benchmark a cell, one pyperf run a run, the value being seconds per job."""
+
+from collections.abc import Sequence
+from pathlib import Path
+import tempfile
+
+from loopstall.errors import InputError
+from loopstall.gate.policy import samples
+from loopstall.records import Run
+
+__all__ = ["to_pyperf"]
+
+
+def to_pyperf(runs: Sequence[Run]) -> str:
+    """Returns JSON that ``python -m pyperf compare_to`` and ``stats`` read.
+
+    Raises:
+        InputError: pyperf is not installed, or no run went well.
+    """
+    try:
+        import pyperf  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise InputError("this format needs pyperf: pip install 'loopstall[pyperf]'") from error
+    benchmarks = []
+    for cell, sample in samples(runs).items():
+        figures = [(run, run.measured) for run in sample if run.measured is not None]
+        if not figures:
+            continue
+        metadata = {"name": cell.name, "unit": "second", "loops": 1, "loopstall_strategy": str(cell.strategy)}
+        benchmarks.append(
+            pyperf.Benchmark(
+                [
+                    pyperf.Run(
+                        [measured.time_per_job_ns / 1e9],
+                        metadata={
+                            **metadata,
+                            "date": run.started_at,
+                            "mem_max_rss": measured.peak_memory_bytes,
+                            "loopstall_longest_stall_ms": measured.longest_stall_ns / 1e6,
+                            "loopstall_availability": measured.availability,
+                        },
+                        collect_metadata=False,
+                    )
+                    for run, measured in figures
+                ]
+            )
+        )
+    if not benchmarks:
+        raise InputError("no run went well, so that there is nothing to write as pyperf")
+    suite = pyperf.BenchmarkSuite(benchmarks)
+    return _dump(suite)
+
+
+def _dump(suite: object) -> str:
+
+    with tempfile.TemporaryDirectory(prefix="loopstall-") as folder:  # pyperf writes to files by name alone
+        path = Path(folder) / "suite.json"
+        suite.dump(str(path))  # type: ignore[attr-defined]
+        return path.read_text(encoding="utf-8")

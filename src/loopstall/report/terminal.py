@@ -1,0 +1,126 @@
+"""The terminal's tables, with rich."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from loopstall.metrics import METRICS, format_ns, format_value
+from loopstall.records import Comparison, Skipped, Summary
+from loopstall.report.grid import Grid, grids
+from loopstall.report.text import printable, verdict
+
+__all__ = ["comparison_table", "results"]
+
+_WIDE = 112  # columns that the matrix layout needs
+_COLUMNS = (("", 11), ("jobs/s", 7), ("lag p50", 8), ("lag p99", 8), ("stall", 8), ("avail", 6), ("", 6))
+_STYLES = {"regressed": "bold red", "failed": "bold red", "improved": "green", "inconclusive": "yellow"}
+
+
+def results(summaries: Sequence[Summary], skipped: Sequence[Skipped], *, width: int) -> RenderableType:
+    """Shows a matrix: workload rows and strategy columns, or a list where the terminal is narrow."""
+    parts: list[RenderableType] = [
+        _matrix(grid) if width >= _WIDE else _list(grid) for grid in grids(summaries, skipped)
+    ]
+    parts += [
+        Text(f"✗ {printable(item.cell.name)}: {printable(item.error.message)}", style="red")
+        for item in summaries
+        if item.error is not None
+    ]
+    parts.append(Text(printable(verdict(summaries)), style="bold"))
+    return Group(*parts)
+
+
+def _matrix(grid: Grid) -> Table:
+    table = Table(title=printable(grid.loop), show_lines=True, title_justify="left", title_style="bold")
+    table.add_column("workload", max_width=24)
+    for dispatch in grid.dispatches:
+        table.add_column(printable(dispatch), min_width=13, max_width=20)
+    for row, items in grid.rows.items():
+        table.add_row(Text(_row_name(row)), *(_cell(items.get(dispatch)) for dispatch in grid.dispatches))
+    return table
+
+
+def _row_name(row: str) -> str:
+    name, _, inside = printable(row).partition("[")
+    return "\n".join([name, *(f"  {part}" for part in inside.removesuffix("]").split(", ") if part)])
+
+
+def _cell(item: Summary | Skipped | None) -> Text:
+    if item is None:
+        return Text("-")
+    if isinstance(item, Skipped):
+        return Text(f"n/a: {printable(item.reason)}", style="dim")
+    if not item.runs:
+        return Text(f"✗ {item.error.kind if item.error is not None else 'nothing'}", style="red")
+    stall = item["longest_stall"].value
+    lines = [
+        f"{format_value(item['throughput'].value, '1/s')}",
+        f"lag {format_ns(item['lag_p50'].value)}",
+        f"p99 {format_ns(item['lag_p99'].value)}",
+        f"stall {format_ns(stall)}" if stall else "no stall",
+        f"avail {item['availability'].value:.1%}",
+    ]
+    text = Text("\n".join(lines))
+    if item.trap:
+        text = Text("▲ TRAP\n", style="bold red").append_text(text)
+    if item.error is not None:
+        text.append(f"\n✗ {item.error.kind}", style="red")
+    return text
+
+
+def _list(grid: Grid) -> Group:
+    parts: list[RenderableType] = [Text(printable(grid.loop), style="bold")]
+    for row, items in grid.rows.items():
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        for heading, width in _COLUMNS:
+            table.add_column(heading, justify="right" if heading else "left", min_width=width, no_wrap=True)
+        reasons: list[RenderableType] = []
+        for dispatch, item in items.items():
+            name = Text(f"  {printable(dispatch)}")
+            if isinstance(item, Skipped):
+                reasons.append(Text(f"  {printable(dispatch)}  n/a: {printable(item.reason)}", style="dim"))
+            elif item.runs:
+                table.add_row(name, *_line(item))
+            else:
+                table.add_row(name, Text("✗ failed", style="red"))
+        parts += [Text(printable(row), style="cyan"), table, *reasons]
+    return Group(*parts)
+
+
+def _line(item: Summary) -> tuple[str | Text, ...]:
+    stall = item["longest_stall"].value
+    return (
+        format_value(item["throughput"].value, "1/s").removesuffix("/s"),
+        format_ns(item["lag_p50"].value),
+        format_ns(item["lag_p99"].value),
+        format_ns(stall) if stall else "none",
+        f"{item['availability'].value:.1%}",
+        Text("▲ TRAP", style="bold red") if item.trap else "",
+    )
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """Shows a comparison: a row a cell and metric, the ratio with its interval and the verdict."""
+    table = Table()
+    for heading in ("workload", "strategy", "metric"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("base", "head", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict", overflow="fold")
+    for item in comparisons:
+        unit = METRICS[item.metric].unit if item.metric else ""
+        figures = ["" if side is None else format_value(side.value, unit) for side in (item.base, item.head)]
+        ratio = "" if item.ratio is None else f"{item.ratio.value:.3f} [{item.ratio.low:.3f}, {item.ratio.high:.3f}]"
+        said = item.verdict if item.ratio is not None else f"{item.verdict}: {printable(item.rule)}"
+        label = METRICS[item.metric].label if item.metric else ""
+        table.add_row(
+            Text(printable(item.row)),
+            Text(printable(item.strategy)),
+            label,
+            *figures,
+            Text(ratio),
+            Text(said, style=_STYLES.get(item.verdict, "")),
+        )
+    return table

@@ -1,0 +1,179 @@
+"""A results folder: the plan, and one file a run, each written whole or not at all as soon as the run ends."""
+
+from collections.abc import Iterable
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+import os
+from pathlib import Path
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from loopstall.errors import InputError, MeasurementError
+from loopstall.records import SCHEMA_VERSION, Plan, Run
+
+__all__ = ["Results", "Store", "load", "new_folder", "write_text"]
+
+PLAN_FILE = "plan.json"
+RUNS_FOLDER = "runs"
+
+_FORMAT = "loopstall"
+_T = TypeVar("_T", Plan, Run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    format: str
+    version: int
+    kind: str
+    data: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What was read of one or more results folders: the plan of the first, every run, and what was unreadable."""
+
+    plan: Plan | None
+    runs: tuple[Run, ...]
+    source: str
+    warnings: tuple[str, ...] = ()
+
+
+class Store:
+    """Writes a results folder.
+
+    Args:
+        folder: where; made if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin(self, plan: Plan) -> None:
+        """Makes the folder and writes the plan.
+
+        Raises:
+            InputError: the folder cannot be written, or holds another result.
+        """
+        if (self.folder / PLAN_FILE).exists():
+            raise InputError(f"{self.folder} holds a result already; complete it with --resume or choose another -o")
+        try:
+            (self.folder / RUNS_FOLDER).mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / PLAN_FILE, _encode("plan", plan))
+        except OSError as error:
+            raise InputError(
+                f"cannot write the results folder {self.folder}: {error.strerror or error}; choose another with -o"
+            ) from error
+
+    def save(self, run: Run) -> Path:
+        """Writes one run.
+
+        Raises:
+            MeasurementError: the file cannot be written; what was there before is as it was.
+        """
+        path = self.folder / RUNS_FOLDER / f"{run.cell.slug}-{run.index:03d}.json"
+        try:
+            write_text(path, _encode("run", run))
+        except OSError as error:
+            raise MeasurementError(
+                f"cannot save {path}: {error.strerror or error}; every run before it is saved: make room and"
+                f" complete with: loopstall run --resume -o {self.folder}"
+            ) from error
+        return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: a draft beside it takes its place when it is on the disk."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def new_folder(root: Path, name: str, now: datetime) -> Path:
+    """Returns a folder name ``<time>-<name>`` under root that does not exist yet."""
+    clean = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "run"
+    stem = f"{now:%Y%m%d-%H%M%S}-{clean[:60]}"
+    folder, number = root / stem, 2
+    while folder.exists():
+        folder, number = root / f"{stem}-{number}", number + 1
+    return folder
+
+
+def load(paths: Iterable[Path]) -> Results:
+    """Reads results folders and single files of runs.
+
+    A run file that cannot be read inside a folder is passed over with a warning, for one bad file must not hide
+    the rest; one named by itself is an error.
+
+    Raises:
+        InputError: a path does not exist or is not a loopstall result, or nothing in it is readable.
+    """
+    plan: Plan | None = None
+    runs: list[Run] = []
+    warnings: list[str] = []
+    names: list[str] = []
+    for path in paths:
+        names.append(str(path))
+        if path.is_dir():
+            if not (path / PLAN_FILE).is_file():
+                raise InputError(f"{path} is not a results folder: it has no {PLAN_FILE}")
+            own = read_plan(path)
+            plan = plan or own
+            for file in sorted((path / RUNS_FOLDER).glob("*.json")):
+                try:
+                    runs.append(_read(file, "run", Run))
+                except InputError as error:
+                    warnings.append(f"passed over: {error}")
+        else:
+            runs.append(_read(path, "run", Run))
+    return Results(plan=plan, runs=tuple(runs), source=", ".join(names), warnings=tuple(warnings))
+
+
+def read_plan(folder: Path) -> Plan:
+    """Reads the plan of a results folder.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    return _read(folder / PLAN_FILE, "plan", Plan)
+
+
+def _encode(kind: str, record: Plan | Run) -> str:
+    envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record}
+    return msgspec.json.encode(envelope).decode("utf-8")
+
+
+def _read(path: Path, kind: str, record: type[_T]) -> _T:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if not content.strip():
+        raise InputError(f"{path} is empty; measure it again with --resume")
+    try:
+        envelope = msgspec.json.decode(content, type=_Envelope)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path} is not a file of loopstall's: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not whole JSON: {error}; measure it again with --resume") from error
+    if envelope.format != _FORMAT or envelope.kind != kind:
+        raise InputError(f"{path} is not a loopstall {kind} (it says {envelope.format!r}, {envelope.kind!r})")
+    if envelope.version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has version {envelope.version} of the format and this loopstall reads up to"
+            f" {SCHEMA_VERSION}; upgrade loopstall"
+        )
+    try:
+        return msgspec.json.decode(envelope.data, type=record)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is damaged: {error}; measure it again with --resume") from error

@@ -13,11 +13,11 @@ from loopstall import histogram, protocol, sandbox
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.errors import InputError
-from loopstall.load import JobLog, WrongResultError, drive
 from loopstall.loops import LOOPS
 from loopstall.monitor import Monitor
 from loopstall.protocol import Outcome
 from loopstall.records import Cell, Measured, Observation, RunError
+from loopstall.traffic import JobLog, WrongResultError, drive
 from loopstall.usage import Usage, usage_now
 from loopstall.workloads import Workload, resolve
 
@@ -137,7 +137,7 @@ async def _measure(
         observation = monitor.stop()
         after = usage_now()
         load_ended()
-    log.check_results()
+    log.settle()
     return _figures(log, observation, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
 
 

@@ -28,7 +28,7 @@ def from_counts(counts: Iterable[tuple[int, int]], *, expected_interval_ns: int 
         clamped = min(max(value, _LOWEST_NS), _HIGHEST_NS)
         values[clamped] = values.get(clamped, 0) + count
         if expected_interval_ns > 0:
-            for missed in range(clamped - expected_interval_ns, expected_interval_ns - 1, -expected_interval_ns):
+            for missed in range(clamped - expected_interval_ns, 0, -expected_interval_ns):
                 values[missed] = values.get(missed, 0) + count
     ordered = sorted(values.items())
     hdr = _empty()

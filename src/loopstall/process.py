@@ -16,15 +16,16 @@ import time
 import msgspec
 
 from loopstall import guardian, protocol
+from loopstall.monitor.stack import culprit
 from loopstall.protocol import Outcome, Request
-from loopstall.records import RunError
+from loopstall.records import Frame, RunError
 
 __all__ = ["MeasuringProcess"]
 
 _START = "import sys; from loopstall.harness import main; main(*sys.argv[1:])"
 _LAST_WORDS_S = 2.0  # for a hung process to say on stderr where it hangs
 _DETAIL_BYTES = 4_000
-_CRASH_LINE = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE)
+_CRASH_FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE)
 
 
 class MeasuringProcess:
@@ -154,6 +155,21 @@ class MeasuringProcess:
         return self._output.read().decode("utf-8", "replace")
 
 
+def _crash_site(printed: str) -> Frame | None:
+    """Returns the culprit of the stack that faulthandler wrote of the thread that crashed."""
+    _, found, dump = printed.rpartition("Fatal Python error")
+    _, current, stack = dump.partition("\nCurrent thread")
+    if not found or not current:
+        return None
+    stack = stack.partition("\n\n")[0]
+    return culprit(
+        [
+            Frame(file=match["file"], line=int(match["line"]), function=match["function"])
+            for match in _CRASH_FRAME.finditer(stack)
+        ]
+    )
+
+
 def _post_mortem(status: int, printed: str, limit_s: float | None) -> RunError:
     """Explains a process that ended without an outcome.
 
@@ -162,9 +178,8 @@ def _post_mortem(status: int, printed: str, limit_s: float | None) -> RunError:
         printed: the end of what it printed.
         limit_s: the time limit where it was killed for that, else None.
     """
-    crash = printed[printed.rfind("Fatal Python error") :] if "Fatal Python error" in printed else ""
-    frame = _CRASH_LINE.search(crash)
-    where = f" at {frame['file']}:{frame['line']} in {frame['function']}" if frame else ""
+    frame = _crash_site(printed)
+    where = f" at {frame}" if frame is not None else ""
     if limit_s is not None:
         return RunError(
             kind="timeout",

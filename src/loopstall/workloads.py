@@ -10,7 +10,7 @@ import itertools
 from pathlib import Path
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Value, WorkloadRef
@@ -92,13 +92,23 @@ def grid_points(grids: Iterable[Grid]) -> tuple[tuple[tuple[str, Value], ...], .
     return tuple(points)
 
 
+@overload
+def workload(function: Callable[..., Any], /) -> Workload: ...
+
+
+@overload
+def workload(
+    *, params: Grid | Sequence[Grid] = (), control: bool = False
+) -> Callable[[Callable[..., Any]], Workload]: ...
+
+
 def workload(
     function: Callable[..., Any] | None = None,
     /,
     *,
     params: Grid | Sequence[Grid] = (),
     control: bool = False,
-) -> Any:
+) -> Workload | Callable[[Callable[..., Any]], Workload]:
     """Makes a workload of a function ``function(seed, **params)`` with built-in types in and out.
 
     Args:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from loopstall import environment, matrix, session, store
 from loopstall.cli.entry import Ended
 from loopstall.cli.settings import defaults
-from loopstall.cli.types import DURATION, SHARE, SIZE
+from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
 from loopstall.errors import InputError, MeasurementError
 from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, samples, summarise
 from loopstall.records import Load, Plan, Run
@@ -53,7 +53,7 @@ class _Run(click.Command):
 @click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
 @click.option("--seconds", type=DURATION, help=f"How long each run takes new jobs. [{_SECONDS:g}s]")
 @click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]")
-@click.option("--rate", type=click.FloatRange(0, 100_000, min_open=True), help="Open load: jobs due a second.")
+@click.option("--rate", type=RATE, help="Open load: jobs due a second.")
 @click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load.")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
 @click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-__all__ = ["DURATION", "SHARE", "SIZE"]
+__all__ = ["DURATION", "RATE", "SHARE", "SIZE"]
 
-_NUMBER = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%]*)", re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%/]*)", re.IGNORECASE)
 
 
 class _Unit(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in later versions of click
@@ -51,6 +51,9 @@ DURATION = _Unit(
     example="50ms, 0.5s or 2m",
 )
 """In seconds, 1 ms to a day; the unit must be there, for 50 may be meant as either."""
+
+RATE = _Unit("rate", {"": 1.0, "/s": 1.0}, low=0.001, high=100_000, example="200 or 0.5/s")
+"""In jobs a second; more arrivals than this the loop that makes them cannot keep up with."""
 
 SIZE = _Unit(
     "size",

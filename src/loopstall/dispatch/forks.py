@@ -1,26 +1,25 @@
-"""Ends the copy of a worker that a job leaves behind when it forks and returns in both processes.
+"""Tells the copy of a process that a job leaves behind when it forks and returns in both.
 
-Without this the copy would go on driving its own copy of the loop, on the original's file descriptors.
+The copy of a loop would go on driving it, and the copy of a pool's worker would answer a second time, on the
+original's file descriptors: both look here after each job and end themselves. The copy of a pool's thread has
+nobody to talk to and needs no such care.
 """
 
-from collections.abc import Callable
 import os
-from typing import Any
 
-__all__ = ["only_in_original"]
+__all__ = ["ForkMark"]
 
 
-def only_in_original(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a job's function so that it returns only in the process that called it."""
-    copies: list[bool] = []
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: copies.append(True))
+class ForkMark:
+    """Is true in processes that were forked from the one that made it."""
 
-    def run(seed: int, **kwargs: Any) -> Any:
-        try:
-            return function(seed, **kwargs)
-        finally:
-            if copies:
-                os._exit(0)
+    def __init__(self) -> None:
+        self._forked = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._mark)
 
-    return run
+    def _mark(self) -> None:
+        self._forked = True
+
+    def __bool__(self) -> bool:
+        return self._forked

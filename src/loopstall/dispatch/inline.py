@@ -2,20 +2,25 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import os
 from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.forks import only_in_original
+from loopstall.dispatch.forks import ForkMark
 
 __all__ = ["DISPATCH"]
 
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
-    function, kwargs = only_in_original(job.workload.function), job.kwargs
+    function, kwargs, copy = job.workload.function, job.kwargs, ForkMark()
 
     async def call(seed: int) -> Any:
-        return function(seed, **kwargs)
+        try:
+            return function(seed, **kwargs)
+        finally:
+            if copy:
+                os._exit(0)
 
     yield call
 

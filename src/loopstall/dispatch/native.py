@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 import importlib.util
-from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.workloads import Workload
@@ -24,11 +24,7 @@ def _missing(workload: Workload) -> str | None:
 async def _open(job: Job) -> AsyncIterator[Call]:
     twin, kwargs = job.workload.native_twin, job.kwargs
     assert twin is not None, "the matrix skips cells without a twin"  # noqa: S101
-
-    async def call(seed: int) -> Any:
-        return await twin(seed, **kwargs)
-
-    yield call
+    yield partial(twin, **kwargs)
 
 
 DISPATCH = Dispatch(

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import os
-from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.worker import invoke, prepare
@@ -36,11 +35,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     )
     try:
         await asyncio.gather(*(loop.run_in_executor(pool, os.getpid) for _ in range(width)))
-
-        async def call(seed: int) -> Any:
-            return await loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
-
-        yield call
+        yield lambda seed: loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.forks import only_in_original
 
 __all__ = ["DISPATCH"]
 
@@ -16,14 +14,10 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     import asyncio  # noqa: PLC0415  # `loopstall --help` starts without these
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-    function = partial(only_in_original(job.workload.function), **job.kwargs)
+    function = partial(job.workload.function, **job.kwargs)
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=job.concurrency, thread_name_prefix="loopstall-job") as pool:
-
-        async def call(seed: int) -> Any:
-            return await loop.run_in_executor(pool, function, seed)
-
-        yield call
+        yield lambda seed: loop.run_in_executor(pool, function, seed)
 
 
 DISPATCH = Dispatch(

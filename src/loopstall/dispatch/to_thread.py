@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.forks import only_in_original
 
 __all__ = ["DISPATCH"]
 
@@ -14,12 +12,8 @@ __all__ = ["DISPATCH"]
 async def _open(job: Job) -> AsyncIterator[Call]:
     import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
 
-    function, kwargs = only_in_original(job.workload.function), job.kwargs
-
-    async def call(seed: int) -> Any:
-        return await asyncio.to_thread(function, seed, **kwargs)
-
-    yield call
+    function, kwargs = job.workload.function, job.kwargs
+    yield lambda seed: asyncio.to_thread(function, seed, **kwargs)
     await asyncio.get_running_loop().shutdown_default_executor()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loopstall.records import Skipped, Summary
+from loopstall.records import Cell, Skipped, Summary
 
 __all__ = ["Grid", "grids"]
 
@@ -15,7 +15,13 @@ class Grid:
     loop: str
     dispatches: tuple[str, ...]
     rows: dict[str, dict[str, Summary | Skipped]]
-    controls: frozenset[str]
+    labels: dict[str, tuple[str, ...]]
+    """Of each row the workload's name, then a word for a control, then its parameters."""
+
+
+def _label(cell: Cell) -> tuple[str, ...]:
+    control = ("control",) if cell.control else ()
+    return (cell.workload.name, *control, *(f"{name}={value}" for name, value in cell.params))
 
 
 def grids(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[Grid]:
@@ -32,7 +38,7 @@ def grids(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[Grid
                 loop=loop,
                 dispatches=tuple(dict.fromkeys(item.cell.strategy.dispatch for item in here)),
                 rows=rows,
-                controls=frozenset(item.cell.row for item in here if item.cell.control),
+                labels={item.cell.row: _label(item.cell) for item in here},
             )
         )
     return laid

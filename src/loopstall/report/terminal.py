@@ -38,13 +38,9 @@ def _matrix(grid: Grid) -> Table:
     for dispatch in grid.dispatches:
         table.add_column(printable(dispatch), min_width=13, max_width=20)
     for row, items in grid.rows.items():
-        table.add_row(Text(_row_name(row)), *(_cell(items.get(dispatch)) for dispatch in grid.dispatches))
+        label = Text("\n  ".join(map(printable, grid.labels[row])))
+        table.add_row(label, *(_cell(items.get(dispatch)) for dispatch in grid.dispatches))
     return table
-
-
-def _row_name(row: str) -> str:
-    name, _, inside = printable(row).partition("[")
-    return "\n".join([name, *(f"  {part}" for part in inside.removesuffix("]").split(", ") if part)])
 
 
 def _cell(item: Summary | Skipped | None) -> Text:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+import itertools
+import math
 import random
-import sys
+from sys import getsizeof
 from typing import Any
 
 from loopstall.clock import Clock, now_ns
@@ -14,7 +16,9 @@ from loopstall.series import Peaks, Tally
 __all__ = ["DISTINCT_SEEDS", "JobLog", "WrongResultError", "drive", "due_times"]
 
 DISTINCT_SEEDS = 2  # jobs of one run cycle through these, so that checking results stays cheap
-_HELD_BYTES = 16 * 1024 * 1024  # results kept for checking after the clock has stopped
+_HELD_BYTES = 32 * 1024 * 1024  # jobs and results kept until the clock has stopped
+_FIELDS = 5
+_ENTRY_BYTES = 200  # what a job without its result takes there
 _TOLERANCE_NS = 100_000  # an arrival due within this is not waited for: the loop's timers are no finer
 
 
@@ -25,8 +29,8 @@ class WrongResultError(Exception):
 class JobLog:
     """Notes when each job was due, started and ended, and checks every result.
 
-    Results are checked after the clock has stopped, so that checking costs the measurement nothing; only what
-    does not fit into 16 MiB is checked in between.
+    Counting and checking wait until the clock has stopped, so that they cost the measurement nothing; only what
+    does not fit into the memory set aside for it is counted and checked in between.
 
     Args:
         check: raises where a result of a seed is wrong.
@@ -40,24 +44,26 @@ class JobLog:
         self.jobs = 0
         self._check = check
         self._started_ns = started_ns
-        self._results: list[tuple[int, Any]] = []
-        self._held_bytes = 0
+        self._held: list[Any] = []
+        self._room = 1
 
-    def done(self, seed: int, result: Any, *, due_ns: int, start_ns: int, end_ns: int) -> None:
+    def done(self, seed: int, result: Any, due_ns: int, start_ns: int, end_ns: int) -> None:
         """Notes a job that ended."""
-        self.jobs += 1
-        self.service.add(end_ns - start_ns)
-        self.response.add(end_ns - due_ns)
-        self.peaks.add(end_ns - self._started_ns, end_ns - due_ns)
-        self._results.append((seed, result))
-        self._held_bytes += sys.getsizeof(result)
-        if self._held_bytes > _HELD_BYTES:
-            self.check_results()
+        held = self._held
+        held += (seed, result, due_ns, start_ns, end_ns)  # flat: a tuple a job would keep the garbage collector busy
+        if len(held) >= self._room:
+            self._room = _FIELDS * max(1, _HELD_BYTES // (_ENTRY_BYTES + getsizeof(result)))
+            if len(held) >= self._room:
+                self.settle()
 
-    def check_results(self) -> None:
-        """Checks what has not been checked yet."""
-        results, self._results, self._held_bytes = self._results, [], 0
-        for seed, result in results:
+    def settle(self) -> None:
+        """Counts and checks what has been noted since the last time."""
+        fields, self._held = iter(self._held), []
+        for seed, result, due_ns, start_ns, end_ns in zip(*[fields] * _FIELDS, strict=True):
+            self.jobs += 1
+            self.service.add(end_ns - start_ns)
+            self.response.add(end_ns - due_ns)
+            self.peaks.add(end_ns - self._started_ns, end_ns - due_ns)
             self._check(seed, result)
 
 
@@ -85,33 +91,37 @@ async def drive(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: i
 
 
 async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, clock: Clock) -> None:
-    deadline = None if load.jobs is not None else started_ns + int((load.seconds or 0) * 1e9)
-    taken = 0
+    seeds: Iterator[int] = itertools.cycle(range(seed, seed + DISTINCT_SEEDS))
+    deadline: float = math.inf
+    if load.jobs is not None:
+        seeds = itertools.islice(seeds, load.jobs)
+    else:
+        deadline = started_ns + (load.seconds or 0) * 1e9
+    done = log.done
 
     async def client() -> None:
-        nonlocal taken
         due = started_ns
-        while load.jobs is None or taken < load.jobs:
-            job_seed = seed + taken % DISTINCT_SEEDS
-            taken += 1
+        for job_seed in seeds:  # the clients take from one iterator, so that each job is done once
             start = clock()
             result = await call(job_seed)
             end = clock()
-            log.done(job_seed, result, due_ns=due, start_ns=start, end_ns=end)
-            if deadline is not None and end >= deadline:
+            done(job_seed, result, due, start, end)
+            if end >= deadline:
                 return
             due = end
             # A client's next request reaches a server through the loop, whatever the job did: let it turn.
             await asyncio.sleep(0)
 
-    await _all(client() for _ in range(load.concurrency))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(load.concurrency):
+            group.create_task(client())
 
 
 async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, clock: Clock) -> None:
     async def one(job_seed: int, due: int) -> None:
         start = clock()
         result = await call(job_seed)
-        log.done(job_seed, result, due_ns=due, start_ns=start, end_ns=clock())
+        log.done(job_seed, result, due, start, clock())
 
     async with asyncio.TaskGroup() as group:
         for number, offset in enumerate(due_times(load, seed)):
@@ -120,9 +130,3 @@ async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: i
             if wait > _TOLERANCE_NS:
                 await asyncio.sleep(wait / 1e9)
             group.create_task(one(seed + number % DISTINCT_SEEDS, due))
-
-
-async def _all(clients: Any) -> None:
-    async with asyncio.TaskGroup() as group:
-        for client in clients:
-            group.create_task(client)

@@ -1,0 +1,90 @@
+"""The matrix under pytest-benchmark: one benchmark a workload row and strategy.
+
+A round is eight jobs at a time on a loop that runs on in a thread of its own; loop lag and stalls of all rounds
+stand in ``extra_info``. Run it with: pytest -p benchmark bench/test_matrix.py --benchmark-autosave
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+import threading
+from typing import Any
+
+import pytest
+
+from loopstall import histogram
+from loopstall.dispatch import DISPATCHES, Job
+from loopstall.loops import LOOPS
+from loopstall.matrix import build, strategies
+from loopstall.monitor import Monitor
+from loopstall.records import Cell, Load, Observation
+from loopstall.workloads import find, resolve
+
+JOBS = 8
+ITEMS = find(())
+CELLS, SKIPPED = build(ITEMS, {item.name: item.grids for item in ITEMS}, strategies(), Load(jobs=JOBS))
+
+
+@contextmanager
+def running(cell: Cell, seen: list[Observation]) -> Iterator[Callable[[], list[Any]]]:
+    """Runs the cell's loop in a thread and gives a function that does one round of jobs on it."""
+    workload = resolve(cell.workload.path, cell.workload.name)
+    params = dict(cell.params)
+    ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Callable[[int], Awaitable[Any]]]] = Future()
+
+    async def serve(kwargs: dict[str, Any]) -> None:
+        ended = asyncio.Event()
+        async with DISPATCHES[cell.strategy.dispatch].open(
+            Job(workload=workload, kwargs=kwargs, concurrency=JOBS)
+        ) as call:
+            monitor = Monitor()
+            monitor.start()
+            ready.set_result((asyncio.get_running_loop(), ended, call))
+            await ended.wait()
+            seen.append(monitor.stop())
+
+    with ExitStack() as stack:
+        extra = stack.enter_context(workload.make_context(1, **params)) if workload.make_context else None
+        kwargs = {**params, **(extra or {})}
+
+        def main() -> None:
+            with asyncio.Runner(loop_factory=LOOPS[cell.strategy.loop].make) as runner:
+                runner.run(serve(kwargs))
+
+        thread = threading.Thread(target=main)
+        thread.start()
+        loop, ended, call = ready.result(60)
+
+        async def jobs() -> list[Any]:
+            return await asyncio.gather(*(call(1) for _ in range(JOBS)))
+
+        try:
+            yield lambda: asyncio.run_coroutine_threadsafe(jobs(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+            thread.join()
+            assert workload.checker is not None
+            assert workload.checker(workload(1, **kwargs), 1, **kwargs)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=[f"{cell.row}-{cell.strategy}" for cell in CELLS])
+def test_cell(benchmark: Any, cell: Cell) -> None:
+    """Times rounds of jobs of one cell."""
+    seen: list[Observation] = []
+    benchmark.group = cell.row
+    with running(cell, seen) as one_round:
+        results = benchmark.pedantic(one_round, rounds=5, warmup_rounds=1)
+    assert len(results) == JOBS
+    lag = histogram.from_counts(seen[0].lag_counts, expected_interval_ns=seen[0].interval_ns)
+    benchmark.extra_info["loop_lag_p50_ms"] = lag.p50_ns / 1e6
+    benchmark.extra_info["loop_lag_p99_ms"] = lag.p99_ns / 1e6
+    benchmark.extra_info["stalls"] = seen[0].stall_count
+    benchmark.extra_info["stalled_ms"] = seen[0].stalled_ns / 1e6
+    benchmark.extra_info["longest_stall_ms"] = max((stall.duration_ns for stall in seen[0].stalls), default=0) / 1e6
+
+
+@pytest.mark.parametrize("left_out", SKIPPED, ids=[f"{item.cell.row}-{item.cell.strategy}" for item in SKIPPED])
+def test_skipped(left_out: Any) -> None:
+    """Says why a cell is not measured."""
+    pytest.skip(left_out.reason)

@@ -1,0 +1,93 @@
+"""Everything that is done with the project; `nox -l` lists it."""
+
+from pathlib import Path
+import shutil
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.error_on_missing_interpreters = False  # a machine with one Python tests on that one
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+def group(name: str) -> list[str]:
+    """Returns the requirements of a dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on every supported Python that is there; arguments go to pytest."""
+    session.install("--quiet", "-e", ".[suite]", *group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    session.install("--quiet", *group("lint"))
+    session.run("ruff", "check", *session.posargs, ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    session.install("--quiet", "-e", ".[suite]", *group("types"))
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the matrix and write its page to reports/; arguments replace --quick."""
+    session.install("--quiet", ".[uvloop,aiofiles]")
+    session.run("loopstall", "run", *(session.posargs or ["--quick"]))
+
+
+@nox.session
+def pyperf(session: nox.Session) -> None:
+    """Measure what each way off the loop costs a job, with pyperf, and our own cost beside hand-written code."""
+    session.install("--quiet", ".[uvloop,pyperf]")
+    output = Path(session.create_tmp()) / "dispatch.json"
+    output.unlink(missing_ok=True)
+    session.run("python", "bench/dispatch_overhead.py", "-o", str(output), *(session.posargs or ["--fast"]))
+    session.run("python", "-m", "pyperf", "stats", str(output))
+    session.run("python", "bench/harness_cost.py")
+
+
+@nox.session
+def pytest_benchmark(session: nox.Session) -> None:
+    """Measure the matrix with pytest-benchmark; arguments go to pytest."""
+    session.install("--quiet", ".[uvloop,aiofiles]", "pytest-benchmark", *group("bench"))
+    session.run("pytest", "-p", "benchmark", "bench/test_matrix.py", *session.posargs)
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Hold a short real matrix against a budget: ways out of the trap must keep it, and the trap must break it."""
+    session.install("--quiet", ".[uvloop,aiofiles]")
+    folder = Path(session.create_tmp())
+    for name in ("free", "trap"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    ways_out = ("-s", "processes", "-s", "uvloop/processes", "--processes", "3", "--budget", "150ms")
+    session.run("loopstall", "run", *ways_out, "-o", str(folder / "free"))
+    trap = ("blocking_sleep", "-s", "asyncio", "-s", "uvloop", "--quick", "--budget", "50ms")
+    session.run("loopstall", "run", *trap, "-o", str(folder / "trap"), success_codes=[1])
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write the page of a results folder anew: nox -s report -- reports/<folder>."""
+    session.install("--quiet", ".")
+    session.run("loopstall", "report", *(session.posargs or ["--help"]))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel and the sdist into dist/."""
+    session.install("--quiet", *group("build"))
+    session.run("python", "-m", "build", *session.posargs)

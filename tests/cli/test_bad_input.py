@@ -1,0 +1,76 @@
+"""Wrong words on the command line: one sentence, exit code 2, nothing measured."""
+
+from helpers import loopstall, write_workloads
+import pytest
+
+BAD = [
+    (("run", "hahsing"), "did you mean 'hashing'"),
+    (("run", "-s", "uvlop"), "did you mean 'uvloop'"),
+    (("run", "-s", "asyncio/process"), "did you mean 'processes'"),
+    (("run", "hashing", "-p", "varant=x"), "did you mean 'variant'"),
+    (("run", "hashing", "-p", "variant=x"), "has no variant 'x'"),
+    (("run", "hashing", "-p", "variant"), "not NAME=VALUE"),
+    (("run", "blocking_sleep", "-p", "seconds=-1"), "out of range"),
+    (("run", "--jobs", "-1"), "-1"),
+    (("run", "--jobs", "99999999999"), "99999999999"),
+    (("run", "--rate", "0"), "rate"),
+    (("run", "--rate", "nan"), "rate"),
+    (("run", "--concurrency", "0"), "concurrency"),
+    (("run", "--processes", "many"), "many"),
+    (("run", "--budget", "50"), "not a duration"),
+    (("run", "--budget", "-5ms"), "not a duration"),
+    (("run", "--availability", "150%"), "out of range"),
+    (("run", "--memory-limit", "much"), "not a size"),
+    (("run", "--time-limit", "0s"), "out of range"),
+    (("run", "--quick", "--rigorous"), "exclude each other"),
+    (("run", "--jobs", "1", "--seconds", "1s"), "exclude each other"),
+    (("run", "--processes", "1000", "-p", "bytes=" + ",".join(map(str, range(1, 99)))), "choose fewer"),
+    (("run", "absent.py"), "no workload file"),
+    (("run", "--resume"), "no partial result"),
+    (("run", "--resume", "--jobs", "3"), "leave --jobs out"),
+    (("run", "--resume", "hashing"), "leave a workload out"),
+    (("run", "--resume", "-o", "absent"), "absent"),
+    (("runn",), "did you mean 'run'"),
+    (("run", "--bduget", "1ms"), "--budget"),
+    (("compare", "absent", "absent"), "absent"),
+    (("report", "absent"), "absent"),
+    (("report", ".", "-o", "x.html"), "not a results folder"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=[" ".join(words)[:40] for words, _ in BAD])
+def test_wrong_usage_is_said_in_a_sentence(tmp_path, words, said):
+    done = loopstall(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_broken_workload_file_is_named_with_its_line(tmp_path):
+    write_workloads(tmp_path, "def broken(:\n")
+    done = loopstall("run", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine.py: line 7" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = loopstall("--debug", "run", "hahsing", cwd=tmp_path)
+    assert "Traceback" in done.stderr
+    assert "InputError" in done.stderr
+
+
+def test_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = loopstall("run", "blocking_sleep", "-o", "file/below", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot write the results folder" in done.stderr
+
+
+def test_result_is_not_overwritten(tmp_path):
+    words = ("run", "blocking_sleep", "-s", "native", "--jobs", 2, "--processes", 1, "-o", "out")
+    assert loopstall(*words, cwd=tmp_path).returncode == 0
+    done = loopstall(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--resume" in done.stderr

@@ -1,0 +1,220 @@
+"""The command line, driven as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+
+from helpers import loopstall, write_workloads
+import pytest
+
+import loopstall as loopstall_package
+from loopstall import store
+
+ECHO = """
+@workload
+def echo(seed):
+    return seed
+echo.verify(ok)
+"""
+
+BLOCKER = """
+@workload
+def blocker(seed):
+    time.sleep(0.08)
+    return seed
+blocker.verify(ok)
+"""
+
+SHORT = ("--jobs", 4, "--concurrency", 2, "--processes", 1, "-o", "out")
+
+
+def test_help_lists_commands_and_exit_codes(tmp_path):
+    done = loopstall("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("list", "run", "compare", "report", "Exit codes"):
+        assert word in done.stdout
+
+
+def test_help_starts_without_what_it_does_not_need(tmp_path):
+    code = (
+        "import sys, loopstall.cli\n"
+        "try: loopstall.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    for module in ("pandas", "numpy", "scipy", "rich", "jinja2", "msgspec", "hdrh", "asyncio", "uvloop", "pyperf"):
+        assert f"'{module}'" not in done.stderr, module
+
+
+def test_monitor_imports_the_standard_library_alone(tmp_path):
+    code = (
+        "import sys, loopstall.monitor\n"
+        "names = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(sorted(n for n in names if n not in sys.stdlib_module_names and not n.startswith('_')))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
+                          cwd=tmp_path, capture_output=True, text=True, check=True)  # fmt: skip
+    assert json.loads(done.stdout.replace("'", '"')) == ["loopstall"]
+
+
+def test_list_shows_what_there_is_and_what_it_stands_for(tmp_path):
+    done = loopstall("list", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("blocking_sleep (control)", "variant=pbkdf2", "fsync=True", "uvloop", "to_thread", "no async twin"):
+        assert word in done.stdout
+
+
+def test_run_measures_saves_and_shows(tmp_path):
+    write_workloads(tmp_path, ECHO)
+    done = loopstall("run", "mine.py", "-s", "asyncio", "-s", "threads", "-s", "processes", *SHORT, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "No trap in 3 cells" in done.stdout
+    assert "outside the measured load" in done.stdout
+    assert "Page: out/index.html" in done.stdout
+    found = store.load([tmp_path / "out"])
+    assert {str(run.cell.strategy) for run in found.runs} == {"asyncio/inline", "asyncio/threads", "asyncio/processes"}
+    for run in found.runs:
+        assert run.measured.jobs == 4
+        assert run.measured.cpu_user_ns > 0
+        assert run.measured.peak_memory_bytes > 1 << 20
+        assert run.environment.cores >= 1
+    assert any(run.measured.priming_ns > 10**6 for run in found.runs if run.cell.strategy.dispatch == "processes")
+    assert (tmp_path / "out" / "index.html").read_text().startswith("<!doctype html>")
+
+
+def test_run_in_a_wide_terminal_has_workload_rows_and_strategy_columns(tmp_path):
+    write_workloads(tmp_path, ECHO)
+    env = {**os.environ, "COLUMNS": "140"}
+    done = loopstall("run", "mine.py", "-s", "asyncio", "-s", "native", *SHORT, cwd=tmp_path, env=env)
+    assert "workload" in done.stdout
+    assert "n/a: the workload" in done.stdout
+    assert "p99" in done.stdout
+
+
+def test_open_load_is_measured(tmp_path):
+    write_workloads(tmp_path, ECHO)
+    done = loopstall("run", "mine.py", "-s", "asyncio", "--rate", 500, "--jobs", 20, "--processes", 1, "-o", "out",
+                     cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (run,) = store.load([tmp_path / "out"]).runs
+    assert (run.measured.jobs, run.cell.load.rate) == (20, 500)
+
+
+def test_trap_is_marked_and_fails_only_a_budget_that_was_asked_for(tmp_path):
+    write_workloads(tmp_path, BLOCKER)
+    done = loopstall("run", "mine.py", "-s", "asyncio", *SHORT, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "▲ TRAP" in done.stdout
+    again = loopstall("run", "mine.py", "-s", "asyncio", *SHORT[:-1], "again", "--budget", "50ms", cwd=tmp_path)
+    assert again.returncode == 1
+    stall = max(store.load([tmp_path / "out"]).runs[0].measured.stalls, key=lambda s: s.duration_ns)
+    assert (stall.culprit.file, stall.culprit.function) == (str(tmp_path / "mine.py"), "blocker")
+
+
+def test_settings_come_from_pyproject_and_options_override_them(tmp_path):
+    write_workloads(tmp_path, BLOCKER)
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.loopstall]\nprocesses = 2\nstrategy = ["asyncio"]\nbudget = { stall = "10ms" }\n'
+    )
+    done = loopstall("run", "mine.py", "--jobs", 2, "--concurrency", 1, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    found = store.load([tmp_path / "out"])
+    assert len(found.runs) == 2
+    assert found.plan.budget_stall_ns == 10_000_000
+    done = loopstall("run", "mine.py", "--jobs", 2, "--processes", 1, "--budget", "30s", "--availability", 0, "-o",
+                     "other", cwd=tmp_path)  # fmt: skip
+    assert (done.returncode, len(store.load([tmp_path / "other"]).runs)) == (0, 1)
+
+
+def test_misspelt_setting_is_refused(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.loopstall]\nproceses = 2\n")
+    done = loopstall("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean 'processes'" in done.stderr
+
+
+def test_nothing_to_measure_is_neither_pass_nor_fail(tmp_path):
+    done = loopstall("run", "hashing", "-s", "native", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "no async twin" in done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+def test_results_go_to_reports_by_default(tmp_path):
+    write_workloads(tmp_path, ECHO)
+    done = loopstall("run", "mine.py", "-s", "asyncio", *SHORT[:-2], cwd=tmp_path)
+    assert done.returncode == 0
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert folder.name.endswith("-echo")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("measured")
+    write_workloads(folder, ECHO + BLOCKER)
+    slow = (folder / "mine.py").read_text().replace("return seed\necho", "time.sleep(0.02)\n    return seed\necho")
+    (folder / "slow").mkdir()
+    (folder / "slow" / "mine.py").write_text(slow)
+    for name, file in (("base", "mine.py"), ("head", "slow/mine.py")):
+        words = ("-s", "asyncio", "--jobs", 4, "--concurrency", 1, "--processes", 4, "-o", name)
+        assert loopstall("run", file, *words, cwd=folder).returncode == 0
+    return folder
+
+
+def test_compare_names_the_cell_that_got_worse(measured):
+    done = loopstall("compare", "base", "head", cwd=measured, env={**os.environ, "COLUMNS": "160"})
+    assert done.returncode == 1, done.stdout
+    regressed = [line for line in done.stdout.splitlines() if "regressed" in line and "│" in line]
+    assert any("echo" in line and "time per job" in line for line in regressed)
+    assert not any("blocker" in line and "time per job" in line for line in regressed)
+
+
+def test_compare_of_a_result_with_itself_is_fine(measured):
+    done = loopstall("compare", "base", "base", cwd=measured)
+    assert done.returncode == 0
+    assert "ok" in done.stdout
+
+
+def test_compare_of_too_few_runs_is_inconclusive(measured, tmp_path):
+    write_workloads(tmp_path, ECHO)
+    assert loopstall("run", "mine.py", "-s", "asyncio", *SHORT, cwd=tmp_path).returncode == 0
+    done = loopstall("compare", "out", "out", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "inconclusive" in done.stdout
+
+
+def test_report_writes_a_page_of_folders_and_of_single_files(measured):
+    assert loopstall("report", "base", "-o", "page.html", cwd=measured).returncode == 0
+    file = min((measured / "base" / "runs").iterdir())
+    assert loopstall("report", file, "-o", "one.html", cwd=measured).returncode == 0
+    assert "blocker" in (measured / "page.html").read_text()
+    assert "</html>" in (measured / "one.html").read_text()
+
+
+def test_report_needs_to_know_where_a_single_file_goes(measured):
+    file = min((measured / "base" / "runs").iterdir())
+    done = loopstall("report", file, cwd=measured)
+    assert done.returncode == 2
+    assert "-o" in done.stderr
+
+
+def test_pyperf_reads_the_export(measured):
+    pytest.importorskip("pyperf", reason="pyperf is an extra")
+    for name in ("base", "head"):
+        done = loopstall("report", name, "--format", "pyperf", "-o", f"{name}.json", cwd=measured)
+        assert done.returncode == 0, done.stderr
+    for words in (("stats", "base.json"), ("compare_to", "base.json", "head.json")):
+        done = subprocess.run([sys.executable, "-m", "pyperf", *words], cwd=measured, capture_output=True, text=True,
+                              check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "echo" in done.stdout
+
+
+def test_pandas_gets_one_row_a_run_and_metric(measured):
+    pytest.importorskip("pandas", reason="pandas is an extra")
+    frame = loopstall_package.load(measured / "base")
+    assert set(frame.unit) == {"1/s", "ns", "1", "share", "bytes"}
+    one = frame[(frame.workload == "echo") & (frame.metric == "throughput")]
+    assert (len(one), set(one.dispatch), set(one.run)) == (4, {"inline"}, {0, 1, 2, 3})

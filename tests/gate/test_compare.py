@@ -1,0 +1,53 @@
+from helpers import cell, failed, measured, run
+
+from loopstall.gate.compare import NOISE_THRESHOLD, compare
+
+STEADY = (100, 101, 99, 100, 102)
+
+
+def side(walls, where=None, stalls_ms=()):
+    return [run(where, index=n, figures=measured(wall_ms=wall, stalls_ms=stalls_ms)) for n, wall in enumerate(walls)]
+
+
+def verdicts(base, head, **extra):
+    return {item.metric: item.verdict for item in compare(base, head, **extra)}
+
+
+def test_unchanged_cells_are_ok():
+    assert set(verdicts(side(STEADY), side(STEADY)).values()) == {"ok"}
+
+
+def test_slower_beyond_interval_and_noise_is_regressed_and_the_other_way_round_improved():
+    slow = [wall * 1.3 for wall in STEADY]
+    assert verdicts(side(STEADY), side(slow))["time_per_job"] == "regressed"
+    assert verdicts(side(slow), side(STEADY))["time_per_job"] == "improved"
+
+
+def test_change_below_the_noise_threshold_is_ok():
+    slower = [wall * (1 + NOISE_THRESHOLD / 2) for wall in STEADY]
+    assert verdicts(side(STEADY), side(slower))["time_per_job"] == "ok"
+    assert verdicts(side(STEADY), side(slower), noise=0.01)["time_per_job"] == "regressed"
+
+
+def test_less_available_loop_is_regressed():
+    assert verdicts(side(STEADY), side(STEADY, stalls_ms=[60]))["availability"] == "regressed"
+
+
+def test_too_few_runs_are_inconclusive_and_say_what_is_missing():
+    found = compare(side(STEADY[:2]), side(STEADY))
+    assert {item.verdict for item in found} == {"inconclusive"}
+    assert "an interval needs 4" in found[0].rule
+
+
+def test_cell_of_one_side_is_added_or_removed():
+    assert [item.verdict for item in compare([], side(STEADY))] == ["added"]
+    assert [item.verdict for item in compare(side(STEADY), [])] == ["removed"]
+
+
+def test_failure_on_a_side_is_neither_pass_nor_regression():
+    assert [item.verdict for item in compare(side(STEADY), [*side(STEADY[:4]), failed(index=4)])] == ["failed"]
+
+
+def test_cells_are_the_same_wherever_the_workload_file_lies():
+    here, there = cell(path="/a/work.py"), cell(path="/b/work.py")
+    assert "added" not in verdicts(side(STEADY, here), side(STEADY, there)).values()

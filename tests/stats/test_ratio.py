@@ -1,0 +1,43 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import pytest
+
+from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
+
+SIDE = st.lists(st.floats(0.5, 2.0), min_size=MIN_RUNS, max_size=8)
+
+
+def test_clear_difference_has_an_interval_beyond_one():
+    estimate = ratio_estimate([1.0, 1.01, 0.99, 1.0, 1.02], [1.5, 1.51, 1.49, 1.5, 1.52])
+    assert estimate.value == pytest.approx(1.5)
+    assert 1.4 < estimate.low <= estimate.high < 1.6
+
+
+def test_equal_sides_have_one_within_the_interval():
+    side = [1.0, 1.1, 0.9, 1.05, 0.95]
+    estimate = ratio_estimate(side, side)
+    assert estimate.low < 1 < estimate.high
+
+
+@settings(max_examples=15, deadline=None)
+@given(SIDE, SIDE, st.floats(0.1, 1000))
+def test_ratio_does_not_depend_on_the_unit(base, head, factor):
+    plain = ratio_estimate(base, head)
+    scaled = ratio_estimate([value * factor for value in base], [value * factor for value in head])
+    assert (scaled.value, scaled.low, scaled.high) == pytest.approx((plain.value, plain.low, plain.high))
+
+
+@settings(max_examples=15, deadline=None)
+@given(SIDE, SIDE)
+def test_swapped_sides_have_the_inverse_ratio(base, head):
+    assert ratio_estimate(base, head).value == pytest.approx(1 / ratio_estimate(head, base).value)
+
+
+def test_too_few_runs_are_no_ratio():
+    with pytest.raises(ValueError, match="runs a side"):
+        ratio_estimate([1.0] * (MIN_RUNS - 1), [1.0] * MIN_RUNS)
+
+
+def test_zero_is_no_side_of_a_ratio():
+    with pytest.raises(ValueError, match="positive"):
+        ratio_estimate([0.0] * MIN_RUNS, [1.0] * MIN_RUNS)

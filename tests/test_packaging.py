@@ -1,0 +1,101 @@
+"""What the built packages hold, and that they work where they are installed."""
+
+from pathlib import Path
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.slow
+
+
+def run(*words, cwd, **extra):
+    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True, check=False, **extra)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+def test_wheel_holds_code_workloads_template_and_licences(built):
+    (wheel,) = built.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src" / "loopstall").rglob("*.py")}
+    expected = {
+        *sources,
+        *(f"loopstall/_bundled/workloads/{path.name}" for path in (ROOT / "workloads").glob("*.py")),
+        "loopstall/py.typed",
+        "loopstall/report/templates/page.html.j2",
+        "loopstall/report/vendor/uPlot-1.6.32.iife.min.js",
+        "loopstall/report/vendor/uPlot-1.6.32.min.css",
+        "loopstall/report/vendor/uPlot-LICENSE.txt",
+    }
+    assert {name for name in names if ".dist-info/" not in name} == expected
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("uPlot-LICENSE.txt") and ".dist-info/" in name for name in names)
+
+
+def test_sdist_holds_what_builds_and_tests_it(built):
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for name in ("pyproject.toml", "hatch_build.py", "noxfile.py", "README.md", "LICENSE", "CHANGELOG.md"):
+        assert name in names
+    for folder in ("workloads", "tests", "bench", "docs", "src/loopstall"):
+        files = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
+        assert files <= names
+    assert not any("__pycache__" in name or name.startswith("reports/") for name in names)
+
+
+MATRIX = (
+    "run",
+    "-s",
+    "inline",
+    "-s",
+    "processes",
+    "--jobs",
+    "2",
+    "--concurrency",
+    "2",
+    "--processes",
+    "1",
+    "-o",
+    "out",
+)
+
+
+def works_from_anywhere(python, folder):
+    folder.mkdir()
+    own = folder / "workloads"
+    own.mkdir()
+    (own / "mine.py").write_text(
+        "from loopstall import workload\n\n@workload\ndef mine(seed):\n    return seed\n\n"
+        "@mine.verify\ndef _(result, seed):\n    return result == seed\n"
+    )
+    shown = run(python, "-m", "loopstall", *MATRIX, cwd=folder)
+    for name in ("blocking_sleep", "hashing", "file_io", "mine"):
+        assert name in shown
+    assert (folder / "out" / "index.html").is_file()
+
+
+def test_wheel_and_editable_install_run_the_bundled_workloads_from_any_folder(built, tmp_path):
+    venv = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", venv, cwd=tmp_path)
+    python = venv / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    (wheel,) = built.glob("*.whl")
+    run(python, "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    listed = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
+    assert "uvloop" not in listed
+    assert "uvloop is not installed" in run(python, "-m", "loopstall", "list", cwd=tmp_path)
+    works_from_anywhere(python, tmp_path / "wheel")
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", ROOT, cwd=tmp_path)
+    works_from_anywhere(python, tmp_path / "editable")

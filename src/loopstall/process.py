@@ -145,7 +145,7 @@ class MeasuringProcess:
 
     def _ask_where(self) -> None:
         """Has a hung process write its stack: faulthandler answers SIGABRT even inside C code."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: Windows has no such signal
             self._process.send_signal(signal.SIGABRT)
             self._wait(_LAST_WORDS_S, lambda: None)
 

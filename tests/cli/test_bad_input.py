@@ -74,3 +74,30 @@ def test_result_is_not_overwritten(tmp_path):
     done = loopstall(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert "--resume" in done.stderr
+
+
+DAMAGE = {
+    "truncated": (b'{"format":"loopstall","ver', "not whole JSON"),
+    "empty": (b"", "is empty"),
+    "foreign": (b'{"benchmarks": [], "machine_info": {}}', "not a file of loopstall's"),
+    "newer": (b'{"format":"loopstall","version":99,"kind":"KIND","data":{}}', "upgrade loopstall"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("command", ["report", "compare", "resume"])
+def test_unreadable_result_is_said_in_a_sentence(tmp_path, command, damage):
+    content, said = DAMAGE[damage]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "plan.json").write_bytes(content.replace(b"KIND", b"plan"))
+    (tmp_path / "run.json").write_bytes(content.replace(b"KIND", b"run"))
+    words = {
+        "report": ("report", "run.json", "-o", "page.html"),
+        "compare": ("compare", "run.json", "out"),
+        "resume": ("run", "--resume", "-o", "out"),
+    }[command]
+    done = loopstall(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "page.html").exists()

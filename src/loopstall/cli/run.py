@@ -193,10 +193,9 @@ def _shown(console: Console, total: int, done: int) -> Iterator[Callable[[Run], 
     """Shows progress: a bar with the time left on a terminal, a line now and then elsewhere."""
     if console.is_terminal:
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True) as bar:
+        # Without refreshing itself: the bar stands still while a run is measured, so that it disturbs nothing.
+        with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
             task = bar.add_task("starting", total=total, completed=done)
-            # The bar stands still while a run is measured, so that drawing it disturbs nothing.
-            bar.live.auto_refresh = False
 
             def advance(run: Run) -> None:
                 bar.update(

@@ -18,7 +18,16 @@ from loopstall.report.text import printable, verdict
 __all__ = ["to_html"]
 
 _LISTED = 60  # stalls in the table; the longest ones
-_FIGURES = ("throughput", "lag_p50", "lag_p99", "longest_stall", "availability", "cpu_per_job", "peak_memory")
+_FIGURES = (
+    "throughput",
+    "lag_p50",
+    "lag_p99",
+    "longest_stall",
+    "availability",
+    "cpu_per_job",
+    "peak_memory",
+    "priming",
+)
 
 
 def to_html(runs: Sequence[Run], *, title: str, plan: Plan | None, budget: Budget, warnings: Sequence[str] = ()) -> str:

@@ -181,7 +181,7 @@ fine.verify(ok)
 def test_hang_is_ended_at_the_time_limit_names_its_line_and_is_not_tried_again(tmp_path):
     path = write_workloads(tmp_path, HANGS.replace("3 ** (1 << 40)", "sum(iter(int, 1))"))
     done = loopstall("run", "mine.py", "-s", "inline", "-s", "processes", "--jobs", 1, "--processes", 2,
-                     "--time-limit", "2s", "-o", "out", cwd=tmp_path)  # fmt: skip
+                     "--time-limit", "4s", "-o", "out", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 3
     runs = store.load([tmp_path / "out"]).runs
     kinds = sorted((run.cell.workload.name, run.error.kind) for run in runs if run.error)

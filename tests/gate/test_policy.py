@@ -22,6 +22,10 @@ def test_many_short_stalls_break_the_budget_of_availability():
     assert breach(measured(stalls_ms=[10] * 6), BUDGET) == "loop availability of 40% is under 50%"
 
 
+def test_availability_of_a_run_too_short_for_it_is_not_judged():
+    assert breach(measured(stalls_ms=[10] * 6, wall_ms=99), BUDGET) == ""
+
+
 def test_cell_is_a_trap_when_more_than_half_of_its_runs_break_the_budget():
     assert summarise(cell(), sample([60], [60], []), BUDGET).trap
     assert summarise(cell(), sample([60], [60]), BUDGET).trap

@@ -18,6 +18,9 @@ DEFAULT_AVAILABILITY = 0.5
 """A loop that is stalled half of the time is blocked by its own work; less can be the wait for a CPU on a small
 machine whose cores the pool's workers fill, which is no trap. Services set a stricter one."""
 
+_LEAST_THRESHOLDS = 20
+"""A run shorter than this many stall thresholds has no availability to judge: one stall would decide it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -32,7 +35,8 @@ def breach(measured: Measured, budget: Budget) -> str:
     broken: list[str] = []
     if measured.longest_stall_ns > budget.stall_ns:
         broken.append(f"a stall of {format_ns(measured.longest_stall_ns)} is over {format_ns(budget.stall_ns)}")
-    if measured.availability < budget.availability:
+    long_enough = measured.wall_ns >= _LEAST_THRESHOLDS * measured.threshold_ns
+    if long_enough and measured.availability < budget.availability:
         broken.append(f"loop availability of {measured.availability:.0%} is under {budget.availability:.0%}")
     return " and ".join(broken)
 

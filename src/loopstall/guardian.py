@@ -18,7 +18,7 @@ VARIABLE = "LOOPSTALL_RUN"
 """Marks a measuring process and whatever it starts."""
 
 _PASSES = 20  # a process that forks while it is hunted is found in a later pass
-_GROUPS = 2  # the run that is measured and the one that is started ahead
+_GROUPS = 4  # at least the run that is measured and those that are started ahead
 
 
 def kill_marked(token: str) -> None:

@@ -1,5 +1,6 @@
 """One cell in a fresh process: whatever the workload does there, what comes back is a Run."""
 
+from collections import deque
 import contextlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from loopstall.records import Cell, Environment, Run
 
 __all__ = ["Limits", "Runner"]
 
+_AHEAD = 2
+"""Processes started at a time: two import in the time of one where there are two cores."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -32,7 +36,8 @@ class Limits:
 class Runner:
     """Measures cells, one fresh process after the other; a context manager that leaves no process behind.
 
-    The next run's process starts while the last one sums up, so that neither is ever busy under the other's load.
+    Processes of the next runs start while the last one sums up and then wait, so that none is ever busy under
+    another one's load.
 
     Args:
         environment: what every run's record says of the machine.
@@ -45,7 +50,7 @@ class Runner:
         self._token = secrets.token_hex(8)
         self._numbers = itertools.count()
         self._guardian: subprocess.Popen[str] | None = None
-        self._next: MeasuringProcess | None = None
+        self._ahead: deque[MeasuringProcess] = deque()
 
     def __enter__(self) -> Self:
         self._guardian = subprocess.Popen(
@@ -61,9 +66,8 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ahead, self._next = self._next, None
-        if ahead is not None:
-            ahead.close()
+        while self._ahead:
+            self._ahead.popleft().close()
         watcher, self._guardian = self._guardian, None
         if watcher is not None and watcher.stdin is not None:
             with contextlib.suppress(OSError):
@@ -90,8 +94,7 @@ class Runner:
             memory_limit_bytes=self._limits.memory_limit_bytes,
         )
         self._start_ahead()
-        process, self._next = self._next, None
-        assert process is not None  # noqa: S101
+        process = self._ahead.popleft()
         try:
             outcome = process.run(request, limit_s=self._limits.time_limit_s, load_ended=self._start_ahead)
         except OSError as error:
@@ -111,13 +114,17 @@ class Runner:
         )
 
     def _start_ahead(self) -> None:
-        if self._next is not None:
+        """Starts the next processes, unless one is waiting already."""
+        if self._ahead:
             return
         try:
-            self._next = MeasuringProcess(f"{self._token}-{next(self._numbers)}")
+            for _ in range(_AHEAD):
+                self._ahead.append(MeasuringProcess(f"{self._token}-{next(self._numbers)}"))
         except OSError as error:
-            raise MeasurementError(f"cannot start a measuring process: {error}; make room or set TMPDIR") from error
+            if not self._ahead:
+                text = f"cannot start a measuring process: {error}; make room or set TMPDIR"
+                raise MeasurementError(text) from error
         if self._guardian is not None and self._guardian.stdin is not None:
             with contextlib.suppress(OSError):
-                self._guardian.stdin.write(f"{self._next.pid}\n")
+                self._guardian.stdin.writelines(f"{process.pid}\n" for process in self._ahead)
                 self._guardian.stdin.flush()

@@ -24,6 +24,7 @@ from loopstall.workloads import find, resolve
 JOBS = 8
 ITEMS = find(())
 CELLS, SKIPPED = build(ITEMS, {item.name: item.grids for item in ITEMS}, strategies(), Load(jobs=JOBS))
+BY_NAME = {(cell.row, str(cell.strategy)): cell for cell in CELLS}
 
 
 @contextmanager
@@ -68,9 +69,10 @@ def running(cell: Cell, seen: list[Observation]) -> Iterator[Callable[[], list[A
             assert workload.checker(workload(1, **kwargs), 1, **kwargs)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=[f"{cell.row}-{cell.strategy}" for cell in CELLS])
-def test_cell(benchmark: Any, cell: Cell) -> None:
+@pytest.mark.parametrize(("row", "strategy"), BY_NAME)
+def test_cell(benchmark: Any, row: str, strategy: str) -> None:
     """Times rounds of jobs of one cell."""
+    cell = BY_NAME[row, strategy]
     seen: list[Observation] = []
     benchmark.group = cell.row
     with running(cell, seen) as one_round:

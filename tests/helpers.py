@@ -1,9 +1,12 @@
 """Records made by hand, and the command line as a subprocess."""
 
 from dataclasses import replace
+import os
 from pathlib import Path
 import subprocess
 import sys
+
+import psutil
 
 from loopstall import histogram
 from loopstall.records import (
@@ -136,9 +139,23 @@ def loopstall(*words, cwd, timeout=120, env=None, **extra):
         text=True,
         timeout=timeout,
         check=False,
-        env=env,
+        env={**(os.environ if env is None else env), "LOOPSTALL_TEST": str(cwd)},
         **extra,
     )
+
+
+def marked(folder):
+    """Processes that a run from this folder has started and that still live."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environ = process.environ()
+            ours = "LOOPSTALL_RUN" in environ and environ.get("LOOPSTALL_TEST") == str(folder)
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 def write_workloads(folder: Path, body: str, name: str = "mine.py") -> Path:

@@ -21,9 +21,13 @@ from loopstall.traffic import JobLog, WrongResultError, drive
 from loopstall.usage import Usage, usage_now
 from loopstall.workloads import Workload, resolve
 
-__all__ = ["main", "measure"]
+__all__ = ["NoJobError", "main", "measure"]
 
 _DETAIL_CHARS = 4_000  # the end of a traceback, which says what went wrong
+
+
+class NoJobError(Exception):
+    """An open load that ended before its first arrival."""
 
 
 def main(folder: str, parent_pid: str, done_writer: str) -> None:
@@ -138,6 +142,8 @@ async def _measure(
         after = usage_now()
         load_ended()
     log.settle()
+    if not log.jobs:
+        raise NoJobError(f"no job was due within {cell.load}; raise --rate or --seconds")
     return _figures(log, observation, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
 
 
@@ -205,6 +211,7 @@ def explain(failure: BaseException) -> RunError:
 _Matcher = Callable[[BaseException, str], bool]
 _KINDS: tuple[tuple[str, _Matcher, str], ...] = (
     ("wrong-result", lambda e, _: isinstance(e, WrongResultError), "{failure}"),
+    ("no-job", lambda e, _: isinstance(e, NoJobError), "{failure}"),
     ("input", lambda e, _: isinstance(e, InputError), "{failure}"),
     ("out-of-memory", lambda e, _: isinstance(e, MemoryError), "a job ran out of memory ({text})"),
     ("exited", lambda e, _: isinstance(e, SystemExit), "a job ended the interpreter ({text})"),

@@ -7,8 +7,7 @@ import subprocess
 import sys
 import time
 
-from helpers import loopstall, write_workloads
-import psutil
+from helpers import loopstall, marked, write_workloads
 import pytest
 
 from loopstall import store
@@ -143,20 +142,9 @@ def test_crash_names_the_line(faulty):
     assert crash.error.message.endswith("in crashes")
 
 
-def test_no_process_and_no_temporary_folder_is_left(faulty):
-    assert marked() == []
-
-
-def marked():
-    """Processes that a run has started and that still live."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if "LOOPSTALL_RUN" in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+def test_no_process_is_left(faulty):
+    folder, _ = faulty
+    assert marked(folder) == []
 
 
 HANGS = """
@@ -189,7 +177,7 @@ def test_hang_is_ended_at_the_time_limit_names_its_line_and_is_not_tried_again(t
     inline = [r for r in runs if r.error and r.error.kind == "timeout" and r.cell.strategy.dispatch == "inline"]
     assert all(f"{path}:" in run.error.message for run in inline)
     assert len([run for run in runs if run.error is None]) == 4
-    assert marked() == []
+    assert marked(tmp_path) == []
 
 
 SLOW = """
@@ -219,7 +207,7 @@ def start(folder, *words, **env):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **env},
+        env={**os.environ, **env, "LOOPSTALL_TEST": str(folder)},
     )
 
 
@@ -244,7 +232,7 @@ def test_interrupted_run_is_valid_and_resume_completes_it(tmp_path, number):
     assert 2 <= len(saved.runs) < 10
     assert saved.warnings == ()
     assert "partial" in (tmp_path / "out" / "index.html").read_text()
-    assert marked() == []
+    assert marked(tmp_path) == []
     done = loopstall("run", "--resume", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     complete = store.load([tmp_path / "out"])
@@ -269,10 +257,10 @@ def test_resume_finds_the_newest_partial_result_and_redoes_what_is_damaged(tmp_p
 def test_killed_parent_leaves_no_process(tmp_path):
     write_workloads(tmp_path, LASTING)
     process = start(tmp_path, "-s", "processes", "--jobs", 4, "--processes", 1, "-o", "out", STRAY="1")
-    wait_until(lambda: any("sleep(600)" in " ".join(p.cmdline()) for p in marked()))
+    wait_until(lambda: any("sleep(600)" in " ".join(p.cmdline()) for p in marked(tmp_path)))
     process.kill()
     process.communicate(timeout=60)
-    wait_until(lambda: not marked())
+    wait_until(lambda: not marked(tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tmpfs is Linux")
@@ -335,3 +323,27 @@ def test_temporary_folder_that_cannot_be_used_is_said(tmp_path):
     assert done.returncode == 3
     assert "TMPDIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_load_without_a_job_is_a_failed_measurement(tmp_path):
+    write_workloads(tmp_path, SLOW)
+    done = loopstall(
+        "run", "mine.py", "-s", "inline", "--rate", 0.01, "--seconds", "10ms", "--processes", 1, cwd=tmp_path
+    )
+    assert done.returncode == 3
+    assert "raise --rate" in done.stdout
+    assert "unexpected" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nohup is POSIX")
+def test_nohup_is_respected(tmp_path):
+    write_workloads(tmp_path, SLOW)
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "loopstall", "run", "mine.py", "-s", "inline", "--jobs", "2", "-o", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: list((tmp_path / "out" / "runs").glob("*.json")))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 0

@@ -31,7 +31,7 @@ def command(workloads: tuple[str, ...]) -> int:
         console.print(Text(f"  {loop.name:<11}{loop.summary}" + (f"; n/a: {missing}" if missing else "")))
     console.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        console.print(Text(f"  {dispatch.name:<11}{dispatch.summary}"))
+        console.print(Padding(Text(f"{dispatch.name:<11}{dispatch.summary}"), (0, 0, 0, 2)))
         for item in items:
             reason = dispatch.missing(item)
             if reason:
@@ -43,7 +43,8 @@ def command(workloads: tuple[str, ...]) -> int:
 def _show(console: Console, item: Workload) -> None:
     label = " (control)" if item.control else ""
     console.print(Text(f"  {printable(item.name)}{label}", style="bold cyan"), Text(printable(item.path), style="dim"))
-    console.print(Padding(Text(printable(item.stands_for)), (0, 0, 0, 6)))
+    for paragraph in printable(item.stands_for).split("\n\n"):
+        console.print(Padding(Text(" ".join(paragraph.split())), (0, 0, 0, 6)))
     for grid in item.grids:
         shown = "  ".join(f"{name}={','.join(map(str, values))}" for name, values in grid.items())
         if shown:

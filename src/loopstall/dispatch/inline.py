@@ -27,7 +27,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="inline",
-    summary="on the loop's thread, where everything else waits for it: the trap",
+    summary="on the loop's own thread, where all else waits: the trap",
     missing=lambda _workload: None,
     open=_open,
 )

@@ -42,7 +42,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="processes",
-    summary="a ProcessPoolExecutor, one spawned worker a core, primed before the clock starts",
+    summary="a ProcessPoolExecutor, one spawned, primed worker a core",
     missing=_missing,
     open=_open,
 )

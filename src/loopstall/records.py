@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Environment",
     "Estimate",
+    "Evidence",
     "Frame",
     "Histogram",
     "Load",
@@ -162,14 +163,41 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the cause of a stall was judged by: differences over ``window_ns``, which begins shortly before it.
+
+    CPU time of the loop's thread and of the process' other threads; ``run_delay_ns``, for how long the loop's
+    thread was ready and had no CPU (None where the system does not tell); time in the garbage collector; for how
+    long the watchdog was kept from running after the stack was asked for; the system calls in which the loop's
+    thread was seen.
+    """
+
+    window_ns: int
+    own_cpu_ns: int
+    other_cpu_ns: int
+    run_delay_ns: int | None = None
+    gc_ns: int = 0
+    starved_ns: int = 0
+    syscalls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
-    """One span in which the loop ran no due callback: start from the measurement's start, both in ns."""
+    """One span in which the loop ran no due callback: start from the measurement's start, both in ns.
+
+    ``rule`` says by which comparison of the evidence the cause was chosen; ``holder`` is the culprit of the thread
+    that held the GIL, where that is the cause, and ``holder_thread`` its name.
+    """
 
     start_ns: int
     duration_ns: int
     cause: str = "unknown"
+    rule: str = ""
     culprit: Frame | None = None
     stack: tuple[Frame, ...] = ()
+    holder: Frame | None = None
+    holder_thread: str = ""
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,8 @@
 import asyncio
+import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,6 +12,7 @@ from loopstall.monitor import Monitor
 from loopstall.monitor.watchdog import Watchdog
 
 MS = 1_000_000
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
 
 
 def watched(body, **settings):
@@ -108,8 +113,90 @@ def test_broken_watchdog_switches_itself_off_and_says_so():
     def broken():
         raise ZeroDivisionError("no")
 
-    watchdog = Watchdog(overdue_ns=broken, threshold_ns=MS, on_fault=faults.append)
+    watchdog = Watchdog(overdue_ns=broken, threshold_ns=MS, switch=None, clock=time.perf_counter_ns,
+                        on_fault=faults.append)  # fmt: skip
     watchdog.start()
     watchdog._thread.join(30)
     watchdog.stop()
     assert faults == ["watchdog switched off: ZeroDivisionError: no"]
+
+
+def longest(seen):
+    return max(seen.stalls, key=lambda stall: stall.duration_ns)
+
+
+@linux
+def test_sleep_is_a_blocking_call_in_its_system_call():
+    async def body():
+        await asyncio.sleep(0.01)
+        time.sleep(0.3)
+        await asyncio.sleep(0.01)
+
+    stall = longest(watched(body))
+    assert stall.cause == "blocking-call"
+    assert any("sleep" in name for name in stall.evidence.syscalls)
+    assert stall.rule
+
+
+@linux
+def test_long_c_call_that_keeps_the_gil_has_the_right_line_and_cause():
+    def holds():
+        return sum(range(30_000_000))
+
+    async def body():
+        await asyncio.sleep(0.01)
+        holds()
+        await asyncio.sleep(0.01)
+
+    stall = longest(watched(body))
+    assert (stall.culprit.file, stall.culprit.function.rpartition(".")[2]) == (__file__, "holds")
+    assert stall.cause in {"cpu-native", "descheduled"}  # the latter where the machine is busy with other things
+
+
+def test_without_a_switch_a_thread_polls_and_the_record_says_so(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+
+    async def body():
+        await asyncio.sleep(0.01)
+        block()
+        await asyncio.sleep(0.01)
+
+    seen = watched(body)
+    assert longest(seen).culprit.function == "block"
+    assert "darwin" in seen.faults[0]
+
+
+@linux
+def test_threads_descriptors_signals_and_callbacks_are_given_back():
+    async def body():
+        await asyncio.sleep(0)
+
+    watched(body)
+    before = (set(os.listdir("/proc/self/fd")), threading.active_count(), list(gc.callbacks))
+    watched(body)
+    assert before == (set(os.listdir("/proc/self/fd")), threading.active_count(), list(gc.callbacks))
+
+
+@linux
+def test_forked_copy_of_the_loop_is_not_watched_and_harms_nobody(tmp_path):
+    code = """
+import asyncio, os, time
+from loopstall.monitor import Monitor
+async def main():
+    monitor = Monitor()
+    monitor.start()
+    await asyncio.sleep(0.02)
+    child = os.fork()
+    if not child:
+        time.sleep(0.05)
+        monitor.stop()
+        os._exit(7)
+    time.sleep(0.1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    await asyncio.sleep(0.02)
+    seen = monitor.stop()
+    assert max(stall.duration_ns for stall in seen.stalls) > 80_000_000, seen
+    assert not seen.faults, seen.faults
+asyncio.run(main())
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)

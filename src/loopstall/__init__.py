@@ -3,17 +3,31 @@
 Importing this package imports the standard library alone; what needs more is loaded when it is first used.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from loopstall.workloads import workload
 
-__all__ = ["__version__", "load", "workload"]
+if TYPE_CHECKING:
+    from loopstall.monitor.watch import Watch, watch
+    from loopstall.records import Stall
+    from loopstall.report.frame import load
+
+__all__ = ["Stall", "Watch", "__version__", "load", "watch", "workload"]
 
 __version__ = "0.1.0"
 
+_LAZY = {
+    "Stall": "loopstall.records",
+    "Watch": "loopstall.monitor.watch",
+    "load": "loopstall.report.frame",
+    "watch": "loopstall.monitor.watch",
+}
+"""Names that are imported when they are first asked for, so that the command line starts quickly."""
+
 
 def __getattr__(name: str) -> object:
-    """Loads the names that need third-party packages when they are first asked for."""
-    if name == "load":
-        from loopstall.report.frame import load  # noqa: PLC0415  # pandas must not be imported before it is used
-
-        return load
+    """Imports the names that are not needed by everybody."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,9 +14,9 @@ from loopstall.clock import Clock, now_ns
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.errors import InputError
 from loopstall.loops import LOOPS
-from loopstall.monitor import Monitor
+from loopstall.monitor import LagMeter, Monitor
 from loopstall.protocol import Outcome
-from loopstall.records import Cell, Measured, Observation, RunError
+from loopstall.records import Cell, Measured, RunError
 from loopstall.traffic import JobLog, WrongResultError, drive
 from loopstall.usage import Usage, usage_now
 from loopstall.workloads import Workload, resolve
@@ -135,16 +135,19 @@ async def _measure(
         before = usage_now()
         started_ns = clock()
         log = JobLog(_checker(job.workload, job.kwargs), started_ns)
+        meter = LagMeter(clock=clock)
         monitor.start()
+        meter.start()
         await drive(call, cell.load, log, seed=seed, started_ns=started_ns, clock=clock)
         wall_ns = clock() - started_ns
-        observation = monitor.stop()
+        meter.stop()
+        monitor.stop()
         after = usage_now()
         load_ended()
     log.settle()
     if not log.jobs:
         raise NoJobError(f"no job was due within {cell.load}; raise --rate or --seconds")
-    return _figures(log, observation, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
+    return _figures(log, meter, monitor, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
 
 
 def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any], None]:
@@ -162,7 +165,8 @@ def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any],
 
 def _figures(
     log: JobLog,
-    observation: Observation,
+    meter: LagMeter,
+    monitor: Monitor,
     before: Usage,
     after: Usage,
     *,
@@ -175,15 +179,15 @@ def _figures(
         wall_ns=wall_ns,
         service=histogram.from_counts(log.service.counts()),
         response=histogram.from_counts(log.response.counts()),
-        lag=histogram.from_counts(observation.lag_counts, expected_interval_ns=observation.interval_ns),
-        lag_uncorrected=histogram.from_counts(observation.lag_counts),
+        lag=histogram.from_counts(meter.lags.counts(), expected_interval_ns=meter.interval_ns),
+        lag_uncorrected=histogram.from_counts(meter.lags.counts()),
         response_series=log.peaks.series(),
-        lag_series=observation.lag_series,
-        stalls=observation.stalls,
-        stall_count=observation.stall_count,
-        stalled_ns=min(observation.stalled_ns, wall_ns),
-        threshold_ns=observation.threshold_ns,
-        interval_ns=observation.interval_ns,
+        lag_series=meter.peaks.series(),
+        stalls=tuple(monitor.book),
+        stall_count=monitor.book.count,
+        stalled_ns=min(monitor.book.total_ns, wall_ns),
+        threshold_ns=monitor.threshold_ns,
+        interval_ns=meter.interval_ns,
         setup_ns=setup_ns,
         priming_ns=priming_ns,
         cpu_user_ns=after.cpu_user_ns - before.cpu_user_ns,
@@ -192,7 +196,7 @@ def _figures(
         peak_memory_bytes=after.peak_memory_bytes,
         switches_voluntary=after.switches_voluntary - before.switches_voluntary,
         switches_involuntary=after.switches_involuntary - before.switches_involuntary,
-        faults=observation.faults,
+        faults=tuple(monitor.faults),
     )
 
 

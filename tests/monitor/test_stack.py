@@ -12,7 +12,7 @@ def frame(file, line=1):
 
 def test_stack_begins_with_the_innermost_frame():
     def inner():
-        return stack.read_stack(sys._getframe())
+        return stack.resolve(stack.capture(sys._getframe()))
 
     read = inner()
     assert read[0].function.endswith("inner")

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from loopstall import workload
-from loopstall.monitor import Monitor
-from loopstall.records import Observation
+import loopstall
+from loopstall import Stall, workload
 from loopstall.workloads import Workload
 
 
@@ -41,8 +40,18 @@ first: Workload = plain
 second: Workload = with_parameters
 
 
-async def watched() -> Observation:
-    monitor = Monitor(threshold_ns=5_000_000)
-    monitor.start()
-    await asyncio.sleep(1)
-    return monitor.stop()
+async def watched() -> int:
+    with loopstall.watch(threshold=0.005) as stalls:
+        await asyncio.sleep(1)
+    first_stall: Stall = stalls[0]
+    return first_stall.duration_ns + stalls.count
+
+
+@loopstall.watch(threshold=0.01, on_stall=print)
+async def decorated(word: str) -> str:
+    return word
+
+
+def typed() -> str:
+    answer: str = asyncio.run(decorated("a"))
+    return answer

@@ -1,14 +1,15 @@
 """The stall monitor, usable alone: standard library only.
 
-    monitor = Monitor(threshold_ns=5_000_000)
-    monitor.start()          # inside the running loop
-    ...
-    observation = monitor.stop()
+    with loopstall.watch(threshold=0.005) as stalls:
+        ...
+    for stall in stalls:
+        print(stall.duration_ns, stall.cause, stall.culprit)
 
-What is behind this face is free to change: a heartbeat inside the loop measures loop lag, and a watchdog thread
-reads the loop thread's stack while the heartbeat is overdue.
+What is behind this face is free to change; docs/how-detection-works.md says how it works and what it cannot see.
 """
 
 from loopstall.monitor.core import Monitor
+from loopstall.monitor.lag import LagMeter
+from loopstall.monitor.watch import Watch, watch
 
-__all__ = ["Monitor"]
+__all__ = ["LagMeter", "Monitor", "Watch", "watch"]

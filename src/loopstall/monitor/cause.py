@@ -5,19 +5,22 @@ reader can disagree.
 """
 
 from loopstall.clock import NS_PER_MS
+from loopstall.monitor.counters import GIL
 from loopstall.records import Evidence
 
 __all__ = ["classify"]
 
 _GC_SHARE = 0.5
-_OTHERS_SHARE = 0.5  # of the window, by other threads: they may have held the GIL
+_OTHERS_SHARE = 0.5  # of the time, by other threads: they may have held the GIL
 _STARVED_SHARE = 0.15  # the watchdog needs the GIL as well: it being late says that somebody kept it
-_DELAY_SHARE = 0.4  # of the window, ready to run and without a CPU
+_OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for events
+_DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
+_DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
 _DELAY_OF_OWN = 0.6  # a thread that mostly ran is not descheduled, however busy the machine
 _CPU_SHARE = 0.5
+_LATE_SHARE = 0.5  # of the signals, that came in the middle of a C call
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
 _NATIVE_STARVED_SHARE = 0.35
-_FUTEX = "futex"
 
 
 def classify(evidence: Evidence) -> tuple[str, str]:
@@ -33,31 +36,76 @@ def classify(evidence: Evidence) -> tuple[str, str]:
 
 
 def _not_its_own(evidence: Evidence) -> tuple[str, str] | None:
-    """Recognises what other threads, the collector or the machine did."""
-    window = max(1, evidence.window_ns)
-    own, others = evidence.own_cpu_ns / window, evidence.other_cpu_ns / window
-    starved = evidence.starved_ns / window
-    if evidence.gc_ns / window >= _GC_SHARE:
-        return "gc", f"garbage collection took {evidence.gc_ns / window:.0%} of the time"
-    if others >= _OTHERS_SHARE and own < _CPU_SHARE and (starved >= _STARVED_SHARE or _FUTEX in evidence.syscalls):
-        seen = f"the watchdog starved {starved:.0%} of it" if starved >= _STARVED_SHARE else "the loop waited in futex"
-        return "gil-wait", f"other threads computed {others:.0%} of the time, the loop {own:.0%}, and {seen}"
-    delay = 0.0 if evidence.run_delay_ns is None else evidence.run_delay_ns / window
+    """Recognises what the collector, the machine or other threads did."""
+    length = _length_ns(evidence)
+    own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
+    if evidence.gc_ns / length >= _GC_SHARE:
+        return "gc", f"garbage collection took {evidence.gc_ns / length:.0%} of the time"
+    kept = _kept(evidence)
+    if own < _CPU_SHARE and others >= _OTHERS_SHARE and kept:
+        return "gil-wait", f"other threads computed {others:.0%} of the time and the loop {own:.0%}; {kept}"
+    delay_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns
+    if delay_ns >= _DELAY_THAT_TELLS * length and evidence.duration_ns - delay_ns <= evidence.threshold_ns:
+        why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
+        return "descheduled", (
+            f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
+            f"without that it had stayed below the threshold"
+        )
+    delay = delay_ns / length
     if delay >= _DELAY_SHARE and delay >= _DELAY_OF_OWN * own:
         return "descheduled", f"ready to run without a CPU for {delay:.0%} of the time, computing for {own:.0%}"
     return None
 
 
+def _kept(evidence: Evidence) -> str:
+    """Says by what it was seen that somebody kept the GIL, "" where nobody did."""
+    length = _length_ns(evidence)
+    if evidence.overran_ns / length >= _OVERRAN_SHARE:
+        return f"coming back from its wait for events took it {evidence.overran_ns / length:.0%}"
+    for_gil = evidence.syscalls.count(GIL)
+    if for_gil < len(evidence.syscalls) / 2:  # it was seen waiting for something else
+        return ""
+    if for_gil:
+        return f"it was seen waiting for the GIL {for_gil} times of {len(evidence.syscalls)}"
+    if evidence.starved_ns >= _STARVED_SHARE * length:
+        return f"the watchdog starved {evidence.starved_ns / length:.0%}"
+    if evidence.unanswered_ns >= _STARVED_SHARE * length:
+        return f"a signal went unanswered for {evidence.unanswered_ns / length:.0%}"
+    return ""
+
+
+def _length_ns(evidence: Evidence) -> int:
+    """Returns what shares are taken of; the counters may begin before the stall, and now and then within it."""
+    return max(1, min(evidence.duration_ns, evidence.window_ns))
+
+
 def _its_own(evidence: Evidence) -> tuple[str, str]:
     """Tells what the loop's thread itself did: compute, in Python or in C, or wait."""
-    window = max(1, evidence.window_ns)
-    own, starved = evidence.own_cpu_ns / window, evidence.starved_ns / window
+    length = _length_ns(evidence)
+    own = evidence.own_cpu_ns / length
     if own >= _CPU_SHARE:
         computed = f"the loop's thread computed {own:.0%} of the time"
-        if evidence.starved_ns > _NATIVE_STARVED_NS and starved >= _NATIVE_STARVED_SHARE:
-            return "cpu-native", f"{computed} and kept the GIL from the watchdog for {starved:.0%} of it"
-        return "cpu-python", f"{computed} and gave the GIL up when asked"
+        native = _native(evidence)
+        return ("cpu-native", f"{computed} and {native}") if native else ("cpu-python", f"{computed} in Python")
     if evidence.run_delay_ns is None and not evidence.syscalls:
         return "unknown", f"the loop's thread computed {own:.0%} of the time, and the system tells no more"
-    seen = f", seen in {', '.join(evidence.syscalls)}" if evidence.syscalls else ""
+    seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
+    seen = f", seen in {seen}" if seen else ""
     return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen}"
+
+
+def _native(evidence: Evidence) -> str:
+    """Says why it was C code that computed, "" where it was Python's.
+
+    The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up.
+    """
+    if evidence.free > evidence.looks / 2:
+        return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
+    if evidence.asked:
+        if evidence.late < evidence.asked * _LATE_SHARE:
+            return ""
+        return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
+    share = evidence.starved_ns / _length_ns(evidence)
+    if evidence.starved_ns > _NATIVE_STARVED_NS and share >= _NATIVE_STARVED_SHARE:
+        return f"kept the GIL from the watchdog for {share:.0%} of it"
+    return ""

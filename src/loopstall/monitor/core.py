@@ -1,164 +1,272 @@
-"""The monitor: a heartbeat in the loop, the watchdog beside it, and what the two saw."""
+"""The monitor of one loop: what its probe times and its observer sees becomes stalls."""
 
 import asyncio
 from collections import Counter
-import heapq
+from collections.abc import Callable
+import contextlib
 import os
+import sys
 import threading
+from typing import Any
+import weakref
 
 from loopstall.clock import NS_PER_MS, Clock, now_ns
+from loopstall.monitor.book import Book
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import Counters
-from loopstall.monitor.stack import culprit
-from loopstall.monitor.switch import Switch, UnavailableError
-from loopstall.monitor.watchdog import Sighting, Watchdog
-from loopstall.records import Evidence, Observation, Stall
-from loopstall.series import Peaks, Tally
+from loopstall.monitor.counters import RUNNING, Counters, Throttle
+from loopstall.monitor.observer import Observer
+from loopstall.monitor.probes import probe_for
+from loopstall.monitor.samples import Sample, ThreadView
+from loopstall.monitor.stack import capture, culprit, resolve
+from loopstall.records import Evidence, Frame, Glimpse, Stall
+from loopstall.series import Tally
 
 __all__ = ["Monitor"]
 
-_STALLS_KEPT = 100  # the longest ones; all are counted
-_REARM_NS = 2 * NS_PER_MS  # the switch is put off and the counters are read no more often than this
+_GLIMPSES = 8  # of one stall that are kept
+_LATE_NS = NS_PER_MS * 2 // 5  # for an answer: what the watchdog itself takes while it looks is less
+_PROMPT_NS = NS_PER_MS  # for the watchdog to get the GIL: less than anybody keeps it who computes in Python
+_FLOOR_NS = NS_PER_MS  # shorter spans of work are not counted
 
 
 class Monitor:
-    """Watches the running loop from ``start`` to ``stop``.
-
-    Every ``interval_ns`` the loop is asked for a sign of life; how much later than due it comes is the loop lag,
-    and a lag over ``threshold_ns`` is a stall.
+    """Watches one loop from ``start`` to ``stop``.
 
     Args:
         threshold_ns: what counts as a stall.
-        interval_ns: the expected interval of the heartbeat.
+        kept: how many stalls are kept in full; all are counted.
         clock: monotonic time in ns.
+        on_stall: called in the loop's thread with every stall when it has ended.
     """
 
     def __init__(
-        self, *, threshold_ns: int = 5 * NS_PER_MS, interval_ns: int = NS_PER_MS, clock: Clock = now_ns
+        self,
+        *,
+        threshold_ns: int = 5 * NS_PER_MS,
+        kept: int = 100,
+        clock: Clock = now_ns,
+        on_stall: Callable[[Stall], object] | None = None,
     ) -> None:
-        self._threshold_ns = threshold_ns
-        self._interval_ns = interval_ns
+        self.threshold_ns = threshold_ns
         self._clock = clock
-        self._lags = Tally()
-        self._peaks = Peaks()
-        self._stalls: list[tuple[int, int, Stall]] = []  # a heap, the shortest on top
-        self._stall_count = 0
-        self._stalled_ns = 0
-        self._faults: list[str] = []
+        self._on_stall = on_stall
+        self.book = Book(kept)
+        self.spans = Tally()
+        """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
+        self.faults: list[str] = []
+        self.started_ns = 0
+        self.ended_ns = 0
+        self._overran_ns = 0
+        self._run_forever: Callable[[], None] | None = None
+        self._views: list[ThreadView] = []
+        self._waiting: list[Sample] = []
 
-    def start(self) -> None:
-        """Starts watching the loop that runs in this thread."""
-        self._pid = os.getpid()
-        self._loop = asyncio.get_running_loop()
-        self._delay_ns = self._threshold_ns * 9 // 10  # the stack is there before the stall is one
-        try:
-            self._switch: Switch | None = Switch(self._delay_ns)
-        except UnavailableError as error:
-            self._switch = None
-            self._faults.append(f"stacks are sampled by a polling thread: {error}")
-        self._counters = Counters(threading.get_native_id(), self._clock)
-        self._watchdog = Watchdog(
-            overdue_ns=lambda: self._clock() - self._due_ns,
-            threshold_ns=self._threshold_ns,
-            switch=self._switch,
+    def start(self, loop: Any = None) -> None:
+        """Starts watching, in the loop's own thread.
+
+        Args:
+            loop: the loop that runs in this thread, or is about to; None for that of asyncio or uvloop that runs.
+        """
+        self._loop: Any = loop or asyncio.get_running_loop()
+        self._ident = threading.get_ident()
+        self._throttle = Throttle()
+        self._counters = Counters(self._clock)
+        self._observer = Observer(
+            loop=self._loop,
+            busy_since=lambda: self._probe.busy_since() if self._runs() else 0,
+            threshold_ns=self.threshold_ns,
             clock=self._clock,
-            on_fault=self._faults.append,
+            on_fault=self.faults.append,
         )
-        self._watchdog.start()
-        self._started_ns = self._clock()
-        self._baseline = self._counters.read()
-        if self._switch is not None:
-            self._switch.arm()
-        self._arm(self._started_ns)
+        self._probe = probe_for(
+            self._loop,
+            threshold_ns=self.threshold_ns,
+            floor_ns=min(self.threshold_ns, _FLOOR_NS),
+            clock=self._clock,
+            listener=self,
+        )
+        self._observer.start()
+        self.started_ns = self._clock()
+        self._probe.install()
+        _ACTIVE.add(self)
+        self._watch_restarts()
 
-    def stop(self) -> Observation:
-        """Ends the watch; a sign of life that is overdue at this moment counts as it stands."""
-        self._timer.cancel()
-        ended_ns = self._clock()
-        if ended_ns > self._due_ns:
-            self._note(ended_ns)
-        if self._switch is not None:
-            self._switch.disarm()
-        self._watchdog.stop()
+    def _runs(self) -> bool:
+        return bool(self._loop.is_running())
+
+    def _watch_restarts(self) -> None:
+        """Has the loop tell when it is run anew: what lies between two runs is no stall."""
+        inner = getattr(self._loop, "run_forever", None)
+        if inner is None:
+            return
+
+        def run_forever() -> None:
+            if not self.ended_ns:
+                self._probe.restart()
+            inner()
+
+        self._run_forever = run_forever
+        with contextlib.suppress(AttributeError):  # a loop that takes no attributes
+            self._loop.run_forever = run_forever
+
+    def stop(self) -> None:
+        """Ends the watch; a span of work that is going on at this moment counts as it stands. Any thread may call."""
+        if self.ended_ns:
+            return
+        self.ended_ns = self._clock()
+        _ACTIVE.discard(self)
+        since = self._probe.busy_since() if self._runs() else 0
+        if threading.get_ident() == self._ident:
+            if since and self.ended_ns - since > self.threshold_ns:
+                self.span(since, self.ended_ns)
+            self._probe.remove()
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
+                self._loop.call_soon_threadsafe(self._probe.remove)
+        if self._run_forever and getattr(self._loop, "__dict__", {}).get("run_forever") is self._run_forever:
+            del self._loop.run_forever
+        self._observer.stop()
         self._counters.close()
-        if self._switch is not None:
-            self._switch.close()
-        return Observation(
-            wall_ns=ended_ns - self._started_ns,
-            interval_ns=self._interval_ns,
-            threshold_ns=self._threshold_ns,
-            lag_counts=self._lags.counts(),
-            lag_series=self._peaks.series(),
-            stalls=tuple(sorted((item[2] for item in self._stalls), key=lambda stall: stall.start_ns)),
-            stall_count=self._stall_count,
-            stalled_ns=self._stalled_ns,
-            faults=tuple(self._faults),
-        )
 
-    def _arm(self, now: int) -> None:
-        self._due_ns = now + self._interval_ns
-        self._timer = self._loop.call_later(self._interval_ns / 1e9, self._beat)
+    def abandon(self) -> None:
+        """Leaves a forked child unwatched and clean."""
+        if not self.ended_ns:
+            self.ended_ns = self._clock()
+            self._probe.remove()
+            self._observer.abandon()
+            self._counters.close()
 
-    def _beat(self) -> None:
-        if os.getpid() != self._pid:
-            return  # a fork: this copy of the loop is not watched
-        now = self._clock()
-        self._note(now)
-        if now - self._baseline.at_ns >= _REARM_NS:
+    @property
+    def wall_ns(self) -> int:
+        """For how long has been watched."""
+        return (self.ended_ns or self._clock()) - self.started_ns
+
+    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+        """Puts the looks off and takes the counters' stand, unless the present span began before it."""
+        if not self._overran_ns:
             self._baseline = self._counters.read()
-            if self._switch is not None:
-                self._switch.arm()
-        self._arm(now)
+        self._observer.put_off(now, watchdog_ns, signal_ns)
 
-    def _note(self, now: int) -> None:
-        lag_ns = max(0, now - self._due_ns)
-        self._lags.add(lag_ns)
-        self._peaks.add(now - self._started_ns, lag_ns)
-        if lag_ns > self._threshold_ns:
-            self._keep(lag_ns, self._watchdog.take())
-        elif self._watchdog.awake:
-            self._watchdog.take()
+    def rest(self) -> None:
+        """Asks for no look while the loop waits for events."""
+        self._observer.rest()
 
-    def _keep(self, lag_ns: int, seen: Sighting) -> None:
-        evidence = self._evidence(seen)
+    def overran(self, due: int, now: int) -> None:
+        """Looks at once who had the GIL: whoever gave it up has not moved since."""
+        self._overran_ns = now - due
+        if self._overran_ns > self.threshold_ns:
+            self._views = self._observer.crowd.look()
+            frame = sys._getframe(2)  # noqa: SLF001  # below the probe
+            self._waiting.append(Sample(at_ns=now, asked_ns=due, by_signal=False, stack=capture(frame)))
+
+    def span(self, start: int, end: int) -> None:
+        """Counts a span of work, and enters it as a stall where it is over the threshold."""
+        self.spans.add(end - start)
+        if end - start > self.threshold_ns:
+            try:
+                self._enter(start, end)
+            except Exception as error:  # noqa: BLE001  # a broken observer never breaks the observed program
+                self.faults.append(f"a stall could not be looked into: {type(error).__name__}: {error}")
+        self._overran_ns = 0
+        if self._waiting:
+            self._views, self._waiting = [], []
+
+    def _enter(self, start: int, end: int) -> None:
+        samples, views = self._observer.take()
+        samples = self._waiting + [sample for sample in samples if start <= sample.at_ns <= end + NS_PER_MS]
+        evidence = self._evidence(start, end, samples)
         cause, rule = classify(evidence)
-        blamed = Counter(frame for frame in map(culprit, seen.stacks) if frame is not None).most_common(1)
+        stacks = [resolve(sample.stack) for sample in samples]
+        blamed = Counter(frame for frame in map(culprit, stacks) if frame is not None).most_common(1)
         worst = blamed[0][0] if blamed else None
-        thread, (_, holder) = "", (0, None)
-        if cause == "gil-wait" and seen.busy:
-            thread, (_, holder) = max(seen.busy.items(), key=lambda item: item[1][0])
+        holder, thread = None, ""
+        if cause == "gil-wait":
+            holder, thread = _holder(views + self._views or self._observer.crowd.look())
+        named = next((sample for sample in samples if sample.task), None)
         stall = Stall(
-            start_ns=self._due_ns - self._started_ns,
-            duration_ns=lag_ns,
+            start_ns=start - self.started_ns,
+            duration_ns=end - start,
             cause=cause,
             rule=rule,
             culprit=worst,
-            stack=next((stack for stack in seen.stacks if culprit(stack) == worst), ()),
+            stack=next((stack for stack in stacks if culprit(stack) == worst), ()),
+            task=named.task if named else "",
+            coroutine=named.coroutine if named else "",
+            glimpses=_glimpses(samples, stacks, start),
             holder=holder,
             holder_thread=thread,
             evidence=evidence,
         )
-        self._stall_count += 1
-        self._stalled_ns += lag_ns
-        item = (lag_ns, self._stall_count, stall)
-        if len(self._stalls) < _STALLS_KEPT:
-            heapq.heappush(self._stalls, item)
-        else:
-            heapq.heappushpop(self._stalls, item)
+        self.book.add(stall)
+        if self._on_stall is not None:
+            self._on_stall(stall)
 
-    def _evidence(self, seen: Sighting) -> Evidence:
+    def _evidence(self, start: int, end: int, samples: list[Sample]) -> Evidence:
         before, after = self._baseline, self._counters.read()
         own_ns = after.own_cpu_ns - before.own_cpu_ns
         delay_ns = None
         if after.run_delay_ns is not None and before.run_delay_ns is not None:
             delay_ns = after.run_delay_ns - before.run_delay_ns
-        asked_ns = before.at_ns + self._delay_ns
+        looks = [sample for sample in samples if not sample.by_signal and sample not in self._waiting]
+        first = next(iter(looks), None)
+        starved_from = first.asked_ns if first else max(self._observer.asked_ns, start)
+        waits = _waits([sample for sample in samples if sample.by_signal])
         return Evidence(
+            duration_ns=end - start,
+            threshold_ns=self.threshold_ns,
             window_ns=after.at_ns - before.at_ns,
             own_cpu_ns=own_ns,
             other_cpu_ns=max(0, after.process_cpu_ns - before.process_cpu_ns - own_ns),
             run_delay_ns=delay_ns,
+            throttled_ns=min(self._throttle.since_last_ns(), end - start),
             gc_ns=after.gc_ns - before.gc_ns,
-            starved_ns=max(0, (seen.woke_ns or after.at_ns) - asked_ns),
-            syscalls=tuple(dict.fromkeys(name for name in seen.syscalls if name)),
+            overran_ns=self._overran_ns,
+            starved_ns=max(0, (first.at_ns if first else end) - starved_from),
+            asked=len(waits),
+            late=sum(wait > _LATE_NS for wait in waits),
+            unanswered_ns=sum(waits),
+            looks=len(looks),
+            free=sum(s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
+            syscalls=tuple(s.syscall for s in looks if s.syscall not in {"", RUNNING}),
         )
+
+
+def _waits(answers: list[Sample]) -> list[int]:
+    """Returns for how long each signal waited for its answer in ns, overlaps counted once."""
+    waits: list[int] = []
+    answered = 0
+    for sample in answers:
+        waits.append(max(0, sample.at_ns - max(sample.asked_ns, answered)))
+        answered = sample.at_ns
+    return waits
+
+
+def _holder(views: list[ThreadView]) -> tuple[Frame | None, str]:
+    """Chooses who held the GIL: of the threads that computed, one that wants it again and so sleeps for it."""
+    used: Counter[str] = Counter()
+    for view in views:
+        used[view.name] += view.cpu_ns
+    chosen = max(views, key=lambda view: (view.sleeps, used[view.name]), default=None)
+    return (culprit(resolve(chosen.stack)), chosen.name) if chosen is not None else (None, "")
+
+
+def _glimpses(samples: list[Sample], stacks: list[tuple[Frame, ...]], start: int) -> tuple[Glimpse, ...]:
+    """Returns where the loop's thread was seen, a bounded number of times, evenly over the stall."""
+    every = max(1, -(-len(samples) // _GLIMPSES))
+    return tuple(
+        Glimpse(at_ns=sample.at_ns - start, culprit=culprit(stack), state=sample.syscall)
+        for sample, stack in zip(samples[::every], stacks[::every], strict=True)
+    )
+
+
+_ACTIVE: "weakref.WeakSet[Monitor]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for monitor in tuple(_ACTIVE):
+        monitor.abandon()
+    _ACTIVE.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

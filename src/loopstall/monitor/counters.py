@@ -1,18 +1,25 @@
 """The counters of the loop's thread that tell why a stall happened, read where the system has them."""
 
-from collections.abc import Callable
-import ctypes
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import gc
-import os
-from pathlib import Path
 import platform
+import threading
 import time
 
 from loopstall.clock import Clock
+from loopstall.monitor.kernel import KeptFile, read_file
 
-__all__ = ["Counters", "Reading", "syscall_of"]
+__all__ = ["GIL", "RUNNING", "Counters", "Reading", "Throttle", "cpu_of", "futex_of", "syscall_of"]
 
+GIL = "GIL"
+"""Stands among the names of system calls for waiting in futex for the GIL."""
+
+RUNNING = "running"
+"""Stands among them for computing, in the program or in the kernel."""
+
+_SAME_FUTEX_BYTES = 192  # two condition variables and two mutexes of glibc side by side
+_PER_THREAD_CLOCK = 6  # CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of the kernel's posix-timers.h
 _SYSCALLS = {
     "x86_64": {
         0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 45: "recvfrom", 47: "recvmsg",
@@ -29,7 +36,7 @@ _SYSCALLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The counters at one moment, in ns."""
+    """The counters at one moment, in ns; ``run_delay_ns`` is None where the system does not tell."""
 
     at_ns: int
     own_cpu_ns: int
@@ -42,20 +49,14 @@ class Counters:
     """Reads the counters of the thread that makes it, and times the garbage collector until closed.
 
     Args:
-        thread_id: that thread's number in the system.
         clock: monotonic time in ns.
     """
 
-    def __init__(self, thread_id: int, clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._gc_ns = 0
         self._gc_began_ns = 0
-        try:
-            self._schedstat = os.open(f"/proc/self/task/{thread_id}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._schedstat = -1
-        self._buffer = ctypes.create_string_buffer(128)
-        self._pread = ctypes.PyDLL(None).pread if self._schedstat >= 0 else None
+        self._schedstat = KeptFile(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
         gc.callbacks.append(self._collected)
 
@@ -67,17 +68,12 @@ class Counters:
 
     def read(self) -> Reading:
         """Reads all of them."""
-        delay: int | None = None
-        if self._pread is not None:
-            # CPU time, run delay, slices; see Documentation/scheduler/sched-stats.rst of the kernel. Read with the GIL
-            # kept: os.pread gives it up, and where threads compute the loop would wait for it each time.
-            count = self._pread(self._schedstat, self._buffer, 128, 0)
-            delay = int(self._buffer.raw[:count].split()[1]) if count > 0 else None
+        fields = self._schedstat.read().split()  # CPU time, run delay, slices: the kernel's sched-stats.rst
         return Reading(
             at_ns=self._clock(),
             own_cpu_ns=self._own_cpu(),
             process_cpu_ns=time.process_time_ns(),
-            run_delay_ns=delay,
+            run_delay_ns=int(fields[1]) if fields else None,
             gc_ns=self._gc_ns,
         )
 
@@ -85,18 +81,86 @@ class Counters:
         """Puts everything back."""
         if self._collected in gc.callbacks:
             gc.callbacks.remove(self._collected)
-        if self._schedstat >= 0:
-            os.close(self._schedstat)
-            self._schedstat, self._pread = -1, None
+        self._schedstat.close()
 
 
-def syscall_of(thread_id: int) -> str:
-    """Returns the name of the system call that a thread of this process waits in, "" where none is to be seen."""
+class Throttle:
+    """Tells for how long the CPU quota of this process' control group has stopped it, where it has one.
+
+    Run delay does not grow while a group is throttled; cpu.stat of the group does.
+    """
+
+    def __init__(self, root: str = "/sys/fs/cgroup", groups: str = "/proc/self/cgroup") -> None:
+        self._path = next(filter(_is_limited, _candidates(root, groups)), "")
+        self._before_ns = self._total_ns()
+
+    def _total_ns(self) -> int:
+        if not self._path:
+            return 0
+        for line in read_file(f"{self._path}/cpu.stat").decode("ascii", "replace").splitlines():
+            name, _, value = line.partition(" ")
+            if name in {"throttled_usec", "throttled_time"}:  # version 2 in µs, version 1 in ns
+                return int(value) * (1000 if name == "throttled_usec" else 1)
+        return 0
+
+    def since_last_ns(self) -> int:
+        """Returns the time in ns since this was last asked."""
+        before, self._before_ns = self._before_ns, self._total_ns()
+        return self._before_ns - before
+
+
+def _candidates(root: str, groups: str) -> Iterator[str]:
+    """Yields the folders of this process' groups and those above them, innermost first."""
+    for line in read_file(groups).decode("utf-8", "replace").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = f"{root}/{controllers}" if controllers else root
+        while True:
+            yield f"{base}{path.rstrip('/')}"
+            if path in {"/", ""}:
+                break
+            path = path.rsplit("/", 1)[0]
+
+
+def _is_limited(folder: str) -> bool:
+    """Says whether a group has a CPU quota."""
+    new = read_file(f"{folder}/cpu.max").split()
+    old = read_file(f"{folder}/cpu.cfs_quota_us").split()
+    return bool((new and new[0] != b"max") or (old and not old[0].startswith(b"-")))
+
+
+def syscall_of(thread_id: int, gil_futex: int = 0) -> str:
+    """Returns the name of the system call that a thread of this process waits in, "" where the system does not tell.
+
+    Args:
+        thread_id: the thread's number in the system.
+        gil_futex: where in memory threads wait for the GIL, as ``futex_of`` tells it; such a wait is named ``GIL``.
+
+    A thread that waits for nothing is ``RUNNING``.
+    """
+    fields = read_file(f"/proc/self/task/{thread_id}/syscall", 256).decode("ascii", "replace").split()
+    if not fields or not fields[0].isdigit():  # "running", or "-1" and not to be read
+        return RUNNING if fields == [RUNNING] else ""
+    name = _SYSCALLS.get(platform.machine(), {}).get(int(fields[0]), f"system call {fields[0]}")
+    if name == "futex" and gil_futex and abs(int(fields[1], 16) - gil_futex) < _SAME_FUTEX_BYTES:
+        return GIL
+    return name
+
+
+def futex_of(thread_id: int) -> int:
+    """Returns the address of what a thread of this process waits for, 0 where it waits for none."""
+    fields = read_file(f"/proc/self/task/{thread_id}/syscall", 256).decode("ascii", "replace").split()
+    numbers = {number for number, name in _SYSCALLS.get(platform.machine(), {}).items() if name == "futex"}
+    return int(fields[1], 16) if fields and fields[0].isdigit() and int(fields[0]) in numbers else 0
+
+
+def cpu_of(thread_id: int) -> int:
+    """Returns the CPU time in ns of a thread of this process, 0 where the system does not tell.
+
+    Asks the thread's own clock, which is up to date also while that thread runs; its file in /proc lags by a tick.
+    """
     try:
-        text = Path(f"/proc/self/task/{thread_id}/syscall").read_text(encoding="ascii")
-    except OSError:
-        return ""
-    number = text.split(maxsplit=1)[0]
-    if not number.isdigit():  # "running"
-        return ""
-    return _SYSCALLS.get(platform.machine(), {}).get(int(number), f"system call {number}")
+        return time.clock_gettime_ns(~thread_id << 3 | _PER_THREAD_CLOCK)
+    except (OSError, AttributeError):
+        return 0

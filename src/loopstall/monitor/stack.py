@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 import sysconfig
-from types import FrameType
+from types import CodeType, FrameType
 
 from loopstall.records import Frame
 
-__all__ = ["culprit", "read_stack"]
+__all__ = ["RawStack", "capture", "culprit", "is_users", "resolve"]
 
 _DEPTH = 64  # frames kept; the innermost ones, for they say what blocks
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -21,15 +21,23 @@ _LIBRARIES = tuple(
 )
 
 
-def read_stack(innermost: FrameType) -> tuple[Frame, ...]:
-    """Returns the stack as plain records, innermost frame first."""
-    frames: list[Frame] = []
-    frame: FrameType | None = innermost
-    while frame is not None and len(frames) < _DEPTH:
-        code = frame.f_code
-        frames.append(Frame(file=code.co_filename, line=frame.f_lineno or 0, function=code.co_qualname))
+RawStack = tuple[tuple[CodeType, int], ...]
+"""Code and line of each frame, innermost first: what is quick to take; ``resolve`` makes it readable."""
+
+
+def capture(innermost: FrameType | None) -> RawStack:
+    """Takes down where a thread stands, in a few microseconds."""
+    places: list[tuple[CodeType, int]] = []
+    frame = innermost
+    while frame is not None and len(places) < _DEPTH:
+        places.append((frame.f_code, frame.f_lineno or 0))
         frame = frame.f_back
-    return tuple(frames)
+    return tuple(places)
+
+
+def resolve(stack: RawStack) -> tuple[Frame, ...]:
+    """Returns the stack as plain records, innermost frame first."""
+    return tuple(Frame(file=code.co_filename, line=line, function=code.co_qualname) for code, line in stack)
 
 
 @lru_cache(maxsize=4096)

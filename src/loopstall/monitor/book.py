@@ -1,0 +1,55 @@
+"""Stalls that were seen, in bounded memory: the longest in full, all of them counted."""
+
+from collections import Counter
+from collections.abc import Iterator
+import heapq
+
+from loopstall.records import Stall
+
+__all__ = ["Book"]
+
+_CULPRITS = 1000  # told apart; what comes after goes under one name
+_OTHERS = "others"
+
+
+class Book:
+    """Keeps the longest stalls and counts them all.
+
+    Args:
+        kept: how many are kept in full.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._heap: list[tuple[int, int, Stall]] = []  # the shortest on top
+        self.count = 0
+        self.total_ns = 0
+        self.by_culprit: Counter[str] = Counter()
+        self.ns_by_culprit: Counter[str] = Counter()
+
+    def add(self, stall: Stall) -> None:
+        """Enters a stall; where the book is full, the shortest goes."""
+        self.count += 1
+        self.total_ns += stall.duration_ns
+        name = str(stall.culprit) if stall.culprit is not None else "unknown"
+        if name not in self.by_culprit and len(self.by_culprit) >= _CULPRITS:
+            name = _OTHERS
+        self.by_culprit[name] += 1
+        self.ns_by_culprit[name] += stall.duration_ns
+        item = (stall.duration_ns, self.count, stall)
+        if len(self._heap) < self._kept:
+            heapq.heappush(self._heap, item)
+        else:
+            heapq.heappushpop(self._heap, item)
+
+    @property
+    def dropped(self) -> int:
+        """How many were counted and are not kept in full."""
+        return self.count - len(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def __iter__(self) -> Iterator[Stall]:
+        """The kept ones, in the order of time."""
+        return iter(sorted((item[2] for item in list(self._heap)), key=lambda stall: stall.start_ns))

@@ -1,0 +1,183 @@
+"""What the monitor asks of the Linux kernel and Python does not offer: timers, and reads that keep the GIL.
+
+Everything goes through ``ctypes.PyDLL``, which keeps the GIL: giving it up costs more than these calls take, and
+where other threads compute, the loop would wait up to a switch interval to get it back.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+__all__ = ["Alarm", "KeptFile", "SignalTimer", "UnavailableError", "read_file"]
+
+_CLOCK_MONOTONIC = 1
+_SIGEV_THREAD_ID = 4
+_NS = 10**9
+_SPECS_KEPT = 64
+
+
+class UnavailableError(Exception):
+    """This process cannot have what was asked for, and why."""
+
+
+class _SigEvent(ctypes.Structure):
+    _fields_ = (
+        ("value", ctypes.c_void_p),
+        ("signo", ctypes.c_int),
+        ("notify", ctypes.c_int),
+        ("thread_id", ctypes.c_int),
+        ("pad", ctypes.c_char * 44),
+    )
+
+
+class _TimerSpec(ctypes.Structure):
+    _fields_ = (
+        ("interval_s", ctypes.c_long),
+        ("interval_ns", ctypes.c_long),
+        ("value_s", ctypes.c_long),
+        ("value_ns", ctypes.c_long),
+    )
+
+
+_OFF = _TimerSpec()
+
+
+def _libc() -> ctypes.PyDLL:
+    if sys.platform != "linux":
+        raise UnavailableError(f"{sys.platform} has no timers of this kind")
+    return ctypes.PyDLL(None, use_errno=True)
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise UnavailableError(os.strerror(code))
+    return result
+
+
+class _Timer:
+    """What both kinds of timer share: a delay is set by handing the kernel a prepared structure."""
+
+    def __init__(self) -> None:
+        self._specs: dict[int, _TimerSpec] = {}
+
+    def _set(self, spec: int) -> None:
+        raise NotImplementedError
+
+    def arm(self, delay_ns: int) -> None:
+        """Sets it to expire once, ``delay_ns`` from now, whatever it was set to before."""
+        spec = self._specs.get(delay_ns)
+        if spec is None:
+            if len(self._specs) >= _SPECS_KEPT:
+                self._specs.clear()
+            spec = self._specs[delay_ns] = _TimerSpec(value_s=delay_ns // _NS, value_ns=delay_ns % _NS)
+        self._set(ctypes.addressof(spec))
+
+    def disarm(self) -> None:
+        """Takes back what ``arm`` set."""
+        self._set(ctypes.addressof(_OFF))
+
+
+class Alarm(_Timer):
+    """A timer that is waited for like a file (timerfd_create(2)): it wakes a thread that sleeps without the GIL.
+
+    Raises:
+        UnavailableError: the system has none, or no descriptor is free.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        libc = _libc()
+        self.fd = _checked(libc.timerfd_create(_CLOCK_MONOTONIC, os.O_CLOEXEC | os.O_NONBLOCK))
+        self._read = libc.read
+        self._expiries = ctypes.create_string_buffer(8)
+        self._settime = libc.timerfd_settime
+        self._settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
+    def _set(self, spec: int) -> None:
+        self._settime(self.fd, 0, spec, None)
+
+    def clear(self) -> None:
+        """Forgets an expiry, so that the next one can be waited for."""
+        self._read(self.fd, self._expiries, 8)
+
+    def close(self) -> None:
+        """Gives the descriptor back."""
+        os.close(self.fd)
+
+
+class SignalTimer(_Timer):
+    """A timer that sends a real-time signal to the thread that makes it (timer_create(2)).
+
+    Raises:
+        UnavailableError: the system has no such timer, or no signal is free.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._libc = _libc()
+        self.signal = self._free_signal()
+        event = _SigEvent(signo=self.signal, notify=_SIGEV_THREAD_ID, thread_id=threading.get_native_id())
+        self._timer = ctypes.c_void_p()
+        _checked(self._libc.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)))
+        self._settime = self._libc.timer_settime
+        self._settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
+    def _free_signal(self) -> int:
+        """Returns a real-time signal that nobody handles, neither in Python nor in C."""
+        action = ctypes.create_string_buffer(256)  # struct sigaction begins with the handler
+        for number in range(signal.SIGRTMAX - 1, signal.SIGRTMIN + 1, -1):
+            if self._libc.sigaction(number, None, action) == 0:
+                handler = int.from_bytes(action.raw[: ctypes.sizeof(ctypes.c_void_p)], sys.byteorder)
+                if handler == signal.SIG_DFL:
+                    return number
+        raise UnavailableError("no real-time signal is free")
+
+    def _set(self, spec: int) -> None:
+        self._settime(self._timer, 0, spec, None)
+
+    def close(self) -> None:
+        """Deletes the timer."""
+        self._libc.timer_delete(self._timer)
+
+
+_LIBC = ctypes.PyDLL(None) if sys.platform == "linux" else None
+
+
+class KeptFile:
+    """A file of /proc that is read again and again from its beginning; empty where it cannot be opened."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = -1
+        self._buffer = ctypes.create_string_buffer(128)
+        if _LIBC is not None:
+            self._fd = _LIBC.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
+            self._pread = _LIBC.pread
+
+    def read(self) -> bytes:
+        """Returns up to 128 bytes of it as it is now."""
+        if self._fd < 0:
+            return b""
+        count = self._pread(self._fd, self._buffer, 128, 0)
+        return self._buffer.raw[:count] if count > 0 else b""
+
+    def close(self) -> None:
+        """Gives the descriptor back."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_file(path: str, size: int = 4096) -> bytes:
+    """Returns the beginning of a file of /proc or /sys, b"" where it cannot be read."""
+    if _LIBC is None:
+        return b""
+    fd = _LIBC.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
+    if fd < 0:
+        return b""
+    buffer = ctypes.create_string_buffer(size)
+    count = _LIBC.read(fd, buffer, size)
+    _LIBC.close(fd)
+    return buffer.raw[:count] if count > 0 else b""

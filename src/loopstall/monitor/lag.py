@@ -1,0 +1,50 @@
+"""Loop lag: a callback that is due every so often, and how much later than due it runs."""
+
+import asyncio
+
+from loopstall.clock import NS_PER_MS, Clock, now_ns
+from loopstall.series import Peaks, Tally
+
+__all__ = ["LagMeter"]
+
+
+class LagMeter:
+    """Measures the lag of the running loop from ``start`` to ``stop``.
+
+    Args:
+        interval_ns: the expected interval between two beats.
+        clock: monotonic time in ns.
+    """
+
+    def __init__(self, *, interval_ns: int = NS_PER_MS, clock: Clock = now_ns) -> None:
+        self.interval_ns = interval_ns
+        self.lags = Tally()
+        self.peaks = Peaks()
+        self._clock = clock
+
+    def start(self) -> None:
+        """Asks for the first beat of the loop that runs in this thread."""
+        self._loop = asyncio.get_running_loop()
+        self._started_ns = self._clock()
+        self._ask(self._started_ns)
+
+    def stop(self) -> None:
+        """Asks for no more; a beat that is overdue at this moment counts as it stands."""
+        self._timer.cancel()
+        now = self._clock()
+        if now > self._due_ns:
+            self._note(now)
+
+    def _ask(self, now: int) -> None:
+        self._due_ns = now + self.interval_ns
+        self._timer = self._loop.call_later(self.interval_ns / 1e9, self._beat)
+
+    def _beat(self) -> None:
+        now = self._clock()
+        self._note(now)
+        self._ask(now)
+
+    def _note(self, now: int) -> None:
+        lag_ns = max(0, now - self._due_ns)
+        self.lags.add(lag_ns)
+        self.peaks.add(now - self._started_ns, lag_ns)

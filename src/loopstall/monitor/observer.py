@@ -1,0 +1,263 @@
+"""Who looks at the loop's thread while it is late: a sleeping thread first, and the thread itself by a signal.
+
+A healthy loop wakes neither. The first look is the watchdog's: a thread that waits for an alarm without the GIL, and
+that gets the GIL at once where the loop's thread blocks, and within a switch interval where it computes in Python.
+Where the watchdog has not been able to look in time, a real-time signal reaches the loop's thread; Python runs its
+handler at the next point where bytecode may be interrupted, which after a C call is the line of that call.
+Nothing walks the frames of a thread that runs: a handler in C that does so crashes when the signal arrives while a
+frame is being pushed or popped.
+"""
+
+from collections.abc import Callable
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from types import FrameType
+
+from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
+from loopstall.monitor.counters import futex_of, syscall_of
+from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
+from loopstall.monitor.samples import Crowd, Sample, ThreadView, task_of
+from loopstall.monitor.stack import capture
+
+__all__ = ["Observer"]
+
+_SAMPLES = 64  # of one stall; the pause between two grows with its length
+_GIL_READS = 300  # of a file of /proc, 1 to 2 µs each
+_KEPT_NS = NS_PER_MS // 2
+_VIEWS = 4  # threads kept of one look
+_LONGEST_PAUSE_NS = NS_PER_S
+_SHORTEST_PAUSE_NS = NS_PER_MS
+
+_HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Without it the frames of a thread that runs must not be read from another."""
+
+_gil_futexes: list[int] = []
+"""Where threads of this process wait for the GIL, once it is known."""
+
+
+class Observer:
+    """Looks at the thread that makes it whenever that thread has not called ``put_off`` in time.
+
+    Args:
+        loop: whose tasks are named.
+        busy_since: returns when the loop's present span of work began, in ns; 0 while it waits for events.
+        threshold_ns: how long a span is a stall.
+        clock: monotonic time in ns.
+        on_fault: told in a sentence what cannot be had, or has failed and was switched off.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: object,
+        busy_since: Callable[[], int],
+        threshold_ns: int,
+        clock: Clock,
+        on_fault: Callable[[str], None],
+    ) -> None:
+        self._loop = loop
+        self._busy_since = busy_since
+        self._threshold_ns = threshold_ns
+        self._clock = clock
+        self._on_fault = on_fault
+        self._ident = threading.get_ident()
+        self._native_id = threading.get_native_id()
+        self._samples: list[Sample] = []
+        self._views: list[ThreadView] = []
+        self._asked_ns = 0
+        self._signal_asked_ns = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="loopstall-watchdog", daemon=True)
+        self._alarm: Alarm | None = None
+        self._timer: SignalTimer | None = None
+        self._ended_reader = self._ended_writer = -1
+        self.crowd = Crowd({self._ident})
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether the loop's thread can be asked by a signal."""
+        return self._timer is not None
+
+    def start(self) -> None:
+        """Starts the watchdog, and takes a signal where this is the main thread."""
+        try:
+            self._alarm = Alarm()
+            self._ended_reader, self._ended_writer = os.pipe2(os.O_CLOEXEC)
+        except (UnavailableError, OSError) as error:
+            self._on_fault(f"stacks are sampled by a polling thread: {error}")
+        if self._alarm is not None:
+            self._take_signal()
+        if not _HAS_GIL:
+            self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
+        self._thread.start()
+        if _HAS_GIL:
+            self._learn_gil()
+            self.crowd.look()
+
+    def _learn_gil(self) -> None:
+        """Finds out where threads wait for the GIL: wakes the watchdog, which wants it, without giving it up."""
+        watchdog = self._thread.native_id
+        if _gil_futexes or self._alarm is None or watchdog is None:
+            return
+        self._alarm.arm(1)
+        for _ in range(_GIL_READS):
+            address = futex_of(watchdog)
+            if address:
+                _gil_futexes.append(address)
+                return
+
+    def _take_signal(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python runs handlers in the main thread alone
+        try:
+            timer = SignalTimer()
+        except UnavailableError as error:
+            self._on_fault(f"computing in C is told from computing in Python by the watchdog alone: {error}")
+            return
+        signal.signal(timer.signal, self._on_signal)
+        signal.siginterrupt(timer.signal, False)  # the parameter has no other form
+        self._timer = timer
+
+    def stop(self) -> None:
+        """Ends the watchdog and gives the signal back; called in any thread but the watchdog."""
+        self._stopped.set()
+        if self._timer is not None:
+            self._timer.disarm()
+            self._timer.close()
+            with contextlib.suppress(ValueError):  # not the main thread: the signal stays taken, and nobody sends it
+                signal.signal(self._timer.signal, signal.SIG_IGN)  # one may still be on its way
+                signal.signal(self._timer.signal, signal.SIG_DFL)
+            self._timer = None
+        if self._alarm is None:
+            self._thread.join()
+            return
+        os.write(self._ended_writer, b".")
+        self._thread.join()
+        self._alarm.close()
+        os.close(self._ended_reader)
+        os.close(self._ended_writer)
+
+    def abandon(self) -> None:
+        """Forgets everything in a forked child, where neither the thread nor the timer exists."""
+        self._stopped.set()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            signal.signal(timer.signal, signal.SIG_DFL)
+        if self._alarm is not None:
+            alarm, self._alarm = self._alarm, None
+            for fd in (alarm.fd, self._ended_reader, self._ended_writer):
+                os.close(fd)
+
+    def put_off(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+        """Puts both looks off.
+
+        Args:
+            now: the time in ns.
+            watchdog_ns: when the watchdog wakes up, from now.
+            signal_ns: when the loop's thread is asked itself, from now.
+        """
+        self._asked_ns = now + watchdog_ns
+        if self._alarm is not None:
+            self._alarm.arm(watchdog_ns)
+        if self._timer is not None:  # as _ask does, without reading the clock
+            self._signal_asked_ns = now + signal_ns
+            self._timer.arm(signal_ns)
+
+    def rest(self) -> None:
+        """Asks for no look until ``put_off`` is called."""
+        if self._alarm is not None:
+            self._alarm.disarm()
+        if self._timer is not None:
+            self._timer.disarm()
+
+    @property
+    def asked_ns(self) -> int:
+        """When the watchdog was last told to look."""
+        return self._asked_ns
+
+    def take(self) -> tuple[list[Sample], list[ThreadView]]:
+        """Hands over what was seen since the last call, in the order of time; the loop's thread calls it."""
+        samples, self._samples = self._samples, []
+        views, self._views = self._views, []
+        return sorted(samples, key=lambda sample: sample.at_ns), views
+
+    def _watch(self) -> None:
+        self.crowd.ignore(threading.get_ident())
+        try:
+            if self._alarm is None:
+                self._poll()
+            else:
+                self._sleep(self._alarm)
+        except Exception as error:  # noqa: BLE001  # a broken observer never breaks the observed program
+            self._on_fault(f"watchdog switched off: {type(error).__name__}: {error}")
+
+    def _sleep(self, alarm: Alarm) -> None:
+        expired, ended = select.poll(), select.poll()
+        expired.register(alarm.fd, select.POLLIN)
+        expired.register(self._ended_reader, select.POLLIN)
+        ended.register(self._ended_reader, select.POLLIN)
+        while not self._stopped.is_set():
+            expired.poll()
+            alarm.clear()
+            self._look(lambda pause_ns: ended.poll(pause_ns / NS_PER_MS))
+
+    def _poll(self) -> None:
+        """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
+        while not self._stopped.wait(self._threshold_ns / 2 / NS_PER_S):
+            since = self._busy_since()
+            if since and self._clock() - since > self._threshold_ns // 2:
+                self._asked_ns = self._clock()
+                self._look(lambda pause_ns: self._stopped.wait(pause_ns / NS_PER_S))
+
+    def _look(self, wait: Callable[[int], object]) -> None:
+        """Samples with growing pauses until the loop gives a sign of life."""
+        since = self._busy_since()
+        pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
+        asked_ns = self._asked_ns
+        while since and self._busy_since() == since and not self._stopped.is_set():
+            frames = sys._current_frames() if _HAS_GIL else {}  # noqa: SLF001  # the documented way in
+            self._note(frames.get(self._ident), asked_ns, by_signal=False)
+            self._views += self.crowd.look(frames)[:_VIEWS]
+            del frames
+            if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look
+                self._ask(pause_ns + pause_ns // 2)
+            asked_ns = self._clock() + pause_ns
+            wait(pause_ns)
+            pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)
+
+    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
+        """Runs in the loop's thread, between two bytecodes of whatever it is doing there."""
+        since = self._busy_since()
+        if not since:
+            return
+        if self._clock() - self._signal_asked_ns > _KEPT_NS:  # whoever kept the GIL has just given it up
+            self._views += self.crowd.look(None if _HAS_GIL else {})[:_VIEWS]
+        self._note(frame, self._signal_asked_ns, by_signal=True)
+        pause_ns = max(self._threshold_ns // 2, (self._clock() - since) // 4)
+        self._ask(pause_ns)
+
+    def _ask(self, delay_ns: int) -> None:
+        """Has the signal sent once, later."""
+        timer = self._timer
+        if timer is not None:
+            self._signal_asked_ns = self._clock() + delay_ns
+            timer.arm(delay_ns)
+
+    def _note(self, frame: FrameType | None, asked_ns: int, *, by_signal: bool) -> None:
+        if frame is None or len(self._samples) >= _SAMPLES:
+            return
+        task, coroutine = task_of(self._loop)
+        sample = Sample(
+            at_ns=self._clock(),
+            asked_ns=asked_ns,
+            by_signal=by_signal,
+            stack=capture(frame),
+            task=task,
+            coroutine=coroutine,
+            syscall="" if by_signal else syscall_of(self._native_id, next(iter(_gil_futexes), 0)),
+        )
+        self._samples.append(sample)

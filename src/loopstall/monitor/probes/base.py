@@ -1,0 +1,62 @@
+"""How a loop's spans of work are timed from inside.
+
+A span begins when the loop comes back from waiting for events and ends when it waits again; what is due in between
+waits for its end. A probe tells its listener of every span over a floor, and, not too often, that the loop is
+alive, so that it can put its looks off.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from loopstall.clock import NS_PER_MS
+
+__all__ = ["LATE_NS", "Listener", "Pace", "Probe"]
+
+LATE_NS = 3 * NS_PER_MS // 2
+"""asyncio rounds a wait for events up to a whole ms; what comes back later waited for something else as well."""
+
+
+class Listener(Protocol):
+    """Who is told what a probe sees, always in the loop's thread."""
+
+    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+        """The loop has made progress; when it is to be looked at, unless it tells again."""
+
+    def rest(self) -> None:
+        """The loop will wait for events, perhaps for long."""
+
+    def overran(self, due: int, now: int) -> None:
+        """The loop came back from waiting later than it had asked for."""
+
+    def span(self, start: int, end: int) -> None:
+        """The loop worked for longer than the floor, times in ns."""
+
+
+class Probe(Protocol):
+    """One way to time a loop."""
+
+    def install(self) -> None:
+        """Begins; called in the loop's thread, before it runs or while it does."""
+
+    def remove(self) -> None:
+        """Ends, and leaves the loop as it was."""
+
+    def busy_since(self) -> int:
+        """Returns when the present span began, in ns; 0 while the loop waits for events."""
+
+    def restart(self) -> None:
+        """Forgets the span before: the loop was stopped, and runs again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a probe that sees every iteration gives a sign of life, and when a look is due without one, in ns."""
+
+    rearm_ns: int
+    watchdog_ns: int
+    signal_ns: int
+
+    @classmethod
+    def of(cls, threshold_ns: int) -> "Pace":
+        """Returns the pace for a threshold: both looks fall well before a stall of that length ends."""
+        return cls(max(threshold_ns * 3 // 10, NS_PER_MS), threshold_ns * 6 // 10, threshold_ns * 9 // 10)

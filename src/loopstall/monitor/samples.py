@@ -1,0 +1,90 @@
+"""What is seen of the loop's thread while it is late, and of the threads beside it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from loopstall.monitor.counters import RUNNING, cpu_of, syscall_of
+from loopstall.monitor.probes import TrioRun
+from loopstall.monitor.stack import RawStack, capture
+
+__all__ = ["Crowd", "Sample", "ThreadView", "task_of"]
+
+
+@dataclass(slots=True)
+class Sample:
+    """The loop's thread at one moment.
+
+    ``asked_ns`` is when the sample was due, ``at_ns`` when it could be taken: between the two somebody kept the GIL
+    or the CPU. ``by_signal`` says that the thread took it itself.
+    """
+
+    at_ns: int
+    asked_ns: int
+    by_signal: bool
+    stack: RawStack
+    task: str = ""
+    coroutine: str = ""
+    syscall: str = ""
+
+
+@dataclass(slots=True)
+class ThreadView:
+    """Another thread: where it stands, what it has computed since the crowd was last looked at, and whether it waits.
+
+    A thread that wants the GIL sleeps in the kernel; one that computes without it does not.
+    """
+
+    name: str
+    cpu_ns: int
+    stack: RawStack
+    sleeps: bool
+
+
+class Crowd:
+    """The other Python threads of the process, seen from a thread that holds the GIL.
+
+    Args:
+        ignored: identifiers of threads that are not looked at.
+    """
+
+    def __init__(self, ignored: set[int]) -> None:
+        self._ignored = ignored
+        self._before: dict[int, int] = {}
+
+    def ignore(self, ident: int) -> None:
+        """Leaves out one more thread."""
+        self._ignored.add(ident)
+
+    def look(self, frames: Mapping[int, FrameType] | None = None) -> list[ThreadView]:
+        """Returns the threads that have computed since the last look, the busiest first."""
+        frames = sys._current_frames() if frames is None else frames  # noqa: SLF001  # the documented way in
+        before, self._before = self._before, {}
+        seen: list[ThreadView] = []
+        for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock
+            number, frame = thread.native_id, frames.get(thread.ident)
+            if number is None or frame is None or thread.ident in self._ignored:
+                continue
+            cpu_ns = self._before[number] = cpu_of(number)
+            used_ns = cpu_ns - before.get(number, 0)
+            if used_ns > 0:
+                seen.append(ThreadView(thread.name, used_ns, capture(frame), syscall_of(number) != RUNNING))
+        return sorted(seen, key=lambda view: view.cpu_ns, reverse=True)
+
+
+def task_of(loop: Any) -> tuple[str, str]:
+    """Returns the name of the task that a loop is running and that of its coroutine, "" where there is none."""
+    try:
+        if isinstance(loop, TrioRun):
+            return loop.current_task()
+        task = asyncio.current_task(loop)
+    except Exception:  # noqa: BLE001  # a loop or a Python that does not tell from another thread
+        return "", ""
+    if task is None:
+        return "", ""
+    coroutine = task.get_coro()
+    return task.get_name(), getattr(coroutine, "__qualname__", type(coroutine).__name__)

@@ -1,0 +1,166 @@
+"""``loopstall.watch``: the monitor as a context manager and a decorator."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+import functools
+import inspect
+import threading
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from loopstall.clock import NS_PER_S, now_ns
+from loopstall.monitor import everywhere
+from loopstall.monitor.core import Monitor
+from loopstall.monitor.probes import TrioRun
+from loopstall.records import Stall
+
+__all__ = ["Watch", "watch"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_KEPT = 1000
+
+
+class Watch:
+    """Stalls of the loop that runs where this is entered, or, where none does, of every loop that runs meanwhile.
+
+    Iterating gives the stalls so far in the order of time: all of them up to a bound, the longest beyond it. As a
+    decorator it watches each call of a function or coroutine function.
+
+    Args:
+        threshold: seconds from which on a span without progress is a stall.
+        on_stall: called with every stall when it has ended, in the loop's thread.
+        kept: how many stalls are kept in full; all are counted.
+
+    Raises:
+        ValueError: the threshold is not positive.
+    """
+
+    def __init__(
+        self, threshold: float = 0.005, *, on_stall: Callable[[Stall], object] | None = None, kept: int = _KEPT
+    ) -> None:
+        if not threshold > 0:
+            raise ValueError(f"threshold must be a positive number of seconds, not {threshold!r}")
+        self._threshold_ns = round(threshold * NS_PER_S)
+        self._on_stall = on_stall
+        self._kept = kept
+        self._monitors: list[Monitor] = []
+        self._lock = threading.Lock()
+        self._started_ns = 0
+
+    def __enter__(self) -> Self:
+        self._started_ns = now_ns()
+        loop = _running_loop()
+        if loop is None:
+            everywhere.add(self._begin)
+        else:
+            self._begin(loop)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        everywhere.discard(self._begin)
+        with self._lock:
+            monitors = tuple(self._monitors)
+        for monitor in monitors:
+            monitor.stop()
+
+    def __call__(self, function: _F) -> _F:
+        """Returns the function, watched while it runs with a watch of these settings."""
+
+        def again() -> Watch:
+            return Watch(self._threshold_ns / NS_PER_S, on_stall=self._on_stall, kept=self._kept)
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def watched_coroutine(*args: Any, **kwargs: Any) -> Any:
+                with again():
+                    return await function(*args, **kwargs)
+
+            return watched_coroutine  # type: ignore[return-value]  # the same signature, by functools.wraps
+
+        @functools.wraps(function)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with again():
+                return function(*args, **kwargs)
+
+        return watched  # type: ignore[return-value]
+
+    def _begin(self, loop: Any) -> Callable[[], object]:
+        """Watches one loop; returns what ends that."""
+        monitor = Monitor(threshold_ns=self._threshold_ns, kept=self._kept, on_stall=self._on_stall)
+        monitor.start(loop)
+        with self._lock:
+            self._monitors.append(monitor)
+        return monitor.stop
+
+    def __iter__(self) -> Iterator[Stall]:
+        stalls = [stall for monitor in self._monitors for stall in monitor.book]
+        return iter(sorted(stalls, key=lambda stall: stall.start_ns))
+
+    def __len__(self) -> int:
+        return sum(len(monitor.book) for monitor in self._monitors)
+
+    def __getitem__(self, index: int) -> Stall:
+        return list(self)[index]
+
+    @property
+    def count(self) -> int:
+        """How many stalls there were, also those that are not kept in full."""
+        return sum(monitor.book.count for monitor in self._monitors)
+
+    @property
+    def dropped(self) -> int:
+        """How many stalls were counted and are not kept in full."""
+        return sum(monitor.book.dropped for monitor in self._monitors)
+
+    @property
+    def stalled(self) -> float:
+        """Seconds spent in stalls, over all loops."""
+        return sum(monitor.book.total_ns for monitor in self._monitors) / NS_PER_S
+
+    @property
+    def availability(self) -> float:
+        """Share of the watched time in which the loops were not stalled, 0 to 1."""
+        wall_ns = sum(monitor.wall_ns for monitor in self._monitors)
+        return max(0.0, 1.0 - self.stalled * NS_PER_S / wall_ns) if wall_ns else 1.0
+
+    @property
+    def by_culprit(self) -> dict[str, int]:
+        """How many stalls by culprit, the most frequent first."""
+        total: Counter[str] = sum((monitor.book.by_culprit for monitor in self._monitors), Counter())
+        return dict(total.most_common())
+
+    @property
+    def spans(self) -> tuple[tuple[float, int], ...]:
+        """Spans of work over 1 ms as (seconds, how often), below the threshold as well."""
+        total: Counter[int] = Counter()
+        for monitor in self._monitors:
+            total.update(dict(monitor.spans.counts()))
+        return tuple((length / NS_PER_S, count) for length, count in sorted(total.items()))
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What of the monitor cannot be had here, or has failed and was switched off."""
+        return tuple(fault for monitor in self._monitors for fault in monitor.faults)
+
+
+watch = Watch
+"""``with loopstall.watch(threshold=0.005) as stalls: ...``, or ``@loopstall.watch(threshold=0.005)``."""
+
+
+def _running_loop() -> Any:
+    """Returns the loop that runs in this thread, None where none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    try:
+        return TrioRun()
+    except RuntimeError:
+        return None

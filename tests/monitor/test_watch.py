@@ -1,0 +1,197 @@
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import loopstall
+
+
+async def blocks(seconds=0.05):
+    await asyncio.sleep(0.01)
+    time.sleep(seconds)
+    await asyncio.sleep(0.01)
+
+
+def longest(stalls):
+    return max(stalls, key=lambda stall: stall.duration_ns)
+
+
+def test_inside_a_running_loop_it_watches_that_loop():
+    async def main():
+        with loopstall.watch(threshold=0.005) as stalls:
+            await blocks()
+            assert len(stalls) >= 1  # while it goes on
+        return stalls
+
+    stalls = asyncio.run(main())
+    assert longest(stalls).culprit.function == "blocks"
+    assert stalls.count == len(list(stalls)) + stalls.dropped
+    assert stalls[0].start_ns == min(stall.start_ns for stall in stalls)
+    assert stalls.stalled > 0.049
+    assert 0 < stalls.availability < 1
+    assert max(seconds for seconds, _ in stalls.spans) > 0.04
+    assert any("blocks" in name for name in stalls.by_culprit)
+    assert stalls.faults == ()
+
+
+def test_outside_it_watches_every_loop_from_the_first_step_on():
+    async def at_once():
+        time.sleep(0.05)
+
+    with loopstall.watch() as stalls:
+        asyncio.run(at_once())
+        asyncio.run(at_once())
+    assert sum(stall.duration_ns > 40_000_000 for stall in stalls) == 2
+    assert "run_forever" in vars(asyncio.BaseEventLoop)
+    assert "loopstall" not in asyncio.BaseEventLoop.run_forever.__code__.co_filename
+
+
+def test_outside_it_watches_uvloop_as_well():
+    uvloop = pytest.importorskip("uvloop")
+    with loopstall.watch() as stalls, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(blocks())
+    assert longest(stalls).culprit.function == "blocks"
+    assert "run_forever" not in vars(uvloop.Loop)
+
+
+def test_loops_in_several_threads_at_once():
+    def other():
+        asyncio.run(blocks(0.06))
+
+    with loopstall.watch() as stalls:
+        threads = [threading.Thread(target=other) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        asyncio.run(blocks(0.06))
+        for thread in threads:
+            thread.join()
+    asleep = [stall for stall in stalls if stall.duration_ns > 50_000_000]
+    assert len(asleep) >= 4
+    assert {stall.culprit.function for stall in asleep if stall.culprit} >= {"blocks"}
+
+
+def test_nested_watches_with_thresholds_of_their_own():
+    async def main():
+        with loopstall.watch(threshold=0.005) as fine, loopstall.watch(threshold=5) as coarse:
+            await blocks()
+        return fine, coarse
+
+    fine, coarse = asyncio.run(main())
+    assert (fine.count >= 1, coarse.count) == (True, 0)
+
+
+def test_watches_that_end_in_any_order():
+    async def main():
+        first, second = loopstall.watch(), loopstall.watch()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        await blocks()
+        second.__exit__(None, None, None)
+        return first, second
+
+    first, second = asyncio.run(main())
+    assert (first.count, longest(second).culprit.function) == (0, "blocks")
+
+
+def test_as_a_decorator_of_coroutines_and_functions():
+    seen = []
+
+    @loopstall.watch(threshold=0.02, on_stall=seen.append)
+    async def handler(word):
+        await blocks()
+        return word
+
+    @loopstall.watch(threshold=0.02, on_stall=seen.append)
+    def run(word):
+        return asyncio.run(blocks()) or word
+
+    assert asyncio.run(handler("a")) == "a"
+    assert [stall.culprit.function for stall in seen if stall.duration_ns > 40_000_000] == ["blocks"]
+    assert run("b") == "b"
+    assert len([stall for stall in seen if stall.duration_ns > 40_000_000]) == 2
+    assert handler.__name__ == "handler"
+
+
+def test_exception_goes_through_and_ends_the_watch():
+    before = threading.active_count()
+
+    async def main():
+        with pytest.raises(ZeroDivisionError), loopstall.watch():
+            raise ZeroDivisionError
+
+    asyncio.run(main())
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threshold", [0, -1, float("nan")])
+def test_threshold_must_be_positive(threshold):
+    with pytest.raises(ValueError, match="threshold must be a positive number"):
+        loopstall.watch(threshold=threshold)
+
+
+def test_stalls_beyond_the_bound_are_counted():
+    async def main():
+        with loopstall.watch(kept=2) as stalls:
+            for _ in range(5):
+                time.sleep(0.01)
+                await asyncio.sleep(0)
+        return stalls
+
+    stalls = asyncio.run(main())
+    assert (len(stalls), stalls.count) == (2, stalls.dropped + 2)
+    assert stalls.count >= 5
+
+
+def test_trio_is_watched_through_its_instrument():
+    trio = pytest.importorskip("trio")
+
+    async def trio_blocks():
+        await trio.sleep(0.01)
+        time.sleep(0.05)
+        await trio.sleep(0.01)
+
+    async def main():
+        with loopstall.watch() as stalls:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio_blocks)
+        time.sleep(0.05)
+        await trio.sleep(0)
+        return stalls
+
+    stalls = trio.run(main)
+    stall = longest(stalls)
+    assert stall.culprit.function.endswith("trio_blocks")
+    assert stall.duration_ns > 49_000_000
+    assert stalls.count == len([entry for entry in stalls if entry.culprit == stall.culprit]) or stalls.count < 4
+
+
+def test_trio_that_ends_before_the_watch_harms_nobody():
+    trio = pytest.importorskip("trio")
+    watches = []
+
+    async def main():
+        watch = loopstall.watch()
+        watch.__enter__()
+        watches.append(watch)
+        await trio.sleep(0.01)
+
+    trio.run(main)
+    watches[0].__exit__(None, None, None)
+    assert watches[0].faults == ()
+
+
+def test_watching_needs_the_standard_library_alone():
+    code = (
+        "import sys, loopstall, asyncio\n"
+        "async def main():\n"
+        "    with loopstall.watch() as stalls: await asyncio.sleep(0.01)\n"
+        "asyncio.run(main())\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    foreign = eval(done.stdout)  # noqa: S307  # a list of names that this test has printed itself
+    assert {name for name in foreign if not name.startswith(("_", "sitecustomize", "usercustomize"))} == {"loopstall"}

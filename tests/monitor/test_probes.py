@@ -1,10 +1,14 @@
 """The probes on a clock that the test sets, with selectors and loops that do what it says."""
 
 import asyncio
+import random
+import select
+import selectors
+import socket
 
 import pytest
 
-from loopstall.monitor.probes import HeartbeatProbe, SelectorProbe
+from loopstall.monitor.probes import EpollProbe, HeartbeatProbe, SelectorProbe, probe_for
 from loopstall.monitor.probes import heartbeat as heartbeat_module
 
 MS = 1_000_000
@@ -33,21 +37,29 @@ class Ears:
         self.rests += 1
 
     def overran(self, due, now):
-        self.overruns.append((now - due) / MS)
+        self.overruns.append(round((now - due) / MS, 3))
 
     def span(self, start, end):
-        self.spans.append((end - start) / MS)
+        self.spans.append(round((end - start) / MS, 3))
+
+
+KEY = selectors.SelectorKey(None, 7, selectors.EVENT_READ, None)
 
 
 class Selector:
-    """Waits, on the clock, for as long as ``takes`` says."""
+    """Waits, on the clock, for as long as ``takes`` says; looks like one of epoll's."""
 
     def __init__(self, clock):
         self.clock, self.takes = clock, 0
+        self._fd_to_key, self._selector = {7: KEY}, self
 
     def select(self, _timeout=None):
         self.clock.passes(self.takes)
-        return ["event"]
+        return [(KEY, selectors.EVENT_READ)]
+
+    def poll(self, _timeout, _most):
+        self.clock.passes(self.takes)
+        return [(7, select.EPOLLIN), (8, select.EPOLLIN)]
 
 
 @pytest.fixture
@@ -65,22 +77,29 @@ def selector(clock):
     return Selector(clock)
 
 
+@pytest.fixture(params=[SelectorProbe, EpollProbe])
+def kind(request):
+    if request.param is EpollProbe and not hasattr(select, "epoll"):
+        pytest.skip("epoll is Linux's")
+    return request.param
+
+
 @pytest.fixture
-def probe(selector, clock, ears):
-    made = SelectorProbe(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
+def probe(kind, selector, clock, ears):
+    made = kind(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
     made.install()
     return made
 
 
 def wait(selector, timeout, *, takes):
     selector.takes = takes
-    return selector.select(timeout)
+    assert selector.select(timeout) == [(KEY, selectors.EVENT_READ)]
 
 
 def test_span_is_from_one_wait_to_the_next(probe, selector, clock, ears):
-    assert wait(selector, 0.01, takes=3) == ["event"]
+    wait(selector, 0.01, takes=3)
     clock.passes(7.25)
-    assert probe.busy_since() == clock.now - 7.25 * MS
+    assert probe.busy_since() == pytest.approx(clock.now - 7.25 * MS, abs=2)
     wait(selector, 0.01, takes=2)
     assert ears.spans == [7.25]
 
@@ -131,14 +150,18 @@ def test_loop_that_waits_for_long_asks_for_no_looks_meanwhile(probe, selector, c
     assert len(ears.alive_at) == 11
 
 
-def test_while_it_waits_it_is_not_busy(clock, ears):
+def test_while_it_waits_it_is_not_busy(kind, clock, ears):
     class Asking(Selector):
         def select(self, _timeout=None):
             seen.append(probe.busy_since())
 
+        def poll(self, _timeout, _most):
+            seen.append(probe.busy_since())
+            raise InterruptedError  # which a wait may end with
+
     seen = []
     selector = Asking(clock)
-    probe = SelectorProbe(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
+    probe = kind(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
     probe.install()
     selector.select(0.01)
     assert seen == [0]
@@ -166,29 +189,96 @@ def test_probes_taken_off_in_any_order_leave_the_selector_working(probe, selecto
     other.install()
     probe.remove()  # the inner one first
     clock.passes(9)
-    assert wait(selector, 0, takes=0) == ["event"]
+    wait(selector, 0, takes=0)
     assert (ears.spans, other_ears.spans) == ([], [9.0])
     other.remove()
-    assert wait(selector, 0, takes=0) == ["event"]
+    assert "select" not in vars(selector)
+    wait(selector, 0, takes=0)
 
 
-class Handle:
-    def cancel(self):
+def test_outer_probe_taken_off_first_leaves_the_inner_one(probe, selector, clock, ears):
+    other = SelectorProbe(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=Ears())
+    other.install()
+    other.remove()
+    clock.passes(9)
+    wait(selector, 0, takes=0)
+    assert ears.spans == [9.0]
+    probe.remove()
+    assert "select" not in vars(selector)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+def test_wait_by_epoll_returns_what_the_standard_library_returns():
+    chance = random.Random(1)
+    selector = selectors.EpollSelector()
+    pairs = [socket.socketpair() for _ in range(20)]
+    for end, other in pairs:
+        selector.register(end, chance.choice([1, 2, 3]), data=other)
+    probe = EpollProbe(selector, threshold_ns=5 * MS, floor_ns=MS, clock=ManualClock(), listener=Ears())
+    for _ in range(50):
+        chance.choice(pairs)[1].send(b".")
+        expected = selector.select(0)
+        probe.install()
+        assert selector.select(0) == expected
+        assert selector.select(-1) == expected
+        probe.remove()
+    for end, other in pairs:
+        selector.unregister(end)
+        end.close()
+        other.close()
+    probe.install()
+    assert selector.select(0.001) == []
+    selector.close()
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+def test_selector_that_somebody_has_changed_is_wrapped_instead(clock, ears):
+    def kind_for(selector):
+        loop = asyncio.SelectorEventLoop(selector)
+        try:
+            return type(probe_for(loop, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears))
+        finally:
+            loop.close()
+
+    class Own(selectors.EpollSelector):
         pass
+
+    changed = selectors.EpollSelector()
+    changed.select = changed.select
+    assert kind_for(selectors.EpollSelector()) is EpollProbe
+    assert kind_for(Own()) is kind_for(changed) is kind_for(selectors.SelectSelector()) is SelectorProbe
 
 
 class Loop:
+    """Has timers and no readers; is its own handle."""
+
     def __init__(self):
-        self.asked = []
+        self.asked, self.cancelled = [], 0
 
     def call_later(self, seconds, callback):
         self.asked.append((seconds, callback))
-        return Handle()
+        return self
+
+    def cancel(self):
+        self.cancelled += 1
 
 
-def heartbeat(clock, ears, idle_time=None, monkeypatch=None):
-    if idle_time is not None:
-        monkeypatch.setattr(heartbeat_module, "_libuv_idle_time", lambda _loop: idle_time)
+class Metrics:
+    """What libuv tells, as the test sets it."""
+
+    def __init__(self):
+        self.waited = self.turned = 0
+
+    def waited_ns(self):
+        return round(self.waited * MS)
+
+    def turns(self):
+        return self.turned
+
+
+def heartbeat(clock, ears, monkeypatch=None, metrics=None):
+    if metrics is not None:
+        monkeypatch.setattr(heartbeat_module, "libuv_of", lambda _loop: metrics)
     loop = Loop()
     probe = HeartbeatProbe(loop, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
     probe.install()
@@ -197,7 +287,7 @@ def heartbeat(clock, ears, idle_time=None, monkeypatch=None):
 
 def test_heartbeat_counts_from_when_the_beat_was_due(clock, ears):
     loop, probe = heartbeat(clock, ears)
-    clock.passes(1)
+    clock.passes(2.5)
     assert probe.busy_since() == 0
     clock.passes(8)
     assert probe.busy_since() == clock.now - 8 * MS
@@ -206,51 +296,49 @@ def test_heartbeat_counts_from_when_the_beat_was_due(clock, ears):
 
 
 def test_heartbeat_takes_the_waiting_out_where_libuv_tells_it(clock, ears, monkeypatch):
-    waited = [0]
-    loop, _ = heartbeat(clock, ears, lambda: waited[0], monkeypatch)
-    clock.passes(3.5)
-    waited[0] += round(3.5 * MS)
-    clock.passes(7)
+    metrics = Metrics()
+    loop, _ = heartbeat(clock, ears, monkeypatch, metrics)
+    clock.passes(10.5)
+    metrics.waited = 3.5
     loop.asked[-1][1]()
     assert ears.spans == [7.0]
 
 
-def test_heartbeat_slows_down_where_the_loop_waits_and_hurries_where_it_works(clock, ears, monkeypatch):
-    waited = [0]
-    loop, _ = heartbeat(clock, ears, lambda: waited[0], monkeypatch)
-    clock.passes(1)
-    waited[0] += MS
-    loop.asked[-1][1]()
-    assert loop.asked[-1][0] == pytest.approx(0.004)
-    clock.passes(4)
-    waited[0] += 3 * MS
-    loop.asked[-1][1]()
-    assert loop.asked[-1][0] == pytest.approx(0.001)
+def test_heartbeat_slows_down_where_the_loop_has_nothing_else_to_do(clock, ears, monkeypatch):
+    metrics = Metrics()
+    loop, _ = heartbeat(clock, ears, monkeypatch, metrics)
+    intervals = []
+    for turns in [1] * 399 + [2] + [1] * 401 + [2]:
+        metrics.turned += turns
+        clock.passes(1)
+        metrics.waited += 1
+        loop.asked[-1][1]()
+        intervals.append(loop.asked[-1][0])
+    assert intervals == [0.0025] * 799 + [0.08, 0.08, 0.0025]
 
 
 def test_heartbeat_that_was_taken_off_does_not_go_on(clock, ears):
     loop, probe = heartbeat(clock, ears)
-    beat = loop.asked[-1][1]
     probe.remove()
-    clock.passes(100)
-    beat()
-    assert (len(loop.asked), ears.spans) == (1, [])
+    assert loop.cancelled == 1
 
 
 def test_uvloop_tells_how_long_it_has_waited():
     uvloop = pytest.importorskip("uvloop")
 
     async def main():
-        idle_time = heartbeat_module._libuv_idle_time(asyncio.get_running_loop())
-        before = idle_time()
+        libuv = heartbeat_module.libuv_of(asyncio.get_running_loop())
+        before, turns = libuv.waited_ns(), libuv.turns()
         await asyncio.sleep(0.05)
-        return idle_time() - before
+        return libuv.waited_ns() - before, libuv.turns() - turns
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(main()) > 10 * MS
+        waited, turns = runner.run(main())
+    assert waited > 10 * MS
+    assert turns > 0
 
 
 def test_loop_that_is_none_of_libuvs_is_timed_by_the_beat_alone():
     loop = asyncio.new_event_loop()
-    assert heartbeat_module._libuv_idle_time(loop) is None
+    assert heartbeat_module.libuv_of(loop) is None
     loop.close()

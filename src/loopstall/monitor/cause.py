@@ -63,10 +63,11 @@ def _kept(evidence: Evidence) -> str:
     if evidence.overran_ns / length >= _OVERRAN_SHARE:
         return f"coming back from its wait for events took it {evidence.overran_ns / length:.0%}"
     for_gil = evidence.syscalls.count(GIL)
-    if for_gil < len(evidence.syscalls) / 2:  # it was seen waiting for something else
+    elsewhere = len(evidence.syscalls) - for_gil + evidence.free
+    if elsewhere and for_gil <= elsewhere:  # it was seen doing something else
         return ""
     if for_gil:
-        return f"it was seen waiting for the GIL {for_gil} times of {len(evidence.syscalls)}"
+        return f"it was seen waiting for the GIL {for_gil} times of {evidence.looks}"
     if evidence.starved_ns >= _STARVED_SHARE * length:
         return f"the watchdog starved {evidence.starved_ns / length:.0%}"
     if evidence.unanswered_ns >= _STARVED_SHARE * length:
@@ -99,12 +100,12 @@ def _native(evidence: Evidence) -> str:
 
     The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up.
     """
-    if evidence.free > evidence.looks / 2:
-        return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     if evidence.asked:
         if evidence.late < evidence.asked * _LATE_SHARE:
             return ""
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
+    if evidence.free > evidence.looks / 2:
+        return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     share = evidence.starved_ns / _length_ns(evidence)
     if evidence.starved_ns > _NATIVE_STARVED_NS and share >= _NATIVE_STARVED_SHARE:
         return f"kept the GIL from the watchdog for {share:.0%} of it"

@@ -1,6 +1,7 @@
 """The monitor of one loop: what its probe times and its observer sees becomes stalls."""
 
 import asyncio
+import atexit
 from collections import Counter
 from collections.abc import Callable
 import contextlib
@@ -13,11 +14,11 @@ import weakref
 from loopstall.clock import NS_PER_MS, Clock, now_ns
 from loopstall.monitor.book import Book
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import RUNNING, Counters, Throttle
+from loopstall.monitor.counters import RUNNING, Counters, Reading, Throttle
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.probes import probe_for
 from loopstall.monitor.samples import Sample, ThreadView
-from loopstall.monitor.stack import capture, culprit, resolve
+from loopstall.monitor.stack import capture, culprit, is_users, resolve
 from loopstall.records import Evidence, Frame, Glimpse, Stall
 from loopstall.series import Tally
 
@@ -57,6 +58,7 @@ class Monitor:
         self.started_ns = 0
         self.ended_ns = 0
         self._overran_ns = 0
+        self._looked_ns = 0
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
@@ -115,10 +117,9 @@ class Monitor:
             return
         self.ended_ns = self._clock()
         _ACTIVE.discard(self)
-        since = self._probe.busy_since() if self._runs() else 0
         if threading.get_ident() == self._ident:
-            if since and self.ended_ns - since > self.threshold_ns:
-                self.span(since, self.ended_ns)
+            if self._runs():
+                self._probe.tell(self.ended_ns)
             self._probe.remove()
         else:
             with contextlib.suppress(RuntimeError):  # the loop has been closed
@@ -173,15 +174,17 @@ class Monitor:
 
     def _enter(self, start: int, end: int) -> None:
         samples, views = self._observer.take()
+        after = self._counters.read()
         samples = self._waiting + [sample for sample in samples if start <= sample.at_ns <= end + NS_PER_MS]
-        evidence = self._evidence(start, end, samples)
+        evidence = self._evidence(start, end, samples, after)
+        self._baseline = after
         cause, rule = classify(evidence)
         stacks = [resolve(sample.stack) for sample in samples]
-        blamed = Counter(frame for frame in map(culprit, stacks) if frame is not None).most_common(1)
-        worst = blamed[0][0] if blamed else None
+        worst = _blamed(stacks)
         holder, thread = None, ""
         if cause == "gil-wait":
-            holder, thread = _holder(views + self._views or self._observer.crowd.look())
+            seen = [view for view in views + self._views if start <= view.at_ns <= end]
+            holder, thread = _holder(seen or self._observer.crowd.look())
         named = next((sample for sample in samples if sample.task), None)
         stall = Stall(
             start_ns=start - self.started_ns,
@@ -201,8 +204,8 @@ class Monitor:
         if self._on_stall is not None:
             self._on_stall(stall)
 
-    def _evidence(self, start: int, end: int, samples: list[Sample]) -> Evidence:
-        before, after = self._baseline, self._counters.read()
+    def _evidence(self, start: int, end: int, samples: list[Sample], after: Reading) -> Evidence:
+        before = self._baseline
         own_ns = after.own_cpu_ns - before.own_cpu_ns
         delay_ns = None
         if after.run_delay_ns is not None and before.run_delay_ns is not None:
@@ -210,13 +213,16 @@ class Monitor:
         looks = [sample for sample in samples if not sample.by_signal and sample not in self._waiting]
         first = next(iter(looks), None)
         starved_from = first.asked_ns if first else max(self._observer.asked_ns, start)
+        looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
         waits = _waits([sample for sample in samples if sample.by_signal])
         return Evidence(
             duration_ns=end - start,
             threshold_ns=self.threshold_ns,
             window_ns=after.at_ns - before.at_ns,
             own_cpu_ns=own_ns,
-            other_cpu_ns=max(0, after.process_cpu_ns - before.process_cpu_ns - own_ns),
+            other_cpu_ns=max(
+                0, after.process_cpu_ns - before.process_cpu_ns - own_ns - (self._looked_ns - looked_before_ns)
+            ),
             run_delay_ns=delay_ns,
             throttled_ns=min(self._throttle.since_last_ns(), end - start),
             gc_ns=after.gc_ns - before.gc_ns,
@@ -231,6 +237,20 @@ class Monitor:
         )
 
 
+def _blamed(stacks: list[tuple[Frame, ...]]) -> Frame | None:
+    """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
+
+    Such a one ends in a library, and is the outer part of the others.
+    """
+    inside = [
+        stack
+        for stack in stacks
+        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks))
+    ]
+    blamed = Counter(frame for frame in map(culprit, inside) if frame is not None).most_common(1)
+    return blamed[0][0] if blamed else None
+
+
 def _waits(answers: list[Sample]) -> list[int]:
     """Returns for how long each signal waited for its answer in ns, overlaps counted once."""
     waits: list[int] = []
@@ -242,11 +262,15 @@ def _waits(answers: list[Sample]) -> list[int]:
 
 
 def _holder(views: list[ThreadView]) -> tuple[Frame | None, str]:
-    """Chooses who held the GIL: of the threads that computed, one that wants it again and so sleeps for it."""
+    """Chooses who held the GIL: of the threads that wanted it again and so slept for it, the one that computed most.
+
+    It is taken where it had computed for longest since the look before: there it gave the GIL up.
+    """
     used: Counter[str] = Counter()
     for view in views:
         used[view.name] += view.cpu_ns
-    chosen = max(views, key=lambda view: (view.sleeps, used[view.name]), default=None)
+    slept = {view.name for view in views if view.sleeps}
+    chosen = max(views, key=lambda view: (view.name in slept, used[view.name], view.cpu_ns), default=None)
     return (culprit(resolve(chosen.stack)), chosen.name) if chosen is not None else (None, "")
 
 
@@ -268,5 +292,12 @@ def _after_fork_in_child() -> None:
     _ACTIVE.clear()
 
 
+def _at_exit() -> None:
+    """Sends no more signals: the interpreter takes its handlers away before the process ends."""
+    for monitor in tuple(_ACTIVE):
+        monitor.rest()
+
+
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

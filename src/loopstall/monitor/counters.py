@@ -1,11 +1,11 @@
 """The counters of the loop's thread that tell why a stall happened, read where the system has them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 import gc
 import platform
 import threading
 import time
+from typing import NamedTuple
 
 from loopstall.clock import Clock
 from loopstall.monitor.kernel import KeptFile, read_file
@@ -34,15 +34,20 @@ _SYSCALLS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The counters at one moment, in ns; ``run_delay_ns`` is None where the system does not tell."""
+class Reading(NamedTuple):
+    """The counters at one moment, in ns; ``schedstat`` as the kernel writes it, which is read later if at all."""
 
     at_ns: int
     own_cpu_ns: int
     process_cpu_ns: int
-    run_delay_ns: int | None
     gc_ns: int
+    schedstat: bytes
+
+    @property
+    def run_delay_ns(self) -> int | None:
+        """For how long the thread has been ready and had no CPU, None where the system does not tell."""
+        fields = self.schedstat.split()  # CPU time, run delay, slices: the kernel's sched-stats.rst
+        return int(fields[1]) if len(fields) > 1 else None
 
 
 class Counters:
@@ -68,14 +73,8 @@ class Counters:
 
     def read(self) -> Reading:
         """Reads all of them."""
-        fields = self._schedstat.read().split()  # CPU time, run delay, slices: the kernel's sched-stats.rst
-        return Reading(
-            at_ns=self._clock(),
-            own_cpu_ns=self._own_cpu(),
-            process_cpu_ns=time.process_time_ns(),
-            run_delay_ns=int(fields[1]) if fields else None,
-            gc_ns=self._gc_ns,
-        )
+        own_ns = self._own_cpu()
+        return Reading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, self._schedstat.read())
 
     def close(self) -> None:
         """Puts everything back."""

@@ -99,6 +99,12 @@ class Alarm(_Timer):
     def _set(self, spec: int) -> None:
         self._settime(self.fd, 0, spec, None)
 
+    def repeat(self, interval_ns: int) -> None:
+        """Sets it to expire every ``interval_ns`` from now on."""
+        seconds, rest = divmod(interval_ns, _NS)
+        spec = _TimerSpec(interval_s=seconds, interval_ns=rest, value_s=seconds, value_ns=rest)
+        self._set(ctypes.addressof(spec))
+
     def clear(self) -> None:
         """Forgets an expiry, so that the next one can be waited for."""
         self._read(self.fd, self._expiries, 8)

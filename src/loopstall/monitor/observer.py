@@ -18,7 +18,7 @@ import threading
 from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
-from loopstall.monitor.counters import futex_of, syscall_of
+from loopstall.monitor.counters import cpu_of, futex_of, syscall_of
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
 from loopstall.monitor.samples import Crowd, Sample, ThreadView, task_of
 from loopstall.monitor.stack import capture
@@ -28,7 +28,6 @@ __all__ = ["Observer"]
 _SAMPLES = 64  # of one stall; the pause between two grows with its length
 _GIL_READS = 300  # of a file of /proc, 1 to 2 µs each
 _KEPT_NS = NS_PER_MS // 2
-_VIEWS = 4  # threads kept of one look
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
 
@@ -75,7 +74,7 @@ class Observer:
         self._alarm: Alarm | None = None
         self._timer: SignalTimer | None = None
         self._ended_reader = self._ended_writer = -1
-        self.crowd = Crowd({self._ident})
+        self.crowd = Crowd({self._ident}, clock)
 
     @property
     def by_signal(self) -> bool:
@@ -175,6 +174,11 @@ class Observer:
             self._timer.disarm()
 
     @property
+    def cpu_ns(self) -> int:
+        """The CPU time that looking has taken so far."""
+        return cpu_of(self._thread.native_id or 0)
+
+    @property
     def asked_ns(self) -> int:
         """When the watchdog was last told to look."""
         return self._asked_ns
@@ -218,10 +222,12 @@ class Observer:
         since = self._busy_since()
         pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
         asked_ns = self._asked_ns
+        if not since and _HAS_GIL and self._clock() - asked_ns > _KEPT_NS:
+            self._views = self.crowd.look()  # the loop may want to come back from its wait, and not be able to
         while since and self._busy_since() == since and not self._stopped.is_set():
             frames = sys._current_frames() if _HAS_GIL else {}  # noqa: SLF001  # the documented way in
             self._note(frames.get(self._ident), asked_ns, by_signal=False)
-            self._views += self.crowd.look(frames)[:_VIEWS]
+            self._views += self.crowd.look(frames)
             del frames
             if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look
                 self._ask(pause_ns + pause_ns // 2)
@@ -235,7 +241,7 @@ class Observer:
         if not since:
             return
         if self._clock() - self._signal_asked_ns > _KEPT_NS:  # whoever kept the GIL has just given it up
-            self._views += self.crowd.look(None if _HAS_GIL else {})[:_VIEWS]
+            self._views += self.crowd.look(None if _HAS_GIL else {})
         self._note(frame, self._signal_asked_ns, by_signal=True)
         pause_ns = max(self._threshold_ns // 2, (self._clock() - since) // 4)
         self._ask(pause_ns)

@@ -8,11 +8,15 @@ import threading
 from types import FrameType
 from typing import Any
 
+from loopstall.clock import Clock
 from loopstall.monitor.counters import RUNNING, cpu_of, syscall_of
 from loopstall.monitor.probes import TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
 __all__ = ["Crowd", "Sample", "ThreadView", "task_of"]
+
+_VIEWS = 4  # threads told of in one look
+_LOOKS = 10  # at a thread's state, 2 µs each
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class ThreadView:
     A thread that wants the GIL sleeps in the kernel; one that computes without it does not.
     """
 
+    at_ns: int
     name: str
     cpu_ns: int
     stack: RawStack
@@ -50,10 +55,12 @@ class Crowd:
 
     Args:
         ignored: identifiers of threads that are not looked at.
+        clock: monotonic time in ns.
     """
 
-    def __init__(self, ignored: set[int]) -> None:
+    def __init__(self, ignored: set[int], clock: Clock) -> None:
         self._ignored = ignored
+        self._clock = clock
         self._before: dict[int, int] = {}
 
     def ignore(self, ident: int) -> None:
@@ -64,7 +71,8 @@ class Crowd:
         """Returns the threads that have computed since the last look, the busiest first."""
         frames = sys._current_frames() if frames is None else frames  # noqa: SLF001  # the documented way in
         before, self._before = self._before, {}
-        seen: list[ThreadView] = []
+        now = self._clock()
+        busy: list[tuple[int, str, int, FrameType]] = []
         for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock
             number, frame = thread.native_id, frames.get(thread.ident)
             if number is None or frame is None or thread.ident in self._ignored:
@@ -72,8 +80,17 @@ class Crowd:
             cpu_ns = self._before[number] = cpu_of(number)
             used_ns = cpu_ns - before.get(number, 0)
             if used_ns > 0:
-                seen.append(ThreadView(thread.name, used_ns, capture(frame), syscall_of(number) != RUNNING))
-        return sorted(seen, key=lambda view: view.cpu_ns, reverse=True)
+                busy.append((used_ns, thread.name, number, frame))
+        busy.sort(key=lambda one: one[0], reverse=True)
+        return [
+            ThreadView(now, name, used_ns, capture(frame), sleeps=_sleeps(number))
+            for used_ns, name, number, frame in busy[:_VIEWS]
+        ]
+
+
+def _sleeps(thread_id: int) -> bool:
+    """Says whether a thread sleeps; one that has just given the GIL up takes some µs until it does."""
+    return any(syscall_of(thread_id) != RUNNING for _ in range(_LOOKS))
 
 
 def task_of(loop: Any) -> tuple[str, str]:

@@ -4,11 +4,12 @@ from typing import Any
 
 from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener, Probe
+from loopstall.monitor.probes.epoll import EpollProbe, is_plain_epoll
 from loopstall.monitor.probes.heartbeat import HeartbeatProbe
 from loopstall.monitor.probes.selector import SelectorProbe
 from loopstall.monitor.probes.trio import TrioProbe, TrioRun
 
-__all__ = ["HeartbeatProbe", "Listener", "Probe", "SelectorProbe", "TrioProbe", "TrioRun", "probe_for"]
+__all__ = ["EpollProbe", "HeartbeatProbe", "Listener", "Probe", "SelectorProbe", "TrioProbe", "TrioRun", "probe_for"]
 
 
 def probe_for(loop: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener) -> Probe:
@@ -16,6 +17,8 @@ def probe_for(loop: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, list
     if isinstance(loop, TrioRun):
         return TrioProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     selector = getattr(loop, "_selector", None)
+    if is_plain_epoll(selector):
+        return EpollProbe(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     if hasattr(selector, "select") and hasattr(selector, "__dict__"):
         return SelectorProbe(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     return HeartbeatProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)

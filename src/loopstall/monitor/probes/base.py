@@ -10,7 +10,7 @@ from typing import Protocol
 
 from loopstall.clock import NS_PER_MS
 
-__all__ = ["LATE_NS", "Listener", "Pace", "Probe"]
+__all__ = ["LATE_NS", "Listener", "Nobody", "Pace", "Probe"]
 
 LATE_NS = 3 * NS_PER_MS // 2
 """asyncio rounds a wait for events up to a whole ms; what comes back later waited for something else as well."""
@@ -32,6 +32,22 @@ class Listener(Protocol):
         """The loop worked for longer than the floor, times in ns."""
 
 
+class Nobody:
+    """A listener that does not listen."""
+
+    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+        """Nothing."""
+
+    def rest(self) -> None:
+        """Nothing."""
+
+    def overran(self, due: int, now: int) -> None:
+        """Nothing."""
+
+    def span(self, start: int, end: int) -> None:
+        """Nothing."""
+
+
 class Probe(Protocol):
     """One way to time a loop."""
 
@@ -40,6 +56,9 @@ class Probe(Protocol):
 
     def remove(self) -> None:
         """Ends, and leaves the loop as it was."""
+
+    def tell(self, now: int) -> None:
+        """Tells of the span that is going on, as if it ended now; called in the loop's thread."""
 
     def busy_since(self) -> int:
         """Returns when the present span began, in ns; 0 while the loop waits for events."""
@@ -59,4 +78,4 @@ class Pace:
     @classmethod
     def of(cls, threshold_ns: int) -> "Pace":
         """Returns the pace for a threshold: both looks fall well before a stall of that length ends."""
-        return cls(max(threshold_ns * 3 // 10, NS_PER_MS), threshold_ns * 6 // 10, threshold_ns * 9 // 10)
+        return cls(threshold_ns // 2, threshold_ns * 7 // 10, threshold_ns * 9 // 10)

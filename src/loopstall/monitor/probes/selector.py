@@ -1,17 +1,22 @@
 """asyncio's own loops: timed where they ask the selector for events."""
 
 from collections.abc import Callable
-import math
 from typing import Any
 
-from loopstall.clock import NS_PER_MS, Clock
-from loopstall.monitor.probes.base import LATE_NS, Listener, Pace
+from loopstall.clock import Clock
+from loopstall.monitor.probes.base import Listener
+from loopstall.monitor.probes.iteration import IterationProbe
 
-__all__ = ["SelectorProbe"]
+__all__ = ["TICK_S", "SelectorProbe"]
+
+TICK_S = 1e-3
+"""What asyncio's selectors round a wait up to."""
+
+Select = Callable[[float | None], Any]
 
 
-class SelectorProbe:
-    """Times every iteration of a loop of asyncio, at the two ends of its wait for events.
+class SelectorProbe(IterationProbe):
+    """Times every iteration of a loop of asyncio, around the ``select`` of its selector.
 
     Args:
         selector: what the loop waits with.
@@ -22,79 +27,42 @@ class SelectorProbe:
     """
 
     def __init__(self, selector: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener) -> None:
+        super().__init__(threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener, tick_s=TICK_S)
         self._selector = selector
-        self._threshold_ns = threshold_ns
-        self._floor_ns = floor_ns
-        self._clock = clock
-        self._listener = listener
-        self._select: Callable[..., Any] | None = None
-        self._peek: Callable[[], int] = lambda: 0
-        self._restart: Callable[[], None] = lambda: None
-        self._remove: Callable[[], None] = lambda: None
+        self._select: Any = None
 
-    def install(self) -> None:  # noqa: C901  # one function: what it shares are its own variables, the cheapest there are
-        """Puts the timing around the selector's ``select``."""
-        original, clock, listener, floor = self._selector.select, self._clock, self._listener, self._floor_ns
-        pace = Pace.of(self._threshold_ns)
-        rearm_ns, watchdog_ns, signal_ns = pace.rearm_ns, pace.watchdog_ns, pace.signal_ns
-        watched, idle, idles_long = True, False, False
-        woke = put_off = clock()
-        listener.alive(woke, watchdog_ns, signal_ns)
+    def install(self) -> None:
+        """Puts the timing in the place of the selector's ``select``."""
+        original = self._selector.select
+        self._select = self.timed(original)
+        self._select.below = original  # for whoever is taken off
+        self.restart()
+        self._selector.select = self._select
+
+    def timed(self, original: Select) -> Select:
+        """Returns a ``select`` that does what the original does, and times it."""
 
         def select(timeout: float | None = None) -> Any:
-            nonlocal woke, put_off, idle, idles_long
-            if not watched:
-                return original(timeout)
-            now = clock()
-            if now - woke > floor:
-                listener.span(woke, now)
-            idle = True
-            if idles_long and timeout != 0:
-                listener.rest()
-                put_off = 0
+            self.before_wait(briefly=timeout == 0)
             events = original(timeout)
-            woke = clock()
-            idle = False
-            if woke - now > LATE_NS:
-                idles_long = True
-                if timeout is not None:
-                    due = now + math.ceil(max(timeout, 0) * 1e3) * NS_PER_MS
-                    if woke - due > LATE_NS:
-                        listener.overran(due, woke)
-                        woke = due
-            else:
-                idles_long = False
-            if woke > put_off + rearm_ns:
-                put_off = woke
-                listener.alive(woke, watchdog_ns, signal_ns)
+            self.after_wait(timeout)
             return events
 
-        def peek() -> int:
-            return 0 if idle else woke
-
-        def restart() -> None:
-            nonlocal woke, put_off, idle
-            woke = put_off = clock()
-            idle = False
-            listener.alive(woke, watchdog_ns, signal_ns)
-
-        def remove() -> None:
-            nonlocal watched
-            watched = False
-
-        self._peek, self._restart, self._remove = peek, restart, remove
-        self._select = self._selector.select = select
+        return select
 
     def remove(self) -> None:
-        """Takes the timing off; where somebody has put another thing around it, it goes through to the original."""
-        self._remove()
-        if self._selector.__dict__.get("select") is self._select:
-            del self._selector.select
-
-    def busy_since(self) -> int:
-        """Returns when the present span began, in ns; 0 while the loop waits for events."""
-        return self._peek()
-
-    def restart(self) -> None:
-        """Forgets the span before."""
-        self._restart()
+        """Takes the timing off; what somebody has put around it since goes through it, and leaves it out in the end."""
+        self.retire()
+        selector: Any = self._selector
+        top: Any = selector.select
+        if top is self._select:
+            bound: Any = getattr(top.below, "__self__", None)
+            if bound is selector:
+                del selector.select
+            else:
+                selector.select = top.below
+            return
+        while hasattr(top, "below"):
+            if top.below is self._select:
+                top.below = self._select.below
+            top = top.below

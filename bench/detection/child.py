@@ -1,0 +1,166 @@
+"""A process that measures one detector on one loop: told on stdin what to do, answers with a line of JSON each.
+
+inject   every kind and length, so many times, each alone among twenty well-behaved tasks, with what was reported
+idle     for so many seconds nothing but those tasks (noise, clean runs) or nothing at all, and what was reported
+turns    100 tasks of asyncio.sleep(0), for so many turns
+serve    an echo server; ``cpu`` then tells the CPU time of the process
+"""
+
+import asyncio
+from collections.abc import Callable
+import json
+import os
+from pathlib import Path
+import random
+import sys
+import time
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kinds
+import peers
+
+SETTLE_S = 0.06
+
+
+def innocent() -> int:
+    """Does next to nothing."""
+    return sum(range(100))
+
+
+async def well_behaved() -> None:
+    """Wakes up a hundred times a second and goes to sleep again."""
+    while True:
+        await asyncio.sleep(0.01)
+
+
+async def inject(name: str, seconds: float, detector: peers.Detector, threads: kinds.Threads) -> dict[str, Any]:
+    """Blocks the loop once; returns the truth and what was reported."""
+    kind = kinds.KINDS[name]
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(SETTLE_S / 2 + random.random() * 0.01)
+    detector.take()
+    span: tuple[int, int]
+    failed = ""
+    if kind.in_loop:
+        ended = loop.create_future()
+
+        def run() -> None:
+            begun = time.perf_counter_ns()
+            try:
+                kind.function(seconds)
+            except Exception as error:  # noqa: BLE001  # blockbuster raises instead of reporting
+                ended.set_result((begun, time.perf_counter_ns(), type(error).__name__))
+            else:
+                ended.set_result((begun, time.perf_counter_ns(), ""))
+
+        if "decoy" in name:
+            loop.call_soon(innocent)
+        loop.call_soon(run)
+        begun, over, failed = await ended
+        span = (begun, over)
+    else:
+        threads.do(kind.function, seconds)
+        await asyncio.sleep(0)
+        while not threads.done.is_set():
+            await asyncio.sleep(0.001)
+        span = threads.span
+    await asyncio.sleep(SETTLE_S)
+    return {
+        "kind": name, "wanted_ns": int(seconds * 1e9), "ns": span[1] - span[0], "failed": failed,
+        "reports": detector.take(), "lines": sorted(kinds.lines_of(kind)),
+    }  # fmt: skip
+
+
+async def injections(order: dict[str, Any], detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Measures recall, lengths, lines and causes."""
+    kinds.calibrate()
+    threads = kinds.Threads()
+    tasks = [asyncio.create_task(well_behaved()) for _ in range(20)]
+    plan = [(name, ms) for name in order["kinds"] for ms in order["ms"] for _ in range(order["repeat"])]
+    random.Random(order["seed"]).shuffle(plan)
+    answer([await inject(name, ms / 1000, detector, threads) for name, ms in plan])
+    for task in tasks:
+        task.cancel()
+
+
+async def idle(order: dict[str, Any], detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Lets the loop do little or nothing, and measures the CPU time of the process."""
+    tasks = [asyncio.create_task(well_behaved()) for _ in range(order["tasks"])]
+    await asyncio.sleep(0.2)
+    detector.take()
+    before, begun = time.process_time(), time.perf_counter()
+    await asyncio.sleep(order["seconds"])
+    used, took = time.process_time() - before, time.perf_counter() - begun
+    answer({"reports": detector.take(), "cpu": used / took})
+    for task in tasks:
+        task.cancel()
+
+
+async def turns(order: dict[str, Any], _detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Measures the seconds that 100 tasks take for so many turns each."""
+
+    async def turn() -> None:
+        for _ in range(order["turns"]):
+            await asyncio.sleep(0)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(turn() for _ in range(100)))
+    answer(time.perf_counter() - begun)
+
+
+class Echo(asyncio.Protocol):
+    """Sends back what comes."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(data)
+
+
+async def serve(_order: dict[str, Any], _detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Opens an echo server on a free port."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})  # the client has another core: where the two meet changes what a request costs
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    loop.echo_server = server  # type: ignore[attr-defined]  # stays open with the loop
+    answer(server.sockets[0].getsockname()[1])
+
+
+async def cpu(_order: dict[str, Any], _detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Tells the CPU time of the process so far, in seconds."""
+    answer(time.process_time())
+
+
+COMMANDS = {"inject": injections, "idle": idle, "turns": turns, "serve": serve, "cpu": cpu}
+
+
+async def main(name: str, threshold: float) -> None:
+    """Obeys until stdin ends."""
+    detector = peers.DETECTORS[name](threshold)
+    detector.start()
+    loop = asyncio.get_running_loop()
+    orders: asyncio.Queue[bytes] = asyncio.Queue()
+    loop.add_reader(0, lambda: orders.put_nowait(sys.stdin.buffer.readline()))
+
+    def answer(value: Any) -> None:
+        print("answer", json.dumps(value), flush=True)
+
+    answer("ready")
+    while line := await orders.get():
+        order = json.loads(line)
+        await COMMANDS[order["do"]](order, detector, answer)
+    detector.stop()
+
+
+if __name__ == "__main__":
+    loop_factory = asyncio.new_event_loop
+    if sys.argv[2] == "uvloop":
+        import uvloop
+
+        loop_factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main(sys.argv[1], float(sys.argv[3])))

@@ -1,0 +1,85 @@
+"""Timing at the two ends of a loop's wait for events."""
+
+import math
+
+from loopstall.clock import NS_PER_S, Clock
+from loopstall.monitor.probes.base import LATE_NS, Listener, Nobody, Pace
+
+__all__ = ["IterationProbe"]
+
+
+class IterationProbe:
+    """Is told before and after a loop waits.
+
+    Args:
+        threshold_ns: how long a span is a stall.
+        floor_ns: how long a span is worth telling.
+        clock: monotonic time in ns.
+        listener: who is told.
+        tick_s: what the loop rounds its waits up to, in seconds.
+    """
+
+    def __init__(
+        self, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener, tick_s: float = 0.0
+    ) -> None:
+        self._pace = Pace.of(threshold_ns)
+        self._floor_ns = floor_ns
+        self._clock = clock
+        self._listener = listener
+        self._tick_s = tick_s
+        self._idles_long = False
+        self._busy_since_ns = self._asked_ns = self._signed_ns = 0
+
+    def busy_since(self) -> int:
+        """Returns when the present span began, in ns; 0 while the loop waits for events."""
+        return self._busy_since_ns
+
+    def restart(self) -> None:
+        """Forgets the span before."""
+        self._busy_since_ns = self._clock()
+        self._sign(self._busy_since_ns)
+
+    def tell(self, now: int) -> None:
+        """Tells of the span that is going on, as if it ended now."""
+        since = self.busy_since()
+        if since and now - since > self._floor_ns:
+            self._listener.span(since, now)
+
+    def retire(self) -> None:
+        """Tells nobody any more."""
+        self._listener = Nobody()
+
+    def before_wait(self, *, briefly: bool) -> None:
+        """The span ends; ``briefly`` where the loop only looks for events."""
+        self._asked_ns = now = self._clock()
+        self.tell(now)
+        self._busy_since_ns = 0
+        if self._idles_long and not briefly:
+            self._listener.rest()
+            self._signed_ns = 0
+
+    def after_wait(self, timeout: float | None) -> None:
+        """Another begins; coming back later than ``timeout``, in seconds, belongs to it."""
+        now = self._clock()
+        self._busy_since_ns = self.came_back(self._asked_ns, timeout, now)
+        if timeout is None or timeout > 0:
+            self._idles_long = now - self._asked_ns > LATE_NS
+        if now - self._signed_ns > self._pace.rearm_ns:
+            self._sign(now)
+
+    def came_back(self, asked: int, timeout: float | None, now: int) -> int:
+        """Returns since when the loop is busy: from when it should have come back, if that was long ago."""
+        if timeout is None or timeout == math.inf:
+            return now
+        seconds = max(timeout, 0)
+        if self._tick_s:
+            seconds = math.ceil(seconds / self._tick_s) * self._tick_s
+        due = asked + int(seconds * NS_PER_S)
+        if now - due <= LATE_NS:
+            return now
+        self._listener.overran(due, now)
+        return due
+
+    def _sign(self, now: int) -> None:
+        self._signed_ns = now
+        self._listener.alive(now, self._pace.watchdog_ns, self._pace.signal_ns)

@@ -30,7 +30,8 @@ def innocent() -> int:
 
 
 async def well_behaved() -> None:
-    """Wakes up a hundred times a second and goes to sleep again."""
+    """Wakes up a hundred times a second, at moments of its own, and goes to sleep again."""
+    await asyncio.sleep(random.random() * 0.01)
     while True:
         await asyncio.sleep(0.01)
 
@@ -55,7 +56,7 @@ async def inject(name: str, seconds: float, detector: peers.Detector, threads: k
             else:
                 ended.set_result((begun, time.perf_counter_ns(), ""))
 
-        if "decoy" in name:
+        if name == "python, decoy":
             loop.call_soon(innocent)
         loop.call_soon(run)
         begun, over, failed = await ended

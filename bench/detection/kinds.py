@@ -16,7 +16,7 @@ import time
 FILE = str(Path(__file__).resolve())
 MARK = "# here"
 _SMALL = b"x" * 1000
-_BIG = b"x" * 400_000_000
+_BIG = b"x" * 100_000_000  # some 70 ms
 _NUMBERS_A_SECOND = 0.0
 
 
@@ -73,8 +73,15 @@ def lock(seconds: float) -> None:
 
 def lock_beside_busy_thread(seconds: float) -> None:
     """Waits for a lock, while a thread is busy with something that needs no GIL (a decoy)."""
-    _decoy_wanted.set()
+    Threads.wanted.set()
     lock(seconds)
+
+
+def thread_native_beside_busy_thread(seconds: float) -> None:
+    """Computes in another thread, in one C call that keeps the GIL, while a third computes without it (a decoy)."""
+    Threads.wanted.set()
+    time.sleep(0.002)  # until that one is at it
+    thread_native(seconds)
 
 
 def python_after_innocent(seconds: float) -> None:
@@ -116,8 +123,13 @@ KINDS = {
     "python, decoy": Kind(python_after_innocent, "cpu-python"),
     "GIL, python": Kind(thread_python, "gil-wait", in_loop=False, known_length=False),
     "GIL, C call": Kind(thread_native, "gil-wait", in_loop=False),
+    "GIL, decoy": Kind(thread_native_beside_busy_thread, "gil-wait", in_loop=False),
 }
-_CALLS = {lock_beside_busy_thread: lock, python_after_innocent: python}
+_CALLS = {
+    lock_beside_busy_thread: lock,
+    python_after_innocent: python,
+    thread_native_beside_busy_thread: thread_native,
+}
 
 
 def lines_of(kind: Kind) -> set[int]:
@@ -134,11 +146,11 @@ def lines_of(kind: Kind) -> set[int]:
     return found
 
 
-_decoy_wanted = threading.Event()
-
-
 class Threads:
     """The threads that wait to be told what to do: the one that hogs the GIL, and the decoy that does not."""
+
+    wanted = threading.Event()
+    """The decoy's."""
 
     def __init__(self) -> None:
         self._task: tuple[Callable[[float], None], float] | None = None
@@ -168,6 +180,6 @@ class Threads:
     @staticmethod
     def _decoy() -> None:
         while True:
-            _decoy_wanted.wait()
-            _decoy_wanted.clear()
+            Threads.wanted.wait()
+            Threads.wanted.clear()
             hashlib.sha256(_BIG).digest()

@@ -13,6 +13,7 @@ __all__ = ["classify"]
 _GC_SHARE = 0.5
 _OTHERS_SHARE = 0.5  # of the time, by other threads: they may have held the GIL
 _STARVED_SHARE = 0.15  # the watchdog needs the GIL as well: it being late says that somebody kept it
+_UNANSWERED_SHARE = 0.5  # of the time, by a thread that did not compute itself
 _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for events
 _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
 _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
@@ -57,13 +58,16 @@ def _not_its_own(evidence: Evidence) -> tuple[str, str] | None:
     return None
 
 
-def _kept(evidence: Evidence) -> str:
+def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
     """Says by what it was seen that somebody kept the GIL, "" where nobody did."""
     length = _length_ns(evidence)
     if evidence.overran_ns / length >= _OVERRAN_SHARE:
         return f"coming back from its wait for events took it {evidence.overran_ns / length:.0%}"
     for_gil = evidence.syscalls.count(GIL)
-    elsewhere = len(evidence.syscalls) - for_gil + evidence.free
+    waits = len(evidence.syscalls) - for_gil
+    if not waits and evidence.unanswered_ns >= _UNANSWERED_SHARE * length:
+        return f"a signal went unanswered for {evidence.unanswered_ns / length:.0%}"
+    elsewhere = waits + evidence.free
     if elsewhere and for_gil <= elsewhere:  # it was seen doing something else
         return ""
     if for_gil:
@@ -101,7 +105,7 @@ def _native(evidence: Evidence) -> str:
     The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up.
     """
     if evidence.asked:
-        if evidence.late < evidence.asked * _LATE_SHARE:
+        if evidence.late <= evidence.asked * _LATE_SHARE:
             return ""
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
     if evidence.free > evidence.looks / 2:

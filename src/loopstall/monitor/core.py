@@ -14,10 +14,10 @@ import weakref
 from loopstall.clock import NS_PER_MS, Clock, now_ns
 from loopstall.monitor.book import Book
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import RUNNING, Counters, Reading, Throttle
+from loopstall.monitor.counters import GIL, RUNNING, Counters, Reading, Throttle
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.probes import probe_for
-from loopstall.monitor.samples import Sample, ThreadView
+from loopstall.monitor.samples import READY, Sample, ThreadView
 from loopstall.monitor.stack import capture, culprit, is_users, resolve
 from loopstall.records import Evidence, Frame, Glimpse, Stall
 from loopstall.series import Tally
@@ -88,6 +88,7 @@ class Monitor:
             listener=self,
         )
         self._observer.start()
+        self._baseline = self._counters.read()
         self.started_ns = self._clock()
         self._probe.install()
         _ACTIVE.add(self)
@@ -143,9 +144,10 @@ class Monitor:
         return (self.ended_ns or self._clock()) - self.started_ns
 
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
-        """Puts the looks off and takes the counters' stand, unless the present span began before it."""
-        if not self._overran_ns:
-            self._baseline = self._counters.read()
+        """Puts the looks off and takes the counters' stand, unless the present span has long begun."""
+        reading = self._counters.read()
+        if not self._overran_ns and reading.at_ns - now < NS_PER_MS:
+            self._baseline = reading
         self._observer.put_off(now, watchdog_ns, signal_ns)
 
     def rest(self) -> None:
@@ -184,7 +186,7 @@ class Monitor:
         holder, thread = None, ""
         if cause == "gil-wait":
             seen = [view for view in views + self._views if start <= view.at_ns <= end]
-            holder, thread = _holder(seen or self._observer.crowd.look())
+            holder, thread = _holder(seen or self._observer.crowd.look(), end - start)
         named = next((sample for sample in samples if sample.task), None)
         stall = Stall(
             start_ns=start - self.started_ns,
@@ -233,7 +235,7 @@ class Monitor:
             unanswered_ns=sum(waits),
             looks=len(looks),
             free=sum(s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
-            syscalls=tuple(s.syscall for s in looks if s.syscall not in {"", RUNNING}),
+            syscalls=tuple(s.syscall for s in looks if _says_something(s)),
         )
 
 
@@ -251,6 +253,16 @@ def _blamed(stacks: list[tuple[Frame, ...]]) -> Frame | None:
     return blamed[0][0] if blamed else None
 
 
+def _says_something(look: Sample) -> bool:
+    """Says whether a look tells what the loop waits for; that it waits for the GIL, one that came promptly does not.
+
+    For then it may be the watchdog itself that has it.
+    """
+    if look.syscall == GIL:
+        return look.at_ns - look.asked_ns >= _PROMPT_NS
+    return look.syscall not in {"", RUNNING}
+
+
 def _waits(answers: list[Sample]) -> list[int]:
     """Returns for how long each signal waited for its answer in ns, overlaps counted once."""
     waits: list[int] = []
@@ -261,17 +273,25 @@ def _waits(answers: list[Sample]) -> list[int]:
     return waits
 
 
-def _holder(views: list[ThreadView]) -> tuple[Frame | None, str]:
-    """Chooses who held the GIL: of the threads that wanted it again and so slept for it, the one that computed most.
+def _holder(views: list[ThreadView], length_ns: int) -> tuple[Frame | None, str]:
+    """Chooses who held the GIL: of the threads that computed, best one that wants it back, and none that has no need.
 
-    It is taken where it had computed for longest since the look before: there it gave the GIL up.
+    It is taken where it had computed for longest since the look before: there it gave the GIL up. What a thread has
+    computed before the stall does not count: none can have used more than its length.
     """
     used: Counter[str] = Counter()
+    rank: Counter[str] = Counter()
     for view in views:
-        used[view.name] += view.cpu_ns
-    slept = {view.name for view in views if view.sleeps}
-    chosen = max(views, key=lambda view: (view.name in slept, used[view.name], view.cpu_ns), default=None)
+        used[view.name] = min(length_ns, used[view.name] + view.cpu_ns)
+        rank[view.name] = max(rank[view.name], _RANK.get(view.state, 1))
+    able = [view for view in views if used[view.name] >= length_ns * _ABLE_SHARE] or views
+    chosen = max(able, key=lambda view: (rank[view.name], used[view.name], view.cpu_ns), default=None)
     return (culprit(resolve(chosen.stack)), chosen.name) if chosen is not None else (None, "")
+
+
+_ABLE_SHARE = 0.6  # of the stall, that whoever held the GIL has computed
+_RANK = {GIL: 3, READY: 2, RUNNING: 0}
+"""Who may have held the GIL, by what it is in afterwards; waiting for anything else: 1."""
 
 
 def _glimpses(samples: list[Sample], stacks: list[tuple[Frame, ...]], start: int) -> tuple[Glimpse, ...]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from loopstall.clock import Clock
 from loopstall.monitor.kernel import KeptFile, read_file
 
-__all__ = ["GIL", "RUNNING", "Counters", "Reading", "Throttle", "cpu_of", "futex_of", "syscall_of"]
+__all__ = ["GIL", "RUNNING", "Counters", "Reading", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
 
 GIL = "GIL"
 """Stands among the names of system calls for waiting in futex for the GIL."""
@@ -129,12 +129,12 @@ def _is_limited(folder: str) -> bool:
     return bool((new and new[0] != b"max") or (old and not old[0].startswith(b"-")))
 
 
-def syscall_of(thread_id: int, gil_futex: int = 0) -> str:
+def syscall_of(thread_id: int, gil_address: int = 0) -> str:
     """Returns the name of the system call that a thread of this process waits in, "" where the system does not tell.
 
     Args:
         thread_id: the thread's number in the system.
-        gil_futex: where in memory threads wait for the GIL, as ``futex_of`` tells it; such a wait is named ``GIL``.
+        gil_address: where in memory threads wait for the GIL, as ``futex_of`` tells it; such a wait is named ``GIL``.
 
     A thread that waits for nothing is ``RUNNING``.
     """
@@ -142,7 +142,7 @@ def syscall_of(thread_id: int, gil_futex: int = 0) -> str:
     if not fields or not fields[0].isdigit():  # "running", or "-1" and not to be read
         return RUNNING if fields == [RUNNING] else ""
     name = _SYSCALLS.get(platform.machine(), {}).get(int(fields[0]), f"system call {fields[0]}")
-    if name == "futex" and gil_futex and abs(int(fields[1], 16) - gil_futex) < _SAME_FUTEX_BYTES:
+    if name == "futex" and gil_address and abs(int(fields[1], 16) - gil_address) < _SAME_FUTEX_BYTES:
         return GIL
     return name
 
@@ -152,6 +152,15 @@ def futex_of(thread_id: int) -> int:
     fields = read_file(f"/proc/self/task/{thread_id}/syscall", 256).decode("ascii", "replace").split()
     numbers = {number for number, name in _SYSCALLS.get(platform.machine(), {}).items() if name == "futex"}
     return int(fields[1], 16) if fields and fields[0].isdigit() and int(fields[0]) in numbers else 0
+
+
+class _GilFutex:
+    """Where the threads of this process wait for the GIL, once ``address`` is known; 0 before."""
+
+    address = 0
+
+
+gil_futex = _GilFutex()
 
 
 def cpu_of(thread_id: int) -> int:

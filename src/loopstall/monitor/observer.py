@@ -18,7 +18,7 @@ import threading
 from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
-from loopstall.monitor.counters import cpu_of, futex_of, syscall_of
+from loopstall.monitor.counters import cpu_of, futex_of, gil_futex, syscall_of
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
 from loopstall.monitor.samples import Crowd, Sample, ThreadView, task_of
 from loopstall.monitor.stack import capture
@@ -33,9 +33,6 @@ _SHORTEST_PAUSE_NS = NS_PER_MS
 
 _HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 """Without it the frames of a thread that runs must not be read from another."""
-
-_gil_futexes: list[int] = []
-"""Where threads of this process wait for the GIL, once it is known."""
 
 
 class Observer:
@@ -100,13 +97,13 @@ class Observer:
     def _learn_gil(self) -> None:
         """Finds out where threads wait for the GIL: wakes the watchdog, which wants it, without giving it up."""
         watchdog = self._thread.native_id
-        if _gil_futexes or self._alarm is None or watchdog is None:
+        if gil_futex.address or self._alarm is None or watchdog is None:
             return
         self._alarm.arm(1)
         for _ in range(_GIL_READS):
             address = futex_of(watchdog)
             if address:
-                _gil_futexes.append(address)
+                gil_futex.address = address
                 return
 
     def _take_signal(self) -> None:
@@ -264,6 +261,6 @@ class Observer:
             stack=capture(frame),
             task=task,
             coroutine=coroutine,
-            syscall="" if by_signal else syscall_of(self._native_id, next(iter(_gil_futexes), 0)),
+            syscall="" if by_signal else syscall_of(self._native_id, gil_futex.address),
         )
         self._samples.append(sample)

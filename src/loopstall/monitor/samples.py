@@ -9,14 +9,18 @@ from types import FrameType
 from typing import Any
 
 from loopstall.clock import Clock
-from loopstall.monitor.counters import RUNNING, cpu_of, syscall_of
+from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.probes import TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
-__all__ = ["Crowd", "Sample", "ThreadView", "task_of"]
+__all__ = ["READY", "Crowd", "Sample", "ThreadView", "task_of"]
 
 _VIEWS = 4  # threads told of in one look
-_LOOKS = 10  # at a thread's state, 2 µs each
+READY = "ready"
+"""What a thread is in that would run and has no CPU."""
+
+_STANDING_NS = 30_000  # of CPU time during all looks
+_LOOKS = 60  # at a thread's state, some 3 µs each
 
 
 @dataclass(slots=True)
@@ -38,16 +42,16 @@ class Sample:
 
 @dataclass(slots=True)
 class ThreadView:
-    """Another thread: where it stands, what it has computed since the crowd was last looked at, and whether it waits.
+    """Another thread: where it stands, what it has computed since the last look, and what it is in: see ``syscall_of``.
 
-    A thread that wants the GIL sleeps in the kernel; one that computes without it does not.
+    Whoever looks has the GIL: a thread that runs meanwhile computes without.
     """
 
     at_ns: int
     name: str
     cpu_ns: int
     stack: RawStack
-    sleeps: bool
+    state: str
 
 
 class Crowd:
@@ -82,15 +86,28 @@ class Crowd:
             if used_ns > 0:
                 busy.append((used_ns, thread.name, number, frame))
         busy.sort(key=lambda one: one[0], reverse=True)
-        return [
-            ThreadView(now, name, used_ns, capture(frame), sleeps=_sleeps(number))
-            for used_ns, name, number, frame in busy[:_VIEWS]
-        ]
+        del busy[_VIEWS:]
+        states = _settled_states([number for _, _, number, _ in busy])
+        return [ThreadView(now, name, used_ns, capture(frame), states[number]) for used_ns, name, number, frame in busy]
 
 
-def _sleeps(thread_id: int) -> bool:
-    """Says whether a thread sleeps; one that has just given the GIL up takes some µs until it does."""
-    return any(syscall_of(thread_id) != RUNNING for _ in range(_LOOKS))
+def _settled_states(thread_ids: list[int]) -> dict[int, str]:
+    """Returns what threads are in; one that has just given the GIL up takes a while until it sleeps for it.
+
+    ``READY`` is one that would run and has no CPU: its clock stands still.
+    """
+    states = dict.fromkeys(thread_ids, RUNNING)
+    used = {number: cpu_of(number) for number in thread_ids}
+    for _ in range(_LOOKS):
+        running = [number for number, state in states.items() if state == RUNNING]
+        if not running:
+            break
+        for number in running:
+            states[number] = syscall_of(number, gil_futex.address)
+    for number, state in states.items():
+        if state == RUNNING and cpu_of(number) - used[number] < _STANDING_NS:
+            states[number] = READY
+    return states
 
 
 def task_of(loop: Any) -> tuple[str, str]:

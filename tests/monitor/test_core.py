@@ -12,7 +12,6 @@ import time
 import pytest
 
 from loopstall.monitor import Monitor
-from loopstall.monitor.observer import Observer
 
 MS = 1_000_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
@@ -490,21 +489,6 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "alive []\n"), done.stderr
-
-
-def test_broken_observer_switches_itself_off_and_says_so():
-    faults = []
-
-    def broken():
-        raise ZeroDivisionError("no")
-
-    observer = Observer(loop=None, busy_since=broken, threshold_ns=MS, clock=time.perf_counter_ns,
-                        on_fault=faults.append)  # fmt: skip
-    observer.start()
-    observer.put_off(time.perf_counter_ns(), 1, 3600 * 1000 * MS)
-    observer._thread.join(30)
-    observer.stop()
-    assert faults == ["watchdog switched off: ZeroDivisionError: no"]
 
 
 def test_broken_listener_is_a_fault_and_no_crash():

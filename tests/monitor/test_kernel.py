@@ -3,6 +3,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_alarm_that_is_put_off_or_taken_back_wakes_nobody():
 @linux
 def test_timer_sends_its_signal_to_this_thread():
     came = []
-    timer = SignalTimer()
+    timer = SignalTimer(threading.get_native_id())
     signal.signal(timer.signal, lambda *_: came.append(1))
     timer.arm(1000)
     signal.sigtimedwait([], 0)
@@ -51,9 +52,9 @@ def test_timer_sends_its_signal_to_this_thread():
 
 @linux
 def test_two_timers_have_signals_of_their_own():
-    first = SignalTimer()
+    first = SignalTimer(threading.get_native_id())
     signal.signal(first.signal, signal.SIG_IGN)
-    second = SignalTimer()
+    second = SignalTimer(threading.get_native_id())
     assert first.signal != second.signal
     signal.signal(first.signal, signal.SIG_DFL)
     first.close()
@@ -66,18 +67,18 @@ def test_signals_in_use_are_left_alone():
         "import signal\n"
         "for n in range(signal.SIGRTMIN, signal.SIGRTMAX + 1): signal.signal(n, lambda *a: None)\n"
         "from loopstall.monitor.kernel import *\n"
-        "try: SignalTimer()\n"
+        "try: SignalTimer(1)\n"
         "except UnavailableError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "no real-time signal is free" in done.stdout
 
 
-@pytest.mark.parametrize("kind", [Alarm, SignalTimer])
-def test_other_systems_say_why_they_have_none(monkeypatch, kind):
+@pytest.mark.parametrize(("kind", "given"), [(Alarm, ()), (SignalTimer, (1,))])
+def test_other_systems_say_why_they_have_none(monkeypatch, kind, given):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(UnavailableError, match="darwin"):
-        kind()
+        kind(*given)
 
 
 @linux

@@ -8,7 +8,6 @@ import ctypes
 import os
 import signal
 import sys
-import threading
 
 __all__ = ["Alarm", "KeptFile", "SignalTimer", "UnavailableError", "read_file"]
 
@@ -115,17 +114,20 @@ class Alarm(_Timer):
 
 
 class SignalTimer(_Timer):
-    """A timer that sends a real-time signal to the thread that makes it (timer_create(2)).
+    """A timer that sends a real-time signal to one thread of this process (timer_create(2)).
+
+    Args:
+        thread_id: the kernel's number of that thread.
 
     Raises:
         UnavailableError: the system has no such timer, or no signal is free.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, thread_id: int) -> None:
         super().__init__()
         self._libc = _libc()
         self.signal = self._free_signal()
-        event = _SigEvent(signo=self.signal, notify=_SIGEV_THREAD_ID, thread_id=threading.get_native_id())
+        event = _SigEvent(signo=self.signal, notify=_SIGEV_THREAD_ID, thread_id=thread_id)
         self._timer = ctypes.c_void_p()
         _checked(self._libc.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)))
         self._settime = self._libc.timer_settime

@@ -20,7 +20,7 @@ from types import FrameType
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
 from loopstall.monitor.counters import cpu_of, futex_of, gil_futex, syscall_of
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
-from loopstall.monitor.samples import Crowd, Sample, ThreadView, task_of
+from loopstall.monitor.samples import HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
 from loopstall.monitor.stack import capture
 
 __all__ = ["Observer"]
@@ -31,8 +31,8 @@ _KEPT_NS = NS_PER_MS // 2
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
 
-_HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
-"""Without it the frames of a thread that runs must not be read from another."""
+_ANY_THREAD = sys.version_info >= (3, 13)
+"""Whether the main thread handles a signal soon that another thread was sent, which cuts none of its system calls."""
 
 
 class Observer:
@@ -85,12 +85,12 @@ class Observer:
             self._ended_reader, self._ended_writer = os.pipe2(os.O_CLOEXEC)
         except (UnavailableError, OSError) as error:
             self._on_fault(f"stacks are sampled by a polling thread: {error}")
-        if self._alarm is not None:
-            self._take_signal()
-        if not _HAS_GIL:
+        if not HAS_GIL:
             self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
         self._thread.start()
-        if _HAS_GIL:
+        if self._alarm is not None:
+            self._take_signal()
+        if HAS_GIL:
             self._learn_gil()
             self.crowd.look()
 
@@ -110,7 +110,7 @@ class Observer:
         if threading.current_thread() is not threading.main_thread():
             return  # Python runs handlers in the main thread alone
         try:
-            timer = SignalTimer()
+            timer = SignalTimer((_ANY_THREAD and self._thread.native_id) or self._native_id)
         except UnavailableError as error:
             self._on_fault(f"computing in C is told from computing in Python by the watchdog alone: {error}")
             return
@@ -197,14 +197,19 @@ class Observer:
             self._on_fault(f"watchdog switched off: {type(error).__name__}: {error}")
 
     def _sleep(self, alarm: Alarm) -> None:
-        expired, ended = select.poll(), select.poll()
-        expired.register(alarm.fd, select.POLLIN)
-        expired.register(self._ended_reader, select.POLLIN)
-        ended.register(self._ended_reader, select.POLLIN)
+        called = select.poll()
+        called.register(alarm.fd, select.POLLIN)
+        called.register(self._ended_reader, select.POLLIN)
+
+        def wait(pause_ns: int) -> None:
+            since = self._busy_since()
+            if called.poll(pause_ns / NS_PER_MS) and self._busy_since() == since:
+                alarm.clear()  # it was set within the span that is being looked at; one of a later span stands
+
         while not self._stopped.is_set():
-            expired.poll()
+            called.poll()
             alarm.clear()
-            self._look(lambda pause_ns: ended.poll(pause_ns / NS_PER_MS))
+            self._look(wait)
 
     def _poll(self) -> None:
         """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
@@ -219,15 +224,15 @@ class Observer:
         since = self._busy_since()
         pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
         asked_ns = self._asked_ns
-        if not since and _HAS_GIL and self._clock() - asked_ns > _KEPT_NS:
+        if not since and self._clock() - asked_ns > _KEPT_NS:
             self._views = self.crowd.look()  # the loop may want to come back from its wait, and not be able to
         while since and self._busy_since() == since and not self._stopped.is_set():
-            frames = sys._current_frames() if _HAS_GIL else {}  # noqa: SLF001  # the documented way in
+            if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look, and comes
+                self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)  # first of all: it may cut a system call short
+            frames = frames_beside()
             self._note(frames.get(self._ident), asked_ns, by_signal=False)
             self._views += self.crowd.look(frames)
             del frames
-            if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look
-                self._ask(pause_ns + pause_ns // 2)
             asked_ns = self._clock() + pause_ns
             wait(pause_ns)
             pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)
@@ -238,7 +243,7 @@ class Observer:
         if not since:
             return
         if self._clock() - self._signal_asked_ns > _KEPT_NS:  # whoever kept the GIL has just given it up
-            self._views += self.crowd.look(None if _HAS_GIL else {})
+            self._views += self.crowd.look()
         self._note(frame, self._signal_asked_ns, by_signal=True)
         pause_ns = max(self._threshold_ns // 2, (self._clock() - since) // 4)
         self._ask(pause_ns)

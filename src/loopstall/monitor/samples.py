@@ -13,11 +13,14 @@ from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.probes import TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
-__all__ = ["READY", "Crowd", "Sample", "ThreadView", "task_of"]
+__all__ = ["HAS_GIL", "READY", "Crowd", "Sample", "ThreadView", "frames_beside", "task_of"]
 
 _VIEWS = 4  # threads told of in one look
 READY = "ready"
 """What a thread is in that would run and has no CPU."""
+
+HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Without it the frames of a thread that runs must not be read from another."""
 
 _STANDING_NS = 30_000  # of CPU time during all looks
 _LOOKS = 60  # at a thread's state, some 3 µs each
@@ -54,6 +57,19 @@ class ThreadView:
     state: str
 
 
+def frames_beside() -> dict[int, FrameType]:
+    """Returns where every other thread stands.
+
+    The caller's own frame is left out: it would refer to itself by this dictionary, and only the garbage collector
+    would free it, together with all that the frames of other threads hold.
+    """
+    if not HAS_GIL:
+        return {}
+    frames = sys._current_frames()  # noqa: SLF001  # the documented way in
+    del frames[threading.get_ident()]
+    return frames
+
+
 class Crowd:
     """The other Python threads of the process, seen from a thread that holds the GIL.
 
@@ -73,7 +89,7 @@ class Crowd:
 
     def look(self, frames: Mapping[int, FrameType] | None = None) -> list[ThreadView]:
         """Returns the threads that have computed since the last look, the busiest first."""
-        frames = sys._current_frames() if frames is None else frames  # noqa: SLF001  # the documented way in
+        frames = frames_beside() if frames is None else frames
         before, self._before = self._before, {}
         now = self._clock()
         busy: list[tuple[int, str, int, FrameType]] = []

@@ -1,0 +1,115 @@
+"""Who looks at the loop's thread: what it leaves behind, and what it does to the thread."""
+
+import gc
+import os
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+
+from loopstall.monitor import observer as module
+from loopstall.monitor.observer import Observer
+from loopstall.monitor.samples import Crowd
+
+MS = 1_000_000
+HOUR = 3600 * 1000 * MS
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
+
+
+@pytest.fixture
+def watch():
+    """Starts an observer of this thread, whose loop says it is busy since what ``busy`` returns."""
+    started = []
+
+    def start(busy=lambda: 1, threshold_ns=MS):
+        faults = []
+        observer = Observer(loop=None, busy_since=busy, threshold_ns=threshold_ns, clock=time.perf_counter_ns,
+                            on_fault=faults.append)  # fmt: skip
+        observer.faults = faults
+        observer.start()
+        started.append(observer)
+        return observer
+
+    yield start
+    for observer in started:
+        observer.stop()
+
+
+def test_broken_observer_switches_itself_off_and_says_so():
+    faults = []
+
+    def broken():
+        raise ZeroDivisionError("no")
+
+    observer = Observer(loop=None, busy_since=broken, threshold_ns=MS, clock=time.perf_counter_ns,
+                        on_fault=faults.append)  # fmt: skip
+    observer.start()
+    observer.put_off(time.perf_counter_ns(), 1, 3600 * 1000 * MS)
+    observer._thread.join(30)
+    observer.stop()
+    assert faults == ["watchdog switched off: ZeroDivisionError: no"]
+
+
+class Held:
+    """Something that a frame of another thread holds."""
+
+
+def test_looking_keeps_nothing_alive_that_it_saw():
+    may_end, stands = threading.Event(), threading.Event()
+    seen = []
+
+    def stand():
+        held = Held()
+        seen.append(weakref.ref(held))
+        stands.set()
+        may_end.wait()
+
+    gc.collect()
+    gc.disable()  # what only the collector would free is left
+    try:
+        thread = threading.Thread(target=stand)
+        thread.start()
+        stands.wait()
+        Crowd(set(), time.perf_counter_ns).look()
+        may_end.set()
+        thread.join()
+        assert seen[0]() is None
+    finally:
+        gc.enable()
+
+
+@linux
+def test_watchdog_that_pauses_comes_at_once_to_the_next_span(monkeypatch, watch):
+    monkeypatch.setattr(module, "_SHORTEST_PAUSE_NS", HOUR)
+    span = 1
+    observer = watch(lambda: span)
+    for number in (1, 2):
+        span = number
+        observer.put_off(time.perf_counter_ns(), 1000, HOUR)
+        while not (samples := observer.take()[0]):
+            time.sleep(0.001)
+        assert not samples[0].by_signal
+
+
+@linux
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="the signal has to reach this thread itself")
+def test_signal_cuts_no_system_call_short(watch):
+    reader, writer = os.pipe()
+
+    def drain():
+        time.sleep(0.2)
+        with os.fdopen(reader, "rb", buffering=0) as file:
+            while file.read(1 << 16):
+                pass
+
+    draining = threading.Thread(target=drain)
+    draining.start()
+    observer = watch()
+    observer.put_off(time.perf_counter_ns(), HOUR, 20 * MS)
+    written = os.write(writer, bytes(3_000_000))
+    os.close(writer)
+    draining.join()
+    assert written == 3_000_000
+    assert any(sample.by_signal for sample in observer.take()[0])

@@ -49,6 +49,22 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def detectors(session: nox.Session) -> None:
+    """Hold the monitor against other detectors on stalls with known truth; arguments go to bench/detectors.py."""
+    session.install("--quiet", ".[uvloop]")
+    for peer in ("aiodebug", "pyleak", "aiocop", "blockbuster", "loopsentry", "livekit-agents"):
+        session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])  # one may not be there
+    session.run("python", "bench/detectors.py", *session.posargs)
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """Stress the monitor for ten minutes; arguments go to bench/stress.py."""
+    session.install("--quiet", ".[uvloop]")
+    session.run("python", "bench/stress.py", *session.posargs)
+
+
+@nox.session
 def pyperf(session: nox.Session) -> None:
     """Measure what each way off the loop costs a job, with pyperf, and our own cost beside hand-written code."""
     session.install("--quiet", ".[uvloop,pyperf]")

@@ -37,6 +37,20 @@ def test_inside_a_running_loop_it_watches_that_loop():
     assert stalls.faults == ()
 
 
+def test_many_spans_below_the_threshold_are_lost_availability():
+    async def main():
+        with loopstall.watch(threshold=60) as stalls:
+            for _ in range(10):
+                time.sleep(0.004)
+                await asyncio.sleep(0)
+        return stalls
+
+    stalls = asyncio.run(main())
+    assert len(stalls) == 0
+    assert sum(count for _, count in stalls.spans) == 10
+    assert stalls.availability < 0.5
+
+
 def test_outside_it_watches_every_loop_from_the_first_step_on():
     async def at_once():
         time.sleep(0.05)

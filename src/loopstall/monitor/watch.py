@@ -126,9 +126,13 @@ class Watch:
 
     @property
     def availability(self) -> float:
-        """Share of the watched time in which the loops were not stalled, 0 to 1."""
-        wall_ns = sum(monitor.wall_ns for monitor in self._monitors)
-        return max(0.0, 1.0 - self.stalled * NS_PER_S / wall_ns) if wall_ns else 1.0
+        """Share of the watched time in which the loops were not kept for over 1 ms, 0 to 1, whatever the threshold.
+
+        So ten spans of 4 ms are seen, none of which is a stall of 5 ms.
+        """
+        wall = sum(monitor.wall_ns for monitor in self._monitors) / NS_PER_S
+        kept = sum(length * count for length, count in self.spans)
+        return max(0.0, 1.0 - kept / wall) if wall else 1.0
 
     @property
     def by_culprit(self) -> dict[str, int]:

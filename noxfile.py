@@ -84,7 +84,7 @@ def pytest_benchmark(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Hold a short real matrix against a budget: ways out of the trap must keep it, and the trap must break it."""
+    """Hold a short real matrix against a budget, which the trap must break, and this project against its baseline."""
     session.install("--quiet", ".[uvloop,aiofiles]")
     folder = Path(session.create_tmp())
     for name in ("free", "trap"):
@@ -93,6 +93,26 @@ def gate(session: nox.Session) -> None:
     session.run("loopstall", "run", *ways_out, "-o", str(folder / "free"))
     trap = ("blocking_sleep", "-s", "asyncio", "-s", "uvloop", "--quick", "--budget", "50ms")
     session.run("loopstall", "run", *trap, "-o", str(folder / "trap"), success_codes=[1])
+    checkout = session.run("git", "rev-parse", "--verify", "HEAD", external=True, silent=True, success_codes=[0, 128])
+    sides = () if checkout and "fatal" not in checkout else ("--baseline-path", "src", "--candidate-path", "src")
+    cells = (
+        "hashing",
+        "blocking_sleep",
+        "-p",
+        "variant=pure-python,big-buffer",
+        "-s",
+        "asyncio",
+        "-s",
+        "uvloop/to_thread",
+    )
+    session.run("loopstall", "gate", *cells, "--quick", "--inconclusive", "pass", *sides, *session.posargs)
+
+
+@nox.session
+def gate_power(session: nox.Session) -> None:
+    """Measure how often the gate and the rules of others cry wolf, and what they find; arguments go to the bench."""
+    session.install("--quiet", ".[uvloop,aiofiles,stats]")
+    session.run("python", "bench/gate_power.py", *session.posargs)
 
 
 @nox.session

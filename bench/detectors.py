@@ -22,6 +22,7 @@ import random
 import statistics
 import subprocess
 import sys
+import time
 from typing import Any
 
 from loopstall.stats.median import median_estimate
@@ -39,6 +40,10 @@ STEADY_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_
 """asyncio receives into 256 KiB: glibc maps and unmaps that for each request, or it does not, as chance has it, which
 changes the cost of a request by a factor of three."""
 Record = dict[str, Any]
+
+
+class DiedError(Exception):
+    """A child that has ended."""
 
 
 class Child:
@@ -65,7 +70,12 @@ class Child:
                 return json.loads(line.removeprefix("answer "))
             print(line, end="")
         assert self._process.stderr is not None
-        sys.exit(f"{self._process.args} has died: {self._process.stderr.read()[-2000:]}")
+        raise DiedError(self._process.stderr.read()[-2000:])
+
+    def used(self) -> float:
+        """Returns the CPU time that the process has taken, in seconds, without asking it."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
     def ask(self, do: str, **order: Any) -> Any:
         """Gives an order and returns its answer."""
@@ -276,7 +286,10 @@ def main() -> None:
             continue
         for loop in options.loop or LOOPS:
             print(f"\n{name} {version} on {loop}", flush=True)
-            raw[f"{name} {loop}"] = _measure(name, loop, options)
+            try:
+                raw[f"{name} {loop}"] = _measure(name, loop, options)
+            except DiedError as error:
+                print(f"  it has died: {error}")
     if options.save:
         options.save.write_text(json.dumps(raw), encoding="utf-8")
 
@@ -319,10 +332,13 @@ def _measure_noise(name: str, loop: str, label: str, seconds: float, strangers: 
 def _measure_cost(name: str, loop: str, options: argparse.Namespace) -> None:
     with children((name, loop), ("nothing", loop)) as (watched, bare):
         for child in (watched, bare):
-            child.ask("idle", tasks=0, seconds=3)  # until it has become quiet
+            child.tell("idle", tasks=0, seconds=12)
+        time.sleep(3)  # until it has become quiet
+        before = [child.used() for child in (watched, bare)]
+        time.sleep(8)
+        idles = [(child.used() - used) / 8 for child, used in zip((watched, bare), before, strict=True)]
         for child in (watched, bare):
-            child.tell("idle", tasks=0, seconds=5)
-        idles = [child.read()["cpu"] for child in (watched, bare)]
+            child.read()
     print(f"  {'idle loop, share of a core':34} {idles[0]:.2%} (without: {idles[1]:.2%})", flush=True)
     for label, what in (
         ("echo, CPU a request, 1 at a time", "echo 1"),

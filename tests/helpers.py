@@ -10,11 +10,13 @@ import psutil
 
 from loopstall import histogram
 from loopstall.records import (
+    Burst,
     Cell,
     Environment,
     Frame,
     Load,
     Measured,
+    Pair,
     Plan,
     Run,
     RunError,
@@ -164,3 +166,19 @@ def write_workloads(folder: Path, body: str, name: str = "mine.py") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(HEADER + body, encoding="utf-8")
     return path
+
+
+def bursts(*walls_ms, jobs=10, cpu_share=0.9):
+    return tuple(Burst(jobs=jobs, wall_ns=int(ms * MS), cpu_ns=int(ms * cpu_share * MS)) for ms in walls_ms)
+
+
+def pair(where=None, *, index=0, base=(100,) * 4, head=(100,) * 4, base_stalls=(), head_stalls=(), cause="cpu-python"):
+    """Two runs side by side: the lengths of their bursts in ms, and of their stalls."""
+    sides = []
+    for walls, lengths in ((base, base_stalls), (head, head_stalls)):
+        figures = measured(jobs=10 * len(walls), wall_ms=sum(walls), stalls_ms=lengths)
+        stalls = tuple(replace(stall, cause=cause) for stall in figures.stalls)
+        machine_ns = figures.stalled_ns if cause == "descheduled" else 0
+        figures = replace(figures, bursts=bursts(*walls), stalls=stalls, descheduled_ns=machine_ns)
+        sides.append(run(where, index=index, figures=figures))
+    return Pair(base=sides[0], head=sides[1])

@@ -21,7 +21,7 @@ class Clock:
 
 
 def drive_with(load, call, clock, check=lambda seed, result: None, *, settle=True):
-    log = JobLog(check, 0)
+    log = JobLog(check)
     asyncio.run(drive(call, load, log, seed=7, started_ns=0, clock=clock))
     if settle:
         log.settle()

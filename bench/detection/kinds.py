@@ -132,16 +132,18 @@ _CALLS = {
 }
 
 
+_TEXT = Path(FILE).read_text(encoding="utf-8").splitlines()
+
+
 def lines_of(kind: Kind) -> set[int]:
     """Returns the numbers of the marked lines of a kind's function."""
     function = _CALLS.get(kind.function, kind.function)
     first = function.__code__.co_firstlineno
-    text = Path(FILE).read_text(encoding="utf-8").splitlines()
     found = set()
-    for number in range(first + 1, len(text) + 1):
-        if text[number - 1] and not text[number - 1].startswith(" "):
+    for number in range(first + 1, len(_TEXT) + 1):
+        if _TEXT[number - 1] and not _TEXT[number - 1].startswith(" "):
             break
-        if text[number - 1].endswith(MARK):
+        if _TEXT[number - 1].endswith(MARK):
             found.add(number)
     return found
 

@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import Callable
 import contextlib
+from dataclasses import replace
 import os
 from pathlib import Path
 import sys
 import traceback
-from typing import Any
 
-from loopstall import histogram, protocol, sandbox
+from loopstall import protocol, sandbox
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.errors import InputError
 from loopstall.loops import LOOPS
-from loopstall.monitor import LagMeter, Monitor
+from loopstall.meters import Meters
 from loopstall.protocol import Outcome
 from loopstall.records import Cell, Measured, RunError
-from loopstall.traffic import JobLog, WrongResultError, drive
-from loopstall.usage import Usage, usage_now
-from loopstall.workloads import Workload, resolve
+from loopstall.traffic import WrongResultError
+from loopstall.turns import Turns
+from loopstall.workloads import resolve
 
 __all__ = ["NoJobError", "main", "measure"]
 
@@ -42,6 +42,7 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     sandbox.die_with(int(parent_pid))
     if not sys.stdin.buffer.readline():  # the runner has ended, or needs no other run
         os._exit(0)
+    orders = os.dup(0)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     if done_writer:
@@ -52,12 +53,18 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     load_1min = _load_average()
     measured: Measured | None = None
     error: RunError | None = None
+
+    def tell(line: bytes) -> None:
+        if done_writer:
+            os.write(int(done_writer), line)
+
     try:
         measured = measure(
             request.cell,
             seed=request.seed,
             threshold_ns=request.threshold_ns,
-            load_ended=lambda: os.write(int(done_writer), b".") if done_writer else None,
+            turns=Turns(orders, tell) if request.by_turns else None,
+            load_ended=lambda: tell(protocol.ENDED),
         )
         loop_name = LOOPS[loop_name].version()
     except BaseException as failure:  # noqa: BLE001  # whatever a job raises is this run's result
@@ -81,6 +88,7 @@ def measure(
     *,
     seed: int,
     threshold_ns: int,
+    turns: Turns | None = None,
     load_ended: Callable[[], object] = lambda: None,
     clock: Clock = now_ns,
 ) -> Measured:
@@ -90,6 +98,7 @@ def measure(
         cell: what to measure.
         seed: what jobs and arrivals follow from.
         threshold_ns: from when a lag is a stall.
+        turns: who says when a burst of how many jobs begins; None for the cell's own load, at once.
         load_ended: called when the last figure has been taken.
         clock: monotonic time in ns.
 
@@ -104,100 +113,36 @@ def measure(
         kwargs = {**params, **(extra or {})}
         setup_ns = clock() - begun_ns
         job = Job(workload=workload, kwargs=kwargs, concurrency=cell.load.concurrency)
+        meters, warming = (Meters(workload, kwargs, threshold_ns=threshold_ns, clock=clock) for _ in range(2))
         with asyncio.Runner(loop_factory=LOOPS[cell.strategy.loop].make) as runner:
-            return runner.run(
-                _measure(
-                    cell,
-                    job,
-                    seed=seed,
-                    threshold_ns=threshold_ns,
-                    setup_ns=setup_ns,
-                    load_ended=load_ended,
-                    clock=clock,
-                )
-            )
+            priming_ns = runner.run(_drive(cell, job, meters, warming, seed=seed, turns=turns, load_ended=load_ended))
+        return meters.figures(setup_ns=setup_ns, priming_ns=priming_ns)
 
 
-async def _measure(
+async def _drive(
     cell: Cell,
     job: Job,
+    meters: Meters,
+    warming: Meters,
     *,
     seed: int,
-    threshold_ns: int,
-    setup_ns: int,
+    turns: Turns | None,
     load_ended: Callable[[], object],
-    clock: Clock,
-) -> Measured:
-    begun_ns = clock()
+) -> int:
+    """Puts the load on the running loop and returns how long it took to open the dispatch, in ns."""
+    begun_ns = now_ns()
     async with DISPATCHES[cell.strategy.dispatch].open(job) as call:
-        priming_ns = clock() - begun_ns
-        monitor = Monitor(threshold_ns=threshold_ns, clock=clock)
-        before = usage_now()
-        started_ns = clock()
-        log = JobLog(_checker(job.workload, job.kwargs), started_ns)
-        meter = LagMeter(clock=clock)
-        monitor.start()
-        meter.start()
-        await drive(call, cell.load, log, seed=seed, started_ns=started_ns, clock=clock)
-        wall_ns = clock() - started_ns
-        meter.stop()
-        monitor.stop()
-        after = usage_now()
+        priming_ns = now_ns() - begun_ns
+        if turns is None:
+            await meters.burst(call, cell.load, seed=seed)
+        else:
+            async for jobs in turns:
+                chosen = meters if jobs > 0 else warming
+                turns.answer(await chosen.burst(call, replace(cell.load, jobs=abs(jobs), seconds=None), seed=seed))
         load_ended()
-    log.settle()
-    if not log.jobs:
+    if not meters.jobs:
         raise NoJobError(f"no job was due within {cell.load}; raise --rate or --seconds")
-    return _figures(log, meter, monitor, before, after, wall_ns=wall_ns, setup_ns=setup_ns, priming_ns=priming_ns)
-
-
-def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any], None]:
-    verify = workload.checker
-    assert verify is not None, "the loader refuses workloads without a verify"  # noqa: S101
-
-    def check(seed: int, result: Any) -> None:
-        if not verify(result, seed, **kwargs):
-            shown = repr(result)
-            shown = shown if len(shown) <= 100 else f"{shown[:100]}…"  # noqa: PLR2004  # fits a line
-            raise WrongResultError(f"the job of seed {seed} returned {shown}, which verify does not accept")
-
-    return check
-
-
-def _figures(
-    log: JobLog,
-    meter: LagMeter,
-    monitor: Monitor,
-    before: Usage,
-    after: Usage,
-    *,
-    wall_ns: int,
-    setup_ns: int,
-    priming_ns: int,
-) -> Measured:
-    return Measured(
-        jobs=log.jobs,
-        wall_ns=wall_ns,
-        service=histogram.from_counts(log.service.counts()),
-        response=histogram.from_counts(log.response.counts()),
-        lag=histogram.from_counts(meter.lags.counts(), expected_interval_ns=meter.interval_ns),
-        lag_uncorrected=histogram.from_counts(meter.lags.counts()),
-        response_series=log.peaks.series(),
-        lag_series=meter.peaks.series(),
-        stalls=tuple(monitor.book),
-        stall_count=monitor.book.count,
-        stalled_ns=min(monitor.book.total_ns, wall_ns),
-        threshold_ns=monitor.threshold_ns,
-        interval_ns=meter.interval_ns,
-        setup_ns=setup_ns,
-        priming_ns=priming_ns,
-        cpu_user_ns=after.cpu_user_ns - before.cpu_user_ns,
-        cpu_system_ns=after.cpu_system_ns - before.cpu_system_ns,
-        children_cpu_ns=after.children_cpu_ns - before.children_cpu_ns,
-        peak_memory_bytes=after.peak_memory_bytes,
-        switches_voluntary=after.switches_voluntary - before.switches_voluntary,
-        switches_involuntary=after.switches_involuntary - before.switches_involuntary,
-        faults=tuple(monitor.faults),
-    )
+    return priming_ns
 
 
 def explain(failure: BaseException) -> RunError:

@@ -9,7 +9,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -18,7 +17,8 @@ import msgspec
 from loopstall import guardian, protocol
 from loopstall.monitor.stack import culprit
 from loopstall.protocol import Outcome, Request
-from loopstall.records import Frame, RunError
+from loopstall.records import Burst, Frame, RunError
+from loopstall.sides import Side
 
 __all__ = ["MeasuringProcess"]
 
@@ -33,21 +33,24 @@ class MeasuringProcess:
 
     Args:
         token: what marks it and everything it starts, in the environment.
+        side: whose code it runs; this interpreter's own for None.
 
     Raises:
         OSError: it cannot be started, or its temporary folder not made.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, side: Side | None = None) -> None:
         self._token = token
         self._folder = Path(tempfile.mkdtemp(prefix="loopstall-"))
+        self._told = b""
+        self._late = False
         try:
-            self._start()
+            self._start(side or Side())
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def _start(self) -> None:
+    def _start(self, side: Side) -> None:
         scratch = self._folder / "tmp"
         scratch.mkdir()
         self._output = (self._folder / "output").open("w+b")
@@ -55,11 +58,19 @@ class MeasuringProcess:
         told = str(done_writer) if os.name == "posix" else ""  # elsewhere descriptors cannot be handed on
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(self._folder), str(os.getpid()), told],
+                [
+                    side.python,
+                    *(["-P"] if side.folders else []),
+                    "-c",
+                    _START,
+                    str(self._folder),
+                    str(os.getpid()),
+                    told,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=self._output,
                 stderr=self._output,
-                env={**os.environ, guardian.VARIABLE: self._token, "TMPDIR": str(scratch)},
+                env={**side.environment(), guardian.VARIABLE: self._token, "TMPDIR": str(scratch)},
                 start_new_session=True,
                 pass_fds=(done_writer,) if os.name == "posix" else (),
             )
@@ -86,12 +97,67 @@ class MeasuringProcess:
         Raises:
             OSError: the request cannot be written.
         """
+        self._begin(request)
+        self._hang_up()
+        return self._end(not self._wait(limit_s, load_ended), limit_s)
+
+    def begin(self, request: Request, *, limit_s: float) -> bool:
+        """Sends a request by turns and waits until the process is ready for the first; False where it never is.
+
+        Raises:
+            OSError: the request cannot be written.
+        """
+        self._begin(request)
+        return self._line(limit_s) == protocol.READY
+
+    def turn(self, jobs: int, *, limit_s: float) -> Burst | None:
+        """Has the process do its next jobs; None where it ends, hangs or fails instead: ``end`` says why.
+
+        Args:
+            jobs: how many; below zero for jobs that warm up and are not counted.
+            limit_s: how long they may take.
+        """
+        self._say(b"%d\n" % jobs)
+        try:
+            return protocol.read_burst(self._line(limit_s))
+        except ValueError:
+            return None
+
+    def end(self, *, limit_s: float) -> Outcome:
+        """Says that there are no more turns, and returns what the process measured."""
+        self._say(b"0\n")
+        self._hang_up()
+        return self._end(self._late or not self._wait(limit_s, lambda: None), limit_s)
+
+    def _begin(self, request: Request) -> None:
         protocol.write(request, self._folder / protocol.REQUEST)
-        with contextlib.suppress(OSError):  # a process that is dead already is explained below
+        self._say(b"go\n")
+
+    def _say(self, line: bytes) -> None:
+        with contextlib.suppress(OSError):  # a process that is dead already is explained at its end
             assert self._process.stdin is not None  # noqa: S101
-            self._process.stdin.write(b"go\n")
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None  # noqa: S101
             self._process.stdin.close()
-        timed_out = not self._wait(limit_s, load_ended)
+
+    def _line(self, limit_s: float) -> bytes:
+        """Returns the next line that the process tells; b"" where it ends or the time is over first."""
+        deadline = time.monotonic() + limit_s
+        while b"\n" not in self._told:
+            ready = select.select([self._done_reader], [], [], max(0.0, deadline - time.monotonic()))[0]
+            self._late = not ready
+            more = os.read(self._done_reader, 4096) if ready else b""
+            if not more:
+                return b""
+            self._told += more
+        line, _, self._told = self._told.partition(b"\n")
+        return line + b"\n"
+
+    def _end(self, timed_out: bool, limit_s: float) -> Outcome:  # noqa: FBT001
         if timed_out:
             self._ask_where()
         self.kill()
@@ -99,7 +165,7 @@ class MeasuringProcess:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
                 return protocol.read_outcome(self._folder / protocol.OUTCOME)
         error = _post_mortem(self._process.returncode, self._tail(), limit_s if timed_out else None)
-        return Outcome(loop=request.cell.strategy.loop, load_1min=None, error=error)
+        return Outcome(loop="", load_1min=None, error=error)
 
     def close(self) -> None:
         """Kills what is left and removes the temporary folder."""

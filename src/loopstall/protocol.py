@@ -1,16 +1,35 @@
-"""What the runner and the process that measures one run say to each other: one file each way."""
+"""What a measuring process and whoever started it say to each other: one file each way, and turns.
+
+A turn is a line with a number of jobs on the process' stdin, answered by the line of a ``Burst`` on its pipe; a
+number below zero is of jobs that warm up and are not counted, and 0 ends the run. Before the first turn it says that
+it is ready.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from loopstall.records import Cell, Measured, RunError
+from loopstall.records import Burst, Cell, Measured, RunError
 
-__all__ = ["OUTCOME", "REQUEST", "Outcome", "Request", "read_outcome", "read_request", "write"]
+__all__ = [
+    "ENDED",
+    "OUTCOME",
+    "READY",
+    "REQUEST",
+    "Outcome",
+    "Request",
+    "burst_line",
+    "read_burst",
+    "read_outcome",
+    "read_request",
+    "write",
+]
 
 REQUEST = "request.json"
 OUTCOME = "outcome.json"
+READY = b"ready\n"
+ENDED = b"ended\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +40,7 @@ class Request:
     seed: int
     threshold_ns: int
     memory_limit_bytes: int
+    by_turns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +51,21 @@ class Outcome:
     load_1min: float | None
     measured: Measured | None = None
     error: RunError | None = None
+
+
+def burst_line(burst: Burst) -> bytes:
+    """Returns the answer to a turn."""
+    return b"%d %d %d\n" % (burst.jobs, burst.wall_ns, burst.cpu_ns)
+
+
+def read_burst(line: bytes) -> Burst:
+    """Reads what ``burst_line`` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    jobs, wall_ns, cpu_ns = map(int, line.split())
+    return Burst(jobs=jobs, wall_ns=wall_ns, cpu_ns=cpu_ns)
 
 
 def write(message: Request | Outcome, path: Path) -> None:

@@ -9,17 +9,24 @@ import hashlib
 import re
 
 __all__ = [
+    "DESCHEDULED",
+    "NOT_TRIED",
+    "REGRESSION",
     "SCHEMA_VERSION",
+    "STALL",
+    "Burst",
     "Cell",
     "Comparison",
     "Environment",
     "Estimate",
     "Evidence",
+    "Finding",
     "Frame",
     "Glimpse",
     "Histogram",
     "Load",
     "Measured",
+    "Pair",
     "Plan",
     "Run",
     "RunError",
@@ -29,10 +36,20 @@ __all__ = [
     "Strategy",
     "Summary",
     "Value",
+    "Verdict",
     "WorkloadRef",
 ]
 
 SCHEMA_VERSION = 1
+
+STALL, REGRESSION = "stall", "regression"
+"""What a verdict can be about."""
+
+NOT_TRIED = "not-tried"
+"""The kind of error of a run that was left out because another one had failed."""
+
+DESCHEDULED = "descheduled"
+"""The cause of a stall that the machine made, not the program."""
 
 Value = int | float | str | bool
 """What a workload parameter may be."""
@@ -256,6 +273,15 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """A part of a run that was measured by itself: how many jobs took how much wall and CPU time, in ns."""
+
+    jobs: int
+    wall_ns: int
+    cpu_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The figures of a run that went well."""
 
@@ -281,6 +307,8 @@ class Measured:
     switches_voluntary: int
     switches_involuntary: int
     faults: tuple[str, ...] = ()
+    descheduled_ns: int = 0
+    bursts: tuple[Burst, ...] = ()
 
     @property
     def throughput(self) -> float:
@@ -307,6 +335,21 @@ class Measured:
         """The longest stall over the threshold, 0 where there was none."""
         return max((stall.duration_ns for stall in self.stalls), default=0)
 
+    @property
+    def own_availability(self) -> float:
+        """Loop availability without the stalls that the machine made: 0 to 1."""
+        return max(0.0, 1.0 - max(0, self.stalled_ns - self.descheduled_ns) / self.wall_ns)
+
+    @property
+    def own_stalls(self) -> tuple[Stall, ...]:
+        """The stalls kept in full that the machine did not make."""
+        return tuple(stall for stall in self.stalls if stall.cause != DESCHEDULED)
+
+    @property
+    def longest_own_stall_ns(self) -> int:
+        """The longest stall that the machine did not make, 0 where there was none."""
+        return max((stall.duration_ns for stall in self.own_stalls), default=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -320,6 +363,14 @@ class Run:
     environment: Environment | None = None
     measured: Measured | None = None
     error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two runs of a cell, one a side, that were measured side by side: what a gate judges."""
+
+    base: Run
+    head: Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,3 +435,47 @@ class Comparison:
     verdict: str
     rule: str
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One metric of one cell on two sides that were measured by turns.
+
+    ``change`` is relative, 0.1 for ten percent more, or in points of a share; positive where the candidate is worse.
+    ``p`` is corrected for all tests of the matrix, None where the metric was not tested.
+    """
+
+    metric: str
+    base: float
+    head: float
+    change: Estimate
+    effect: float
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate says of a cell, which rule said so in a sentence, and where, if a line is to blame.
+
+    The word is one of ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added``, ``removed``. Of a
+    regression ``kind`` says whether it is a ``stall``, ``amount`` then being the longest one's length in ns, or a
+    ``regression`` in time, by that share; ``accepted`` says why it is lived with.
+    """
+
+    row: str
+    strategy: str
+    workload: WorkloadRef | None = None
+    verdict: str
+    rule: str
+    findings: tuple[Finding, ...] = ()
+    pairs: int = 0
+    culprit: Frame | None = None
+    stack: tuple[Frame, ...] = ()
+    accepted: str = ""
+    kind: str = ""
+    amount: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The cell in words."""
+        return f"{self.row} · {self.strategy}"

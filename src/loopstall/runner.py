@@ -1,19 +1,14 @@
 """One cell in a fresh process: whatever the workload does there, what comes back is a Run."""
 
 from collections import deque
-import contextlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-import itertools
-import secrets
-import subprocess
-import sys
 from types import TracebackType
 from typing import Self
 
-from loopstall import guardian
 from loopstall.clock import now_ns
 from loopstall.errors import MeasurementError
+from loopstall.keeper import Keeper
 from loopstall.process import MeasuringProcess
 from loopstall.protocol import Request
 from loopstall.records import Cell, Environment, Run
@@ -47,20 +42,11 @@ class Runner:
     def __init__(self, environment: Environment, limits: Limits) -> None:
         self._environment = environment
         self._limits = limits
-        self._token = secrets.token_hex(8)
-        self._numbers = itertools.count()
-        self._guardian: subprocess.Popen[str] | None = None
+        self._keeper = Keeper()
         self._ahead: deque[MeasuringProcess] = deque()
 
     def __enter__(self) -> Self:
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", guardian.__file__, self._token],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
+        self._keeper.__enter__()
         return self
 
     def __exit__(
@@ -68,11 +54,7 @@ class Runner:
     ) -> None:
         while self._ahead:
             self._ahead.popleft().close()
-        watcher, self._guardian = self._guardian, None
-        if watcher is not None and watcher.stdin is not None:
-            with contextlib.suppress(OSError):
-                watcher.stdin.close()
-            watcher.wait()
+        self._keeper.__exit__(kind, error, trace)
 
     def run(self, cell: Cell, *, index: int, seed: int) -> Run:
         """Measures a cell once.
@@ -101,7 +83,7 @@ class Runner:
             raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         finally:
             process.close()
-        environment = replace(self._environment, loop=outcome.loop, load_1min=outcome.load_1min)
+        environment = replace(self._environment, loop=outcome.loop or cell.strategy.loop, load_1min=outcome.load_1min)
         return Run(
             cell=cell,
             index=index,
@@ -119,12 +101,7 @@ class Runner:
             return
         try:
             for _ in range(_AHEAD):
-                self._ahead.append(MeasuringProcess(f"{self._token}-{next(self._numbers)}"))
-        except OSError as error:
+                self._ahead.append(self._keeper.start())
+        except MeasurementError:
             if not self._ahead:
-                text = f"cannot start a measuring process: {error}; make room or set TMPDIR"
-                raise MeasurementError(text) from error
-        if self._guardian is not None and self._guardian.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._guardian.stdin.writelines(f"{process.pid}\n" for process in self._ahead)
-                self._guardian.stdin.flush()
+                raise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 import random
 
-from loopstall.records import Cell, Plan, Run, RunError
+from loopstall.records import NOT_TRIED, Cell, Plan, Run, RunError
 
 __all__ = ["execute", "order", "remaining", "run_seed"]
 
@@ -56,7 +56,7 @@ def execute(
     for cell, index in slots:
         first = failed.get(cell)
         if first is not None:
-            error = RunError(kind="not-tried", message=f"not tried, because run {first.index} of this cell failed")
+            error = RunError(kind=NOT_TRIED, message=f"not tried, because run {first.index} of this cell failed")
             result = replace(first, index=index, seed=run_seed(plan, index), process_ns=0, error=error)
         else:
             result = run(cell, index, run_seed(plan, index))

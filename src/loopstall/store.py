@@ -1,6 +1,6 @@
 """A results folder: the plan, and one file a run, each written whole or not at all as soon as the run ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from loopstall.errors import InputError, MeasurementError
-from loopstall.records import SCHEMA_VERSION, Plan, Run
+from loopstall.records import SCHEMA_VERSION, Plan, Run, Verdict
 
-__all__ = ["Results", "Store", "load", "new_folder", "write_text"]
+__all__ = ["Results", "Store", "load", "new_folder", "read_plan", "read_verdicts", "verdicts_text", "write_text"]
 
 PLAN_FILE = "plan.json"
 RUNS_FOLDER = "runs"
+VERDICTS_FILE = "verdicts.json"
 
 _FORMAT = "loopstall"
-_T = TypeVar("_T", Plan, Run)
+_T = TypeVar("_T", Plan, Run, tuple[Verdict, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,21 @@ def read_plan(folder: Path) -> Plan:
     return _read(folder / PLAN_FILE, "plan", Plan)
 
 
-def _encode(kind: str, record: Plan | Run) -> str:
+def verdicts_text(verdicts: Sequence[Verdict]) -> str:
+    """Returns verdicts as a file holds them."""
+    return _encode("verdicts", tuple(verdicts))
+
+
+def read_verdicts(folder: Path) -> tuple[Verdict, ...]:
+    """Reads what a gate said.
+
+    Raises:
+        InputError: there is nothing, or it cannot be read.
+    """
+    return _read(folder / VERDICTS_FILE, "verdicts", tuple[Verdict, ...])
+
+
+def _encode(kind: str, record: Plan | Run | tuple[Verdict, ...]) -> str:
     envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record}
     return msgspec.json.encode(envelope).decode("utf-8")
 

@@ -34,18 +34,26 @@ class JobLog:
 
     Args:
         check: raises where a result of a seed is wrong.
-        started_ns: the measurement's start.
     """
 
-    def __init__(self, check: Callable[[int, Any], None], started_ns: int) -> None:
+    def __init__(self, check: Callable[[int, Any], None]) -> None:
         self.service = Tally()
         self.response = Tally()
         self.peaks = Peaks()
-        self.jobs = 0
+        self._settled = 0
         self._check = check
-        self._started_ns = started_ns
+        self._started_ns = 0
         self._held: list[Any] = []
         self._room = 1
+
+    @property
+    def jobs(self) -> int:
+        """How many have ended."""
+        return self._settled + len(self._held) // _FIELDS
+
+    def begin(self, at_ns: int) -> None:
+        """Notes the measurement's start; the first one counts."""
+        self._started_ns = self._started_ns or at_ns
 
     def done(self, seed: int, result: Any, due_ns: int, start_ns: int, end_ns: int) -> None:
         """Notes a job that ended."""
@@ -60,7 +68,7 @@ class JobLog:
         """Counts and checks what has been noted since the last time."""
         fields, self._held = iter(self._held), []
         for seed, result, due_ns, start_ns, end_ns in zip(*[fields] * _FIELDS, strict=True):
-            self.jobs += 1
+            self._settled += 1
             self.service.add(end_ns - start_ns)
             self.response.add(end_ns - due_ns)
             self.peaks.add(end_ns - self._started_ns, end_ns - due_ns)

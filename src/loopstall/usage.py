@@ -23,6 +23,11 @@ class Usage:
     switches_voluntary: int
     switches_involuntary: int
 
+    @property
+    def cpu_ns(self) -> int:
+        """All CPU time."""
+        return self.cpu_user_ns + self.cpu_system_ns + self.children_cpu_ns
+
 
 def usage_now() -> Usage:
     """Reads the counters of this process and its children."""

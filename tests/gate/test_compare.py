@@ -1,12 +1,19 @@
+from dataclasses import replace
+
 from helpers import cell, failed, measured, run
 
-from loopstall.gate.compare import NOISE_THRESHOLD, compare
+from loopstall.gate import compare as module
+from loopstall.gate.compare import NOISE_THRESHOLD, differing, figures_of, noise_of_controls
 
 STEADY = (100, 101, 99, 100, 102)
 
 
 def side(walls, where=None, stalls_ms=()):
     return [run(where, index=n, figures=measured(wall_ms=wall, stalls_ms=stalls_ms)) for n, wall in enumerate(walls)]
+
+
+def compare(base, head, **extra):
+    return module.compare(figures_of(base), figures_of(head), **extra)
 
 
 def verdicts(base, head, **extra):
@@ -51,3 +58,19 @@ def test_failure_on_a_side_is_neither_pass_nor_regression():
 def test_cells_are_the_same_wherever_the_workload_file_lies():
     here, there = cell(path="/a/work.py"), cell(path="/b/work.py")
     assert "added" not in verdicts(side(STEADY, here), side(STEADY, there)).values()
+
+
+def test_control_cells_say_how_noisy_measuring_apart_was():
+    control = cell(name="sleep", control=True)
+    faster = [wall * 0.8 for wall in STEADY]
+    base, head = figures_of(side(STEADY, control)), figures_of(side(faster, control))
+    assert noise_of_controls(base, head) > 0.24
+    assert noise_of_controls(base, base) == 0
+    assert noise_of_controls(figures_of(side(STEADY)), figures_of(side(faster))) == 0
+
+
+def test_machines_that_differ_are_told():
+    here = side(STEADY)[0].environment
+    assert differing(here, here) == []
+    assert differing(here, replace(here, cpu="another", cores=8)) == ["cpu a CPU against another", "cores 2 against 8"]
+    assert differing(None, here) == []

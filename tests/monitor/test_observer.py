@@ -11,7 +11,7 @@ import pytest
 
 from loopstall.monitor import observer as module
 from loopstall.monitor.observer import Observer
-from loopstall.monitor.samples import Crowd
+from loopstall.monitor.samples import Crowd, frames_beside
 
 MS = 1_000_000
 HOUR = 3600 * 1000 * MS
@@ -78,6 +78,45 @@ def test_looking_keeps_nothing_alive_that_it_saw():
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="it collects between bytecodes alone")
+def test_no_garbage_is_collected_while_frames_are_taken(monkeypatch):
+    """It would run code of the program's under a lock of the interpreter's, and Python 3.11 then hangs."""
+    inside, collected = [], []
+    take = sys._current_frames
+
+    def taking():
+        inside.append(1)
+        try:
+            return take()
+        finally:
+            inside.clear()
+
+    def collecting(phase, _info):
+        if inside:
+            collected.append(phase)
+
+    def deep(depth, then):
+        return deep(depth - 1, then) if depth else then()
+
+    may_end = threading.Event()
+    threads = [threading.Thread(target=deep, args=(20, may_end.wait)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    monkeypatch.setattr(sys, "_current_frames", taking)
+    gc.callbacks.append(collecting)
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        for _ in range(200):
+            deep(5, frames_beside)
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(collecting)
+        may_end.set()
+    assert collected == []
 
 
 @linux

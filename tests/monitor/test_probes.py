@@ -30,7 +30,7 @@ class Ears:
         self.spans, self.overruns, self.alive_at, self.rests = [], [], [], 0
 
     def alive(self, now, watchdog_ns, signal_ns):
-        assert watchdog_ns < signal_ns
+        assert watchdog_ns < signal_ns or not signal_ns
         self.alive_at.append(now)
 
     def rest(self):

@@ -4,7 +4,7 @@ from helpers import cell, failed, measured, run
 import pytest
 from rich.console import Console
 
-from loopstall.gate.compare import compare
+from loopstall.gate.compare import compare, figures_of
 from loopstall.gate.policy import Budget, summarise
 from loopstall.records import Skipped
 from loopstall.report.terminal import comparison_table, results
@@ -39,6 +39,6 @@ def test_names_cannot_write_to_the_terminal(width):
 
 def test_comparison_shows_ratio_and_verdict():
     sides = [[run(index=n, figures=measured(wall_ms=wall + n)) for n in range(5)] for wall in (100, 200)]
-    text = shown(comparison_table(compare(*sides)), 160)
+    text = shown(comparison_table(compare(*map(figures_of, sides))), 160)
     assert "regressed" in text
     assert "1.9" in text

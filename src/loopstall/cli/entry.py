@@ -23,6 +23,8 @@ _COMMANDS = {
         "Measure workloads under strategies and write a results folder with a page.",
     ),
     "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
+    "gate": ("loopstall.cli.gate", "Compare with a baseline, side by side; exit 1 on a confirmed regression."),
+    "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
     "report": ("loopstall.cli.report", "Write a page, or another format, from results."),
 }
 

@@ -1,10 +1,8 @@
 """``loopstall run``."""
 
-from collections.abc import Callable, Iterator
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
-import os
+from datetime import datetime
 from pathlib import Path
 import time
 from typing import Any
@@ -12,29 +10,26 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loopstall import environment, matrix, session, store
+from loopstall import environment, session, store
 from loopstall.cli.entry import Ended
+from loopstall.cli.plan import SECONDS, budget_of, limits_of, make_plan, matrix_options
+from loopstall.cli.progress import shown
 from loopstall.cli.settings import defaults
-from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
+from loopstall.cli.types import DURATION
 from loopstall.errors import InputError, MeasurementError
-from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, samples, summarise
-from loopstall.records import Load, Plan, Run
+from loopstall.gate.policy import samples, summarise
+from loopstall.records import Plan, Run
 from loopstall.report.terminal import results
 from loopstall.report.text import printable
-from loopstall.runner import Limits, Runner
-from loopstall.workloads import find
+from loopstall.runner import Runner
 
 __all__ = ["command"]
 
 _PROCESSES = 5
 _QUICK = 2
 _RIGOROUS = 20
-_SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
-_CONCURRENCY = 8
 _REPORTS = Path("reports")
-_TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
 
 
 class _Run(click.Command):
@@ -47,23 +42,12 @@ class _Run(click.Command):
 
 
 @click.command("run", cls=_Run)
-@click.argument("workloads", nargs=-1)
-@click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; repeat for several. [all]")
-@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a declared parameter: NAME=V1,V2.")
+@matrix_options
 @click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
-@click.option("--seconds", type=DURATION, help=f"How long each run takes new jobs. [{_SECONDS:g}s]")
-@click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]")
-@click.option("--rate", type=RATE, help="Open load: jobs due a second.")
-@click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load.")
+@click.option("--seconds", type=DURATION, help=f"How long each run takes new jobs. [{SECONDS:g}s]")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
 @click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")
 @click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")
-@click.option("--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if asked for.")
-@click.option("--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="Least one.")
-@click.option("--threshold", type=DURATION, default="5ms", show_default=True, help="From when a lag is a stall.")
-@click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of the order and the jobs.")
-@click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A run that takes longer fails.")
-@click.option("--memory-limit", type=SIZE, help="Address space a process; 0 for none. [half of the machine's memory]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-<name>]")
 @click.option("--resume", is_flag=True, help="Complete a partial result: that of -o, else the newest in reports/.")
 @click.pass_context
@@ -113,7 +97,7 @@ def _finish(
     console: Console,
     begun: float,
 ) -> int:
-    budget = _budget(plan)
+    budget = budget_of(plan)
     summaries = [summarise(cell, runs, budget) for cell, runs in samples(account.runs).items()]
     order = {cell: number for number, cell in enumerate(plan.cells)}
     summaries.sort(key=lambda item: order[item.cell])
@@ -160,11 +144,6 @@ def _measure(plan: Plan, folder: Path, account: _Account, progress: Console) -> 
     slots = session.remaining(plan, account.runs)
     total = len(plan.cells) * plan.processes
     account.runs = [run for run in account.runs if run.error is None]
-    limits = Limits(
-        time_limit_s=plan.time_limit_s,
-        memory_limit_bytes=plan.memory_limit_bytes,
-        threshold_ns=plan.threshold_ns,
-    )
     target = store.Store(folder)
     unsaved: list[Run] = []
 
@@ -174,51 +153,18 @@ def _measure(plan: Plan, folder: Path, account: _Account, progress: Console) -> 
         unsaved.clear()
 
     with (
-        Runner(environment.describe(), limits) as runner,
-        _shown(progress, total, total - len(slots)) as advance,
+        Runner(environment.describe(), limits_of(plan)) as runner,
+        shown(progress, total, total - len(slots)) as bar,
     ):
         try:
             for run in session.execute(
                 plan, slots, run=lambda cell, index, seed: runner.run(cell, index=index, seed=seed), save=save
             ):
                 account.add(run)
-                advance(run)
+                bar.advance(f"{run.cell.row} {run.cell.strategy}")
         finally:
             for run in unsaved:  # measured but not on the disk: it is shown all the same
                 account.add(run)
-
-
-@contextlib.contextmanager
-def _shown(console: Console, total: int, done: int) -> Iterator[Callable[[Run], None]]:
-    """Shows progress: a bar with the time left on a terminal, a line now and then elsewhere."""
-    if console.is_terminal:
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        # Without refreshing itself: the bar stands still while a run is measured, so that it disturbs nothing.
-        with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
-            task = bar.add_task("starting", total=total, completed=done)
-
-            def advance(run: Run) -> None:
-                bar.update(
-                    task,
-                    advance=1,
-                    description=printable(f"{run.cell.row} {run.cell.strategy}"),
-                    refresh=True,
-                )
-
-            bar.refresh()
-            yield advance
-        return
-    begun, count = time.perf_counter(), 0
-    console.print(f"{total - done} runs to measure", soft_wrap=True)
-
-    def line(_run: Run) -> None:
-        nonlocal count
-        count += 1
-        if count % max(1, (total - done) // 10) == 0:
-            left_s = (time.perf_counter() - begun) / count * (total - done - count)
-            console.print(f"{done + count} of {total} runs, {left_s:.0f} s left", soft_wrap=True)
-
-    yield line
 
 
 def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
@@ -226,15 +172,11 @@ def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
 
     path = folder / "index.html"
     try:
-        store.write_text(path, to_html(runs, title=folder.name, plan=plan, budget=_budget(plan)))
+        store.write_text(path, to_html(runs, title=folder.name, plan=plan, budget=budget_of(plan)))
     except OSError as error:
         click.echo(f"loopstall: cannot write {path}: {error.strerror or error}; try loopstall report", err=True)
         return None
     return path
-
-
-def _budget(plan: Plan) -> Budget:
-    return Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability)
 
 
 def _plan(options: dict[str, Any]) -> Plan:
@@ -242,50 +184,9 @@ def _plan(options: dict[str, Any]) -> Plan:
         raise click.UsageError("--quick and --rigorous exclude each other")
     if options["jobs"] and options["seconds"]:
         raise click.UsageError("--jobs and --seconds exclude each other: a run ends by the one or the other")
-    chosen = find(options["workloads"])
-    grids = matrix.override(chosen, [_setting(text) for text in options["param"]])
-    wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies()
-    load = Load(
-        jobs=options["jobs"],
-        seconds=None if options["jobs"] else (options["seconds"] or _SECONDS),
-        concurrency=options["concurrency"] or _CONCURRENCY,
-        rate=options["rate"],
-        arrivals=options["arrivals"],
-    )
-    cells, skipped = matrix.build(chosen, grids, wanted, load)
     preset = _QUICK if options["quick"] else _RIGOROUS if options["rigorous"] else _PROCESSES
-    processes = options["processes"] or preset
-    if len(cells) * processes > _TOTAL_LIMIT:
-        raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
-    preset_name = "quick" if options["quick"] else "rigorous" if options["rigorous"] else "run"
-    return Plan(
-        name="-".join(item.name for item in chosen) if options["workloads"] else preset_name,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        cells=cells,
-        skipped=skipped,
-        processes=processes,
-        seed=options["seed"],
-        threshold_ns=int(options["threshold"] * 1e9),
-        budget_stall_ns=int(options["budget"] * 1e9),
-        budget_availability=options["availability"],
-        time_limit_s=options["time_limit"],
-        memory_limit_bytes=_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
-    )
-
-
-def _setting(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name or not value:
-        raise click.UsageError(f"-p {text} is not NAME=VALUE")
-    return name, value
-
-
-def _memory_limit() -> int:
-    """Returns half of the machine's memory, so that a job that eats memory fails before the machine does."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, OSError, ValueError):
-        return 0
+    name = "quick" if options["quick"] else "rigorous" if options["rigorous"] else "run"
+    return make_plan(options, name=name, processes=options["processes"] or preset)
 
 
 def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[Run]]:

@@ -31,13 +31,17 @@ class Budget:
 
 
 def breach(measured: Measured, budget: Budget) -> str:
-    """Says what of the budget a run broke, in words with both values; empty where it kept it."""
+    """Says what of the budget a run broke, in words with both values; empty where it kept it.
+
+    Stalls that the machine made break none.
+    """
     broken: list[str] = []
-    if measured.longest_stall_ns > budget.stall_ns:
-        broken.append(f"a stall of {format_ns(measured.longest_stall_ns)} is over {format_ns(budget.stall_ns)}")
+    longest_ns = measured.longest_own_stall_ns
+    if longest_ns > budget.stall_ns:
+        broken.append(f"a stall of {format_ns(longest_ns)} is over {format_ns(budget.stall_ns)}")
     long_enough = measured.wall_ns >= _LEAST_THRESHOLDS * measured.threshold_ns
-    if long_enough and measured.availability < budget.availability:
-        broken.append(f"loop availability of {measured.availability:.0%} is under {budget.availability:.0%}")
+    if long_enough and measured.own_availability < budget.availability:
+        broken.append(f"loop availability of {measured.own_availability:.0%} is under {budget.availability:.0%}")
     return " and ".join(broken)
 
 
@@ -83,7 +87,7 @@ def _culprit(good: Sequence[Measured]) -> Frame | None:
     """Returns the frame to which most stalled time is put down."""
     blamed: Counter[Frame] = Counter()
     for measured in good:
-        for stall in measured.stalls:
+        for stall in measured.own_stalls:
             if stall.culprit is not None:
                 blamed[stall.culprit] += stall.duration_ns
     return blamed.most_common(1)[0][0] if blamed else None

@@ -36,6 +36,7 @@ class Monitor:
     Args:
         threshold_ns: what counts as a stall.
         kept: how many stalls are kept in full; all are counted.
+        book: where to enter them, for a watch that goes on with an earlier one's; a new one of that size for None.
         clock: monotonic time in ns.
         on_stall: called in the loop's thread with every stall when it has ended.
     """
@@ -45,13 +46,14 @@ class Monitor:
         *,
         threshold_ns: int = 5 * NS_PER_MS,
         kept: int = 100,
+        book: Book | None = None,
         clock: Clock = now_ns,
         on_stall: Callable[[Stall], object] | None = None,
     ) -> None:
         self.threshold_ns = threshold_ns
         self._clock = clock
         self._on_stall = on_stall
-        self.book = Book(kept)
+        self.book = Book(kept) if book is None else book
         self.spans = Tally()
         """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
         self.faults: list[str] = []

@@ -9,7 +9,7 @@ __all__ = ["LagMeter"]
 
 
 class LagMeter:
-    """Measures the lag of the running loop from ``start`` to ``stop``.
+    """Measures the lag of the running loop from ``start`` to ``stop``, once or again and again.
 
     Args:
         interval_ns: the expected interval between two beats.
@@ -21,12 +21,14 @@ class LagMeter:
         self.lags = Tally()
         self.peaks = Peaks()
         self._clock = clock
+        self._started_ns = 0
 
     def start(self) -> None:
         """Asks for the first beat of the loop that runs in this thread."""
         self._loop = asyncio.get_running_loop()
-        self._started_ns = self._clock()
-        self._ask(self._started_ns)
+        now = self._clock()
+        self._started_ns = self._started_ns or now
+        self._ask(now)
 
     def stop(self) -> None:
         """Asks for no more; a beat that is overdue at this moment counts as it stands."""

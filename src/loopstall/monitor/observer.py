@@ -154,14 +154,19 @@ class Observer:
         Args:
             now: the time in ns.
             watchdog_ns: when the watchdog wakes up, from now.
-            signal_ns: when the loop's thread is asked itself, from now.
+            signal_ns: when the loop's thread is asked itself, from now; 0 for never.
         """
         self._asked_ns = now + watchdog_ns
         if self._alarm is not None:
             self._alarm.arm(watchdog_ns)
-        if self._timer is not None:  # as _ask does, without reading the clock
+        if self._timer is None:
+            return
+        if signal_ns:  # as _ask does, without reading the clock
             self._signal_asked_ns = now + signal_ns
             self._timer.arm(signal_ns)
+        elif self._signal_asked_ns:
+            self._signal_asked_ns = 0
+            self._timer.disarm()
 
     def rest(self) -> None:
         """Asks for no look until ``put_off`` is called."""

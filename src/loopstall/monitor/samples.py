@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+import gc
 import sys
 import threading
 from types import FrameType
@@ -18,6 +19,8 @@ __all__ = ["HAS_GIL", "READY", "Crowd", "Sample", "ThreadView", "frames_beside",
 _VIEWS = 4  # threads told of in one look
 READY = "ready"
 """What a thread is in that would run and has no CPU."""
+
+_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 """Without it the frames of a thread that runs must not be read from another."""
@@ -65,7 +68,16 @@ def frames_beside() -> dict[int, FrameType]:
     """
     if not HAS_GIL:
         return {}
-    frames = sys._current_frames()  # noqa: SLF001  # the documented way in
+    # Python 3.11 may collect garbage in the middle of this and wait for ever for a lock that it holds itself (cpython
+    # issue 106883); later ones collect between bytecodes alone.
+    collecting = _COLLECTS_ANYWHERE and gc.isenabled()
+    if collecting:
+        gc.disable()
+    try:
+        frames = sys._current_frames()  # noqa: SLF001  # the documented way in
+    finally:
+        if collecting:
+            gc.enable()
     del frames[threading.get_ident()]
     return frames
 

@@ -1,5 +1,6 @@
 """The terminal's tables, with rich."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -7,14 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.metrics import METRICS, format_ns, format_value
-from loopstall.records import Comparison, Skipped, Summary
+from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.report.grid import Grid, grids
 from loopstall.report.text import printable, verdict
+from loopstall.report.verdicts import detail, ordered
 
-__all__ = ["comparison_table", "results"]
+__all__ = ["comparison_table", "results", "verdicts_shown"]
 
 _WIDE = 112  # columns that the matrix layout needs
 _COLUMNS = (("", 11), ("jobs/s", 7), ("lag p50", 8), ("lag p99", 8), ("stall", 8), ("avail", 6), ("", 6))
+_TOLD = ("failed", "regressed", "inconclusive")
 _STYLES = {"regressed": "bold red", "failed": "bold red", "improved": "green", "inconclusive": "yellow"}
 
 
@@ -120,3 +123,33 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
             Text(said, style=_STYLES.get(item.verdict, "")),
         )
     return table
+
+
+def verdicts_shown(verdicts: Sequence[Verdict], skipped: Sequence[Skipped]) -> Group:
+    """Shows a gate's verdicts: a row a cell, and beneath it all of what a reader has to act on."""
+    table = Table()
+    table.add_column("workload, strategy", overflow="fold")
+    table.add_column("verdict")
+    table.add_column("time per job", justify="right", no_wrap=True)
+    table.add_column("CPU", justify="right", no_wrap=True)
+    table.add_column("avail", justify="right", no_wrap=True)
+    for item in ordered(verdicts):
+        found = {finding.metric: finding.change for finding in item.findings}
+        time, cpu, lost = (found.get(name) for name in ("time_per_job", "cpu_per_job", "availability"))
+        word = f"{item.verdict}\n(accepted)" if item.accepted else item.verdict
+        table.add_row(
+            Text(f"{printable(item.row)}\n{printable(item.strategy)}"),
+            Text(word, style="" if item.accepted else _STYLES.get(item.verdict, "")),
+            "" if time is None else f"{time.value:+.1%}\n{time.low:+.1%} … {time.high:+.1%}",
+            "" if cpu is None else f"{cpu.value:+.1%}",
+            "" if lost is None else f"{-lost.value:+.1%}",
+        )
+    told = [item for item in ordered(verdicts) if item.verdict in _TOLD or item.accepted]
+    parts: list[RenderableType] = [table] if verdicts else []
+    for item in told:
+        style = "" if item.accepted else _STYLES.get(item.verdict, "")
+        parts.append(Text(f"{item.verdict}: {printable(item.name)}", style=style))
+        parts.append(Text("\n".join(f"  {line}" for line in detail(item).splitlines())))
+    reasons = Counter(item.reason for item in skipped)
+    parts += [Text(f"not measured, {count} cells: {printable(why)}", style="dim") for why, count in reasons.items()]
+    return Group(*parts)

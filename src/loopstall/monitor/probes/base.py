@@ -20,7 +20,7 @@ class Listener(Protocol):
     """Who is told what a probe sees, always in the loop's thread."""
 
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
-        """The loop has made progress; when it is to be looked at, unless it tells again."""
+        """The loop has made progress; when it is to be looked at, unless it tells again; no signal for 0."""
 
     def rest(self) -> None:
         """The loop will wait for events, perhaps for long."""

@@ -88,7 +88,8 @@ class HeartbeatProbe:
         self._last_ns = now
         self._due_ns = now + self._beat_ns
         look_ns = self._beat_ns + _MARGIN_NS
-        self._listener.alive(now, look_ns, look_ns + self._signal_after_ns)
+        silent = self._beat_ns == self._silent_ns  # the less a beat does then, the less a loop costs that only waits
+        self._listener.alive(now, look_ns, 0 if silent else look_ns + self._signal_after_ns)
 
     def _beat(self) -> None:
         now = self._clock()

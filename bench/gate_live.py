@@ -1,0 +1,109 @@
+"""Real gates, run as a user runs them: how many unchanged ones fail, and how many find one cell made 10% slower.
+
+Run it with: python bench/gate_live.py [--gates 30]
+"""
+
+import argparse
+import json
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from scipy import stats
+
+LIBRARY = """
+import hashlib
+
+SLOWER = {}
+
+def mixed(name, rounds):
+    value = 1
+    for _ in range(round(rounds * SLOWER.get(name, 1.0))):
+        value = (value * 1103515245 + 12345) & 0x7FFFFFFF
+    return value
+
+def digest(name, size):
+    return hashlib.sha256(bytes(round(size * SLOWER.get(name, 1.0)))).hexdigest()
+"""
+WORKLOADS = """
+import mylib
+from loopstall import workload
+
+@workload(params={"name": ["a", "b", "c"]})
+def mixing(seed, *, name):
+    mylib.mixed(name, 20_000)
+    return seed
+
+@mixing.verify
+def _(result, seed, *, name):
+    return result == seed
+
+@workload(params={"name": ["d", "e"]})
+def digesting(seed, *, name):
+    mylib.digest(name, 2_000_000)
+    return seed
+
+@digesting.verify
+def _(result, seed, *, name):
+    return result == seed
+"""
+STRATEGIES = ("asyncio", "uvloop", "to_thread")
+SLOWED = "mixing[name=b]"
+"""Slower in every strategy: the patch is in the function that the cell's workload calls."""
+
+
+def make(folder: Path, *, slower: bool) -> None:
+    """Writes a project of two sides."""
+    for side in ("base", "head"):
+        (folder / side).mkdir()
+        (folder / side / "mylib.py").write_text(LIBRARY, encoding="utf-8")
+    if slower:
+        patched = LIBRARY.replace("SLOWER = {}", 'SLOWER = {"b": 1.1}')
+        (folder / "head" / "mylib.py").write_text(patched, encoding="utf-8")
+    (folder / "workloads").mkdir()
+    (folder / "workloads" / "lib.py").write_text(WORKLOADS, encoding="utf-8")
+
+
+def gate(folder: Path, seed: int) -> tuple[int, list[str]]:
+    """Runs one gate and returns its exit code and the cells that regressed."""
+    results = folder / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    strategies = [word for name in STRATEGIES for word in ("-s", name)]
+    done = subprocess.run(
+        [sys.executable, "-m", "loopstall", "gate", "mixing", "digesting", *strategies, "--seed", str(seed),
+         "--baseline-path", "base", "--candidate-path", "head", "--results", str(results)],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode not in {0, 1, 5}:
+        sys.exit(done.stdout + done.stderr)
+    data = json.loads((results / "verdicts.json").read_text(encoding="utf-8"))["data"]
+    return done.returncode, [f"{item['row']} {item['strategy']}" for item in data if item["verdict"] == "regressed"]
+
+
+def main() -> None:
+    """Runs the gates and prints what they said."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gates", type=int, default=30, help="of either kind")
+    options = parser.parse_args()
+    for slower in (False, True):
+        right = 0
+        for number in range(options.gates):
+            with tempfile.TemporaryDirectory() as name:
+                make(Path(name), slower=slower)
+                begun = time.monotonic()
+                status, cells = gate(Path(name), number + 1)
+            others = [cell for cell in cells if not cell.startswith(SLOWED)]
+            good = bool(cells) and not others if slower else status == 0
+            right += good
+            said = ", ".join(cells) or "nothing"
+            print(f"{number + 1}: exit {status}, {time.monotonic() - begun:.0f} s, regressed: {said}", flush=True)
+        bounds = stats.binomtest(right, options.gates).proportion_ci(0.95)
+        kind = f"with {SLOWED} 10% slower, found and nothing else" if slower else "unchanged, passed"
+        print(f"{kind}: {right} of {options.gates}, 95% interval {bounds.low:.2f} to {bounds.high:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""``loopstall gate``."""
+
+from collections.abc import Callable, Sequence
+import contextlib
+from dataclasses import dataclass, replace
+import datetime as dt
+import os
+from pathlib import Path
+import subprocess
+import sys
+import time
+import tomllib
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+
+from loopstall import __version__, environment, store
+from loopstall.checkout import Checkout, clean
+from loopstall.cli.plan import limits_of, make_plan, matrix_options
+from loopstall.cli.progress import shown
+from loopstall.cli.settings import by_workload, defaults
+from loopstall.cli.types import DURATION, SHARE
+from loopstall.duel import BURST_S, Duels
+from loopstall.errors import InputError
+from loopstall.gate import accepted, schedule
+from loopstall.gate.evidence import Evidence
+from loopstall.gate.judge import judge
+from loopstall.gate.policy import Budget
+from loopstall.gate.rules import Rules
+from loopstall.records import Cell, Pair, Plan, Skipped, Verdict
+from loopstall.report.github import to_github
+from loopstall.report.junit import to_junit
+from loopstall.report.markdown import to_markdown
+from loopstall.report.terminal import verdicts_shown
+from loopstall.report.text import printable
+from loopstall.report.verdicts import sentence
+from loopstall.sides import Side
+
+__all__ = ["command"]
+
+_ROUNDS, _CONFIRM, _TURNS = 8, 24, 16
+_QUICK_ROUNDS, _QUICK_CONFIRM = 4, 16
+_REPORTS = Path("reports")
+_FORMATS = ("terminal", "markdown", "json", "junit", "github")
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+class _Gate(click.Command):
+    """Reads its defaults from pyproject.toml."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        options = {param.name for param in self.params if param.name} - {"workloads", "clean_up", "form", "output"}
+        extra["default_map"] = defaults(Path.cwd(), options, table="gate")
+        return super().make_context(*args, **extra)
+
+
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
+_PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command("gate", cls=_Gate)
+@matrix_options
+@click.option("--baseline", metavar="REV", help="Revision to compare with. [last one that the default branch has too]")
+@click.option("--baseline-path", type=_FOLDER, help="Folder of code to compare with, instead of a revision.")
+@click.option("--candidate-path", type=_FOLDER, help="Folder of the code that is judged.")
+@click.option("--baseline-python", type=_PROGRAM, help="Interpreter to compare with.")
+@click.option("--candidate-python", type=_PROGRAM, help="Interpreter that is judged.")
+@click.option("--rounds", type=click.IntRange(1, 1_000), help=f"Pairs a cell that screen. [{_ROUNDS}]")
+@click.option("--confirm", type=click.IntRange(1, 1_000), help=f"Pairs more of what looks worse. [{_CONFIRM}]")
+@click.option("--turns", type=click.IntRange(1, 1_000), default=_TURNS, show_default=True, help="Bursts in a pair.")
+@click.option("--quick", is_flag=True, help=f"{_QUICK_ROUNDS} pairs that screen, {_QUICK_CONFIRM} more.")
+@click.option("--effect", type=SHARE, default="2%", show_default=True, help="The least change that counts.")
+@click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
+@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop measuring after this long.")
+@click.option("--inconclusive", type=click.Choice(["fail", "pass"]), default="fail", show_default=True, help="Exit 5?")
+@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default="loopstall-accepted.toml",
+              show_default=True, help="What is lived with on purpose.")  # fmt: skip
+@click.option(
+    "--format", "form", multiple=True, type=click.Choice(_FORMATS), help="Repeat, each with its -o. [terminal]"
+)
+@click.option("-o", "--output", multiple=True, help="File of the format before it; - for stdout.")
+@click.option("--results", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-gate]")
+@click.option("--clean", "clean_up", is_flag=True, help="Remove the worktrees and environments of earlier gates.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Compare a candidate with a baseline, side by side on this machine, and fail on a confirmed regression.
+
+    The two sides are two folders of code, two interpreters, or a revision and the working tree. Every cell is measured
+    in pairs of fresh processes that take turns; what looks worse is measured again before it counts.
+    """
+    if options["clean_up"]:
+        removed = clean()
+        click.echo(f"removed {removed}" if removed is not None else "there was nothing to remove")
+        return 0
+    if os.name != "posix":
+        raise InputError("loopstall gate needs pipes that this system does not hand on; use loopstall compare")
+    outputs = _outputs(options["form"], options["output"])
+    entries = _accepted(options["accepted_file"], required=_asked(ctx, "accepted_file"))
+    rules = _rules(ctx, options)
+    progress = Console(stderr=True, highlight=False)
+    sides = _sides(options, lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True))
+    for side in sides:
+        _check(side)
+    sys.path[:0] = sides[1].folders  # workload files come from the candidate's side and import its code
+    seconds = BURST_S * options["turns"]
+    plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
+    if not plan.cells:
+        _report(_Outcome(verdicts=[], skipped=plan.skipped, notes=[]), outputs, options)
+        return 5
+    folder = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
+    measured = _measure(plan, rules, sides, folder=folder, max_minutes=options["max_minutes"], progress=progress)
+    verdicts = accepted.apply(judge(measured, rules), entries, today=dt.date.today())  # noqa: DTZ011  # local
+    store.write_text(folder / store.VERDICTS_FILE, store.verdicts_text(verdicts))
+    notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
+    _report(_Outcome(verdicts=verdicts, skipped=plan.skipped, notes=notes), outputs, options)
+    return _status(verdicts, passes=options["inconclusive"] == "pass")
+
+
+def _asked(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) in {ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP}
+
+
+def _rules(ctx: click.Context, options: dict[str, Any]) -> Rules:
+    quick = options["quick"]
+    budget = Budget(stall_ns=int(options["budget"] * 1e9), availability=options["availability"])
+    effects: dict[str, float] = {}
+    budgets: dict[str, Budget] = {}
+    for name, table in by_workload(Path.cwd()).items():
+        try:
+            if "effect" in table:
+                effects[name] = SHARE.convert(table["effect"], None, None)
+            if "stall" in table:
+                budgets[name] = replace(budget, stall_ns=int(DURATION.convert(table["stall"], None, None) * 1e9))
+            if "availability" in table:
+                least = SHARE.convert(table["availability"], None, None)
+                budgets[name] = replace(budgets.get(name, budget), availability=least)
+        except click.BadParameter as error:
+            raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
+    return Rules(
+        effect=options["effect"],
+        effects=effects,
+        alpha=options["alpha"],
+        rounds=options["rounds"] or (_QUICK_ROUNDS if quick else _ROUNDS),
+        confirm=options["confirm"] or (_QUICK_CONFIRM if quick else _CONFIRM),
+        budget=budget,
+        budgets=budgets,
+        limited=_asked(ctx, "budget") or _asked(ctx, "availability"),
+    )
+
+
+def _sides(options: dict[str, Any], say: Callable[[str], object]) -> tuple[Side, Side]:
+    """Returns baseline and candidate as the options have them."""
+    explicit = [(options[f"{name}_path"], options[f"{name}_python"]) for name in ("baseline", "candidate")]
+    if not any(path or python for path, python in explicit):
+        checkout = Checkout.find(Path.cwd(), say)
+        return checkout.baseline(checkout.resolve(options["baseline"])), checkout.candidate()
+    if options["baseline"] is not None:
+        raise click.UsageError("--baseline REV and --baseline-path or --baseline-python exclude each other")
+    sides: list[Side] = []
+    for name, (path, python) in zip(("baseline", "candidate"), explicit, strict=True):
+        if not (path or python):
+            raise click.UsageError(f"the {name} is missing: say --{name}-path or --{name}-python as for the other side")
+        folders = tuple(str(folder) for folder in (path / "src", path) if folder.is_dir()) if path else ()
+        shown_name = " with ".join(str(part) for part in (path, python) if part)
+        sides.append(Side(name=shown_name, python=str(python or sys.executable), folders=folders))
+    return sides[0], sides[1]
+
+
+def _check(side: Side) -> None:
+    """Sees to it that a side can measure."""
+    code = "import loopstall, loopstall.turns; print(loopstall.__version__)"
+    try:
+        done = subprocess.run(
+            [*side.command, "-c", code], env=side.environment(), capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise InputError(f"cannot run {side.python}: {error.strerror}") from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise InputError(f"{side.python} of {side.name} cannot import loopstall ({last}); install it there: "
+                         f"{side.python} -m pip install loopstall=={__version__}")  # fmt: skip
+
+
+def _measure(
+    plan: Plan,
+    rules: Rules,
+    sides: tuple[Side, Side],
+    *,
+    folder: Path,
+    max_minutes: float | None,
+    progress: Console,
+) -> list[Evidence]:
+    targets = [store.Store(folder / name) for name in ("baseline", "candidate")]
+    for target in targets:
+        target.begin(plan)
+    deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
+    count = 0
+    with (
+        Duels(environment.describe(), limits_of(plan), sides, turns=_turns(plan)) as duels,
+        shown(progress, what="pairs") as bar,
+    ):
+
+        def pair(cell: Cell, index: int) -> Pair:
+            nonlocal count
+            measured = duels.measure((cell, cell), index=index, seed=plan.seed * 1_000_003 + index * 101)
+            for target, run in zip(targets, (measured.base, measured.head), strict=True):
+                target.save(run)
+            count += 1
+            bar.advance(f"{cell.row} {cell.strategy}")
+            return measured
+
+        try:
+            return schedule.measure(
+                plan.cells,
+                rules,
+                seed=plan.seed,
+                pair=pair,
+                out_of_time=lambda: deadline is not None and time.monotonic() > deadline,
+                planned=bar.expect,
+            )
+        except KeyboardInterrupt:
+            progress.print(f"Interrupted: {count} pairs are saved in {printable(str(folder))}", soft_wrap=True)
+            raise
+
+
+def _turns(plan: Plan) -> int:
+    return round((plan.cells[0].load.seconds or 0) / BURST_S)
+
+
+def _accepted(path: Path, *, required: bool) -> tuple[accepted.Accepted, ...]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            raise InputError(f"cannot read {path}: there is no such file") from error
+        return ()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+    def read(kind: Any) -> Callable[[str], float]:
+        def convert(text: str) -> float:
+            try:
+                return float(kind.convert(text, None, None))
+            except click.BadParameter as error:
+                raise ValueError(error.message) from error
+
+        return convert
+
+    return accepted.parse(table, str(path), stall=read(DURATION), share=read(SHARE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What is reported."""
+
+    verdicts: Sequence[Verdict]
+    skipped: Sequence[Skipped]
+    notes: Sequence[str]
+
+
+def _outputs(forms: Sequence[str], files: Sequence[str]) -> list[tuple[str, str]]:
+    if len(files) > len(forms):
+        raise click.UsageError("each -o is the file of the --format before it; there are more files than formats")
+    return list(zip(forms or ["terminal"], [*files, *["-"] * len(forms or ["terminal"])], strict=False))
+
+
+def _report(outcome: _Outcome, outputs: Sequence[tuple[str, str]], options: dict[str, Any]) -> None:
+    fails = options["inconclusive"] == "fail"
+    made: dict[str, Callable[[], str]] = {
+        "markdown": lambda: to_markdown(outcome.verdicts, notes=outcome.notes),
+        "json": lambda: store.verdicts_text(outcome.verdicts),
+        "junit": lambda: to_junit(outcome.verdicts, inconclusive_fails=fails),
+        "github": lambda: to_github(outcome.verdicts, root=_root()),
+        "terminal": lambda: _terminal(outcome, None),
+    }
+    for form, file in outputs:
+        if form == "terminal" and file == "-":
+            _terminal(outcome, Console(highlight=False))
+            continue
+        _write(file, made[form]())
+        if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
+            _append(Path(os.environ[_SUMMARY_VARIABLE]), made["markdown"]())
+
+
+def _terminal(outcome: _Outcome, console: Console | None) -> str:
+    target = console or Console(highlight=False, width=120, record=True, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    target.print(verdicts_shown(outcome.verdicts, outcome.skipped))
+    target.print(f"{sentence(outcome.verdicts)}.", soft_wrap=True)
+    for note in outcome.notes:
+        target.print(printable(note), style="dim", soft_wrap=True)
+    return "" if console is not None else target.export_text()
+
+
+def _write(file: str, text: str) -> None:
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        store.write_text(Path(file), text)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror or error}; choose another file with -o") from error
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {_SUMMARY_VARIABLE} {path}: {error.strerror or error}") from error
+
+
+def _root() -> Path:
+    with contextlib.suppress(InputError):
+        return Checkout.find(Path.cwd(), lambda _: None).root
+    return Path.cwd()
+
+
+def _status(verdicts: Sequence[Verdict], *, passes: bool) -> int:
+    words = {item.verdict for item in verdicts if not item.accepted}
+    if "failed" in words:
+        return 3
+    if "regressed" in words:
+        return 1
+    if "inconclusive" in words and not passes:
+        return 5
+    return 0

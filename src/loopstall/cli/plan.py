@@ -1,0 +1,114 @@
+"""A plan from the options that `run` and `gate` share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+import os
+from typing import Any
+
+import click
+
+from loopstall import matrix
+from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
+from loopstall.errors import InputError
+from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget
+from loopstall.records import Load, Plan
+from loopstall.runner import Limits
+from loopstall.workloads import find
+
+__all__ = ["SECONDS", "budget_of", "limits_of", "make_plan", "matrix_options"]
+
+SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
+
+_CONCURRENCY = 8
+_TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
+
+
+_OPTIONS = (
+    click.argument("workloads", nargs=-1),
+    click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; may be repeated. [all]"),
+    click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a parameter: NAME=V1,V2."),
+    click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]"),
+    click.option("--rate", type=RATE, help="Open load: jobs due a second."),
+    click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load."),
+    click.option("--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if given."),
+    click.option("--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least."),
+    click.option("--threshold", type=DURATION, default="5ms", show_default=True, help="From when a lag is a stall."),
+    click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of order and jobs."),
+    click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails."),
+    click.option("--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"),
+)
+
+
+def matrix_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say what is measured and within which bounds."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
+    """Returns the plan of a matrix.
+
+    Args:
+        options: those of ``matrix_options``, with ``jobs`` and ``seconds``.
+        name: of the result where no workload is chosen by name.
+        processes: runs a cell.
+
+    Raises:
+        InputError: a workload or strategy does not exist, or there are too many runs.
+    """
+    chosen = find(options["workloads"])
+    grids = matrix.override(chosen, [_setting(text) for text in options["param"]])
+    wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies()
+    load = Load(
+        jobs=options["jobs"],
+        seconds=None if options["jobs"] else (options["seconds"] or SECONDS),
+        concurrency=options["concurrency"] or _CONCURRENCY,
+        rate=options["rate"],
+        arrivals=options["arrivals"],
+    )
+    cells, skipped = matrix.build(chosen, grids, wanted, load)
+    if len(cells) * processes > _TOTAL_LIMIT:
+        raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
+    return Plan(
+        name="-".join(item.name for item in chosen) if options["workloads"] else name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        cells=cells,
+        skipped=skipped,
+        processes=processes,
+        seed=options["seed"],
+        threshold_ns=int(options["threshold"] * 1e9),
+        budget_stall_ns=int(options["budget"] * 1e9),
+        budget_availability=options["availability"],
+        time_limit_s=options["time_limit"],
+        memory_limit_bytes=_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
+    )
+
+
+def limits_of(plan: Plan) -> Limits:
+    """Returns what each run of a plan may use."""
+    return Limits(
+        time_limit_s=plan.time_limit_s,
+        memory_limit_bytes=plan.memory_limit_bytes,
+        threshold_ns=plan.threshold_ns,
+    )
+
+
+def budget_of(plan: Plan) -> Budget:
+    """Returns what makes a cell of a plan a trap."""
+    return Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name or not value:
+        raise click.UsageError(f"-p {text} is not NAME=VALUE")
+    return name, value
+
+
+def _memory_limit() -> int:
+    """Returns half of the machine's memory, so that a job that eats memory fails before the machine does."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return 0

@@ -1,0 +1,128 @@
+"""What was measured of a cell on two sides, and the one figure that each pair of runs stands for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import math
+import statistics
+
+from loopstall.gate.policy import Budget, breach
+from loopstall.gate.rules import AVAILABILITY, TIME, TRAP
+from loopstall.records import Burst, Cell, Estimate, Finding, Measured, Pair, Run
+from loopstall.stats.paired import hodges_lehmann
+
+__all__ = ["Evidence", "differences", "finding", "trapped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was measured of a cell: the pairs that screened it, and those that were to confirm what looked worse."""
+
+    cell: Cell
+    screened: tuple[Pair, ...] = ()
+    confirmed: tuple[Pair, ...] = ()
+
+    @property
+    def deciding(self) -> tuple[Pair, ...]:
+        """The pairs that the verdict rests on."""
+        return self.confirmed or self.screened
+
+    @property
+    def bases(self) -> tuple[Run, ...]:
+        """The baseline's runs."""
+        return tuple(pair.base for pair in self.screened + self.confirmed)
+
+    @property
+    def heads(self) -> tuple[Run, ...]:
+        """The candidate's runs."""
+        return tuple(pair.head for pair in self.screened + self.confirmed)
+
+
+def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[float]:
+    """Returns one figure a pair, positive where the candidate is worse.
+
+    Of times, the median over the pair's bursts of the logarithm of candidate / baseline, each burst by the one beside
+    it; of availability, the share of time that the candidate's loop was stalled more; of traps, 1 where the candidate
+    alone broke the budget, -1 where the baseline alone did. A pair without the figure is left out.
+    """
+    good = [
+        (pair.base.measured, pair.head.measured)
+        for pair in pairs
+        if pair.base.measured is not None and pair.head.measured is not None
+    ]
+    if metric == AVAILABILITY:
+        return [base.own_availability - head.own_availability for base, head in good]
+    if metric == TRAP:
+        return [float(bool(breach(head, budget))) - float(bool(breach(base, budget))) for base, head in good]
+    found: list[float] = []
+    for base, head in good:
+        both = [(_figure(b, metric), _figure(h, metric)) for b, h in zip(base.bursts, head.bursts, strict=False)]
+        ratios = [math.log(h / b) for b, h in both if b > 0 and h > 0]
+        if ratios:
+            found.append(statistics.median(ratios))
+    return found
+
+
+def trapped(runs: Sequence[Run], budget: Budget) -> bool:
+    """Says whether more than half of the runs break the budget."""
+    good = [run.measured for run in runs if run.measured is not None]
+    return 2 * sum(bool(breach(measured, budget)) for measured in good) > len(good)
+
+
+def finding(
+    pairs: Sequence[Pair],
+    metric: str,
+    budget: Budget,
+    *,
+    effect: float,
+    p: float | None = None,
+    confidence: float = 0.95,
+) -> Finding | None:
+    """Sums one metric of the pairs up; None where no pair has it.
+
+    Args:
+        pairs: those that count.
+        metric: one that is a time or a share.
+        budget: of the cell.
+        effect: the least change that counts.
+        p: of the test, corrected.
+        confidence: of the interval.
+    """
+    found = differences(pairs, metric, budget)
+    if not found:
+        return None
+    change = hodges_lehmann(found, confidence=confidence)
+    base, head = (
+        statistics.median(
+            _value(run.measured, metric) for run in runs if run.measured is not None and run.measured.bursts
+        )
+        for runs in ([pair.base for pair in pairs], [pair.head for pair in pairs])
+    )
+    return Finding(
+        metric=metric,
+        base=base,
+        head=head,
+        change=change if metric == AVAILABILITY else _relative(change),
+        effect=effect,
+        p=p,
+    )
+
+
+def _figure(burst: Burst, metric: str) -> float:
+    return (burst.wall_ns if metric == TIME else burst.cpu_ns) / burst.jobs
+
+
+def _value(measured: Measured, metric: str) -> float:
+    if metric == AVAILABILITY:
+        return measured.own_availability
+    return statistics.median(_figure(burst, metric) for burst in measured.bursts)
+
+
+def _relative(change: Estimate) -> Estimate:
+    """Turns a difference of logarithms into a relative change."""
+    return Estimate(
+        value=math.expm1(change.value),
+        low=math.expm1(change.low),
+        high=math.expm1(change.high),
+        confidence=change.confidence,
+        runs=change.runs,
+    )

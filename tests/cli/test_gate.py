@@ -1,0 +1,322 @@
+"""The gate as users have it: real processes, two sides, exit codes and outputs."""
+
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree as ET
+
+from helpers import loopstall
+import pytest
+
+LIBRARY = """
+import time
+
+def work(n):
+    value = 0
+    for i in range(n):
+        value = (value * 31 + i) & 0xFFFFFFFF
+    return value
+"""
+WORKLOAD = """
+import mylib
+from loopstall import workload
+
+@workload(params={"n": [4000]})
+def calc(seed, *, n):
+    mylib.work(n)
+    return seed
+
+@calc.verify
+def _(result, seed, *, n):
+    return result == seed
+"""
+QUICK = ("--rounds", 2, "--confirm", 5, "--turns", 3, "--alpha", "20%")
+TOLERANT = ("--effect", "100%", "--inconclusive", "pass")
+"""Of unchanged sides, which a busy machine may not be able to tell."""
+
+PATHS = ("--baseline-path", "base", "--candidate-path", "head")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Two folders of the same code, and a workload over it."""
+    for side in ("base", "head"):
+        (tmp_path / side / "src").mkdir(parents=True)
+        (tmp_path / side / "src" / "mylib.py").write_text(LIBRARY)
+    (tmp_path / "workloads").mkdir()
+    (tmp_path / "workloads" / "lib.py").write_text(WORKLOAD)
+    return tmp_path
+
+
+def change(project, old, new, *, side="head"):
+    path = project / side / "src" / "mylib.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def gate(project, *arguments, env=None):
+    whole = None if env is None else {**os.environ, **env}
+    return loopstall("gate", "calc", "-s", "asyncio", *arguments, cwd=project, timeout=200, env=whole)
+
+
+def verdicts(folder):
+    content = json.loads((folder / "verdicts.json").read_text())
+    assert (content["format"], content["kind"]) == ("loopstall", "verdicts")
+    return content["data"]
+
+
+def test_much_more_work_is_a_regression_with_everything_a_reader_needs(project):
+    change(project, "range(n)", "range(20 * n)")
+    done = gate(
+        project, *PATHS, *QUICK, "--results", "out", "--format", "terminal", "-o", "-", "--format", "junit", "-o", "j.xml",
+        "--format", "github", "-o", "g.txt", "--format", "markdown", "-o", "m.md", "--format", "json", "-o", "v.json",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "time per job rose from" in " ".join(done.stdout.split())
+    (said,) = verdicts(project / "out")
+    assert said["verdict"] == "regressed"
+    assert said["kind"] == "regression"
+    assert said["amount"] > 2
+    assert json.loads((project / "v.json").read_text())["data"] == [said]
+    suite = ET.parse(project / "j.xml").getroot().find("testsuite")  # noqa: S314
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
+    assert (project / "g.txt").read_text().startswith("::error file=workloads/lib.py,title=regressed%3A calc[n=4000] ·")
+    assert "❌" in (project / "m.md").read_text()
+    for side in ("baseline", "candidate"):  # each side is a result like any other
+        shown = loopstall("report", f"out/{side}", cwd=project)
+        assert shown.returncode == 0, shown.stderr
+
+
+def test_identical_sides_pass(project):
+    done = gate(project, *PATHS, *QUICK, *TOLERANT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "regressed" not in done.stdout
+
+
+def test_trap_that_appears_fails_with_the_line_to_blame(project):
+    change(project, "    value = 0\n", "    time.sleep(0.08)\n    value = 0\n")
+    done = gate(project, *PATHS, *QUICK, "--results", "out", "--format", "github")
+    assert done.returncode == 1, done.stdout + done.stderr
+    (said,) = verdicts(project / "out")
+    assert "a trap that the baseline has not" in said["rule"]
+    assert said["culprit"]["file"].endswith("mylib.py")
+    assert said["culprit"]["line"] == 5
+    assert said["stack"]
+    assert f"file={project / 'head/src/mylib.py'},line=5,".replace(f"{project}/", "") in done.stdout
+
+
+def test_job_summary_is_written_where_github_wants_it(project):
+    summary = project / "summary.md"
+    summary.write_text("before\n")
+    done = gate(project, *PATHS, *QUICK, *TOLERANT, "--format", "github", env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert summary.read_text().startswith("before\n### loopstall gate: 1 ")
+
+
+def test_accepted_regression_passes_until_it_grows_or_its_date_is_over(project):
+    change(project, "    value = 0\n", "    time.sleep(0.08)\n    value = 0\n")
+    assert gate(project, *PATHS, *QUICK, "--results", "reports/1-gate").returncode == 1
+    done = loopstall("accept", "--reason", "moves out in May", "--who", "ann", "--budget", "40s", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (project / "loopstall-accepted.toml").read_text()
+    for part in (
+        'workload = "calc[n=4000]"',
+        'where = "mylib.py:5"',
+        'budget = "40000.0ms"',
+        'who = "ann"',
+        "until = ",
+    ):
+        assert part in text
+    done = gate(project, *PATHS, *QUICK)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "moves out in May" in done.stdout
+    assert "accepted" in done.stdout
+    (project / "loopstall-accepted.toml").write_text(text.replace('"40000.0ms"', '"60ms"'))
+    done = gate(project, *PATHS, *QUICK)
+    assert done.returncode == 1
+    assert "accepted up to 60.0 ms" in " ".join(done.stdout.split())
+
+
+def test_accept_refuses_an_empty_reason_and_a_result_without_regressions(project):
+    done = loopstall("accept", "--reason", "  ", cwd=project)
+    assert (done.returncode, "--reason is empty" in done.stderr) == (2, True)
+    done = loopstall("accept", "--reason", "x", cwd=project)
+    assert (done.returncode, "there is no result of a gate" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[[accepted]]\nwhat = 'stall'\n", "has no workload"),
+        ("[[acepted]]\n", "unknown key 'acepted'"),
+        ("not toml", "cannot read loopstall-accepted.toml"),
+    ],
+)
+def test_bad_accepted_file_is_refused_before_anything_is_measured(project, content, said):
+    (project / "loopstall-accepted.toml").write_text(content)
+    done = gate(project, *PATHS)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (project / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "is not in a git checkout"),
+        (("--baseline-path", "base"), "the candidate is missing"),
+        (("--baseline-path", "base", "--baseline", "main"), "exclude each other"),
+        (("--baseline-path", "nowhere", "--candidate-path", "head"), "does not exist"),
+        (("--baseline-python", "/bin/false", "--candidate-path", "head"), "cannot import loopstall"),
+        ((*PATHS, "-o", "a", "-o", "b"), "more files than formats"),
+        ((*PATHS, "--effect", "much"), "'much' is not a share"),
+        ((*PATHS, "--accepted", "missing.toml"), "there is no such file"),
+    ],
+)
+def test_wrong_use_is_a_sentence_and_exit_code_two(project, arguments, said):
+    done = gate(project, *arguments, env={"GIT_CEILING_DIRECTORIES": str(project.parent)})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_workload_that_only_the_candidate_can_load_is_added(project):
+    (project / "base" / "src" / "mylib.py").unlink()
+    done = gate(project, *PATHS, *QUICK, "--results", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (said,) = verdicts(project / "out")
+    assert said["verdict"] == "added"
+    assert "mylib" in said["rule"]
+
+
+def test_side_whose_results_are_wrong_fails_the_measurement(project):
+    (project / "workloads" / "lib.py").write_text(WORKLOAD.replace("return seed", "return seed + mylib.OFF"))
+    for side, off in (("base", 0), ("head", 1)):
+        change(project, "import time\n", f"import time\nOFF = {off}\n", side=side)
+    done = gate(project, *PATHS, *QUICK)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "the candidate: the job of seed" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("how", "status"), [("fail", 5), ("pass", 0)])
+def test_what_could_not_be_measured_in_time_is_inconclusive(project, how, status):
+    done = gate(project, *PATHS, "--max-minutes", "0.0001", "--inconclusive", how)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "0 of 8 pairs were measured in the time there was" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        ("os._exit(7)", "ended with status 7"),
+        ("os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
+        ("time.sleep(60)", "did not end within the time limit"),
+    ],
+)
+def test_candidate_that_ends_or_hangs_is_explained_and_leaves_no_process(project, work, said):
+    change(project, "    value = 0\n", f"    import os\n    {work}\n    value = 0\n")
+    begun = time.monotonic()
+    done = gate(project, *PATHS, *QUICK, "--time-limit", "3s")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+    assert time.monotonic() - begun < 100
+
+
+def test_interrupt_says_what_is_saved(project):
+    command = [sys.executable, "-m", "loopstall", "gate", "calc", "-s", "asyncio", *PATHS, "--results", "out"]
+    process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+    runs = project / "out" / "candidate" / "runs"
+    while not (runs.is_dir() and any(runs.iterdir())):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "pairs are saved in out" in told
+    assert list(runs.iterdir())
+
+
+def test_settings_of_the_gate_and_of_single_workloads_are_read(project):
+    settings = (
+        "[tool.loopstall]\nprocesses = 2\n"
+        "[tool.loopstall.gate]\nrounds = 2\nconfirm = 5\nturns = 3\nalpha = '20%'\ninconclusive = 'pass'\n"
+        "[tool.loopstall.workload.calc]\neffect = '100%'\nstall = '90s'\n"
+    )
+    (project / "pyproject.toml").write_text(settings)
+    change(project, "    value = 0\n", "    time.sleep(0.08)\n    value = 0\n", side="base")
+    change(project, "    value = 0\n", "    time.sleep(0.08)\n    value = 0\n")
+    done = gate(project, *PATHS, "--results", "out", "--budget", "50ms", "--availability", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((project / "out" / "baseline" / "runs").iterdir())) in {2, 8, 14}
+    (project / "pyproject.toml").write_text(settings.replace("90s", "60ms"))
+    done = gate(project, *PATHS, "--budget", "50ms", "--availability", "0")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "over 60.0 ms" in " ".join(done.stdout.split())
+    (project / "pyproject.toml").write_text(settings.replace("100%", "1000%"))
+    assert "[tool.loopstall.workload.calc]" in gate(project, *PATHS).stderr
+    (project / "pyproject.toml").write_text("[tool.loopstall.workload.calc]\neffct = '2%'\n")
+    done = gate(project, *PATHS)
+    assert (done.returncode, "unknown setting 'effct'" in done.stderr) == (2, True)
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(["git", "-C", folder, *identity, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A git checkout with two commits of a plain folder of code."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "mylib.py").write_text(LIBRARY)
+    (tmp_path / "workloads").mkdir()
+    (tmp_path / "workloads" / "lib.py").write_text(WORKLOAD)
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    return tmp_path
+
+
+def test_revision_is_compared_with_the_working_tree_and_cleaned_up(checkout):
+    path = checkout / "src" / "mylib.py"
+    path.write_text(LIBRARY.replace("range(n)", "range(20 * n)"))
+    cache = {"XDG_CACHE_HOME": str(checkout / "cache")}
+    done = gate(checkout, *QUICK, env=cache)  # against main, uncommitted changes count
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"working tree against {git(checkout, 'rev-parse', 'HEAD')[:12]}" in " ".join(done.stdout.split())
+    done = gate(checkout, "--baseline", "nothing", env=cache)
+    assert done.returncode == 2
+    assert "no revision 'nothing'" in done.stderr
+    assert "cache" in git(checkout, "worktree", "list")
+    done = loopstall("gate", "--clean", cwd=checkout, env={**os.environ, **cache})
+    assert done.returncode == 0
+    assert not list((checkout / "cache").rglob("*.py"))
+    assert "cache" not in git(checkout, "worktree", "list")
+
+
+@pytest.mark.slow
+def test_projects_own_build_is_compared_and_one_that_fails_is_shown(checkout):
+    (checkout / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling>=1.26"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "mylib"\nversion = "1"\n[tool.hatch.build.targets.wheel]\ninclude = ["src/mylib.py"]\n'
+        'sources = ["src"]\n'
+    )
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "two")
+    path = checkout / "src" / "mylib.py"
+    path.write_text(LIBRARY.replace("range(n)", "range(20 * n)"))
+    cache = {"XDG_CACHE_HOME": str(checkout / "cache")}
+    done = gate(checkout, *QUICK, env=cache)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "time per job rose" in " ".join(done.stdout.split())
+    (checkout / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "nowhere"\n')
+    done = gate(checkout, *QUICK, env=cache)
+    assert done.returncode == 2
+    assert "does not build; the last it said" in done.stderr
+    assert "nowhere" in done.stderr
+    assert Path(checkout / "src" / "mylib.py").exists()

@@ -1,0 +1,94 @@
+from dataclasses import replace
+from pathlib import Path
+
+from helpers import cell
+import pytest
+import xmlschema
+
+from loopstall.records import Estimate, Finding, Frame, Verdict
+from loopstall.report.github import to_github
+from loopstall.report.junit import to_junit
+from loopstall.report.markdown import to_markdown
+from loopstall.report.verdicts import ordered, sentence
+
+SCHEMA = xmlschema.XMLSchema10(Path(__file__).with_name("jenkins-junit-10.xsd"))
+WORDS = ("ok", "regressed", "improved", "inconclusive", "failed", "added", "removed")
+NASTY = '<b>&"]]>\x00\x1b[31m\u202e\ud800|`*%,:\r\n::error::'
+
+
+def verdict(word="regressed", *, row="work", **extra):
+    change = Estimate(value=0.1, low=0.08, high=0.12, confidence=0.95, runs=16)
+    finding = Finding(metric="time_per_job", base=1e6, head=1.1e6, change=change, effect=0.02, p=0.001)
+    frame = Frame(file="/srv/app/a,b.py", line=12, function="handler")
+    return replace(
+        Verdict(row=row, strategy="asyncio/inline", verdict=word, rule="because", findings=(finding,), pairs=24,
+                workload=cell(path="/srv/app/workloads/w.py").workload, culprit=frame, stack=(frame,)),
+        **extra,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_junit_validates_against_the_schema_of_jenkins(fails):
+    verdicts = [verdict(word) for word in WORDS] + [verdict(row=NASTY, rule=NASTY), verdict(accepted="for now")]
+    text = to_junit(verdicts, inconclusive_fails=fails)
+    SCHEMA.validate(text)
+    suite = SCHEMA.to_dict(text)["testsuite"][0]
+    counted = [suite[f"@{name}"] for name in ("tests", "failures", "errors", "skipped")]
+    assert counted == (["9", "2", "2", "0"] if fails else ["9", "2", "1", "1"])
+    SCHEMA.validate(to_junit([]))
+
+
+def test_annotation_stands_at_the_line_to_blame_and_is_escaped():
+    text = to_github([verdict(rule="50% more,\nsee: there")], root=Path("/srv/app"))
+    assert text.startswith(
+        "::error file=a%2Cb.py,line=12,title=regressed%3A work · asyncio/inline::50%25 more,%0Asee: there%0A"
+    )
+    assert text.count("\n") == 1
+
+
+def test_annotation_without_a_culprit_stands_at_the_workload():
+    text = to_github([verdict(culprit=None, stack=())], root=Path("/srv/app"))
+    assert text.startswith("::error file=workloads/w.py,title=")
+
+
+def test_no_text_can_make_an_annotation_of_its_own():
+    lines = to_github([verdict(row=NASTY, rule=NASTY)], root=Path("/")).splitlines()
+    assert len(lines) == 1
+    assert lines[0].count("::") <= 4
+    assert "\x1b" not in lines[0]
+
+
+def test_only_the_ten_worst_are_annotated_and_nothing_that_is_accepted():
+    many = [verdict(row=f"r{n}") for n in range(30)] + [
+        verdict("ok"),
+        verdict("failed", row="broken"),
+        verdict(accepted="x"),
+    ]
+    lines = to_github(many, root=Path("/")).splitlines()
+    assert len(lines) == 10
+    assert "broken" in lines[0]
+
+
+def test_markdown_has_the_worst_first_and_takes_text_as_it_stands():
+    text = to_markdown([verdict("ok"), verdict("regressed", row="a|b*<script>")], notes=["x against y"])
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert "regressed" in rows[1]
+    assert "a\\|b\\*\\<script\\>" in rows[1]
+    assert "ok" in rows[2]
+    assert "1 regressed, 1 ok" in text
+    assert "x against y" in text
+
+
+def test_markdown_of_a_huge_matrix_stays_within_a_mebibyte():
+    frame = Frame(file="/srv/" + "x" * 2000, line=1, function="f")
+    many = [verdict(row=f"r{n}" * 50, rule="y" * 5000, stack=(frame,) * 64) for n in range(5000)]
+    text = to_markdown(many)
+    assert len(text.encode()) < 1 << 20
+    assert "more rows do not fit here" in text
+
+
+def test_words_are_counted_and_ordered_by_what_a_reader_has_to_do():
+    verdicts = [verdict(word) for word in WORDS]
+    assert [item.verdict for item in ordered(verdicts)][:2] == ["failed", "regressed"]
+    assert sentence([verdict(), verdict(accepted="x"), verdict("ok")]) == "2 regressed, 1 ok (1 accepted)"
+    assert sentence([]) == "nothing was measured"

@@ -80,6 +80,8 @@ def _read_file(file: Path) -> list[tuple[str, str, list[float]]] | None:
         content = file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+    if not content.strip():
+        return None
     try:
         shape = msgspec.json.decode(content, type=_Shape)
     except msgspec.ValidationError:

@@ -13,6 +13,8 @@ __all__ = ["classify"]
 _GC_SHARE = 0.5
 _OTHERS_SHARE = 0.5  # of the time, by other threads: they may have held the GIL
 _STARVED_SHARE = 0.15  # the watchdog needs the GIL as well: it being late says that somebody kept it
+_SOME_OTHERS_SHARE = 0.1  # the same, where neither the watchdog nor a signal got through: they may lack a CPU as well
+_THROUGHOUT_SHARE = 0.9
 _UNANSWERED_SHARE = 0.5  # of the time, by a thread that did not compute itself
 _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for events
 _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
@@ -45,6 +47,9 @@ def _not_its_own(evidence: Evidence) -> tuple[str, str] | None:
     kept = _kept(evidence)
     if own < _CPU_SHARE and others >= _OTHERS_SHARE and kept:
         return "gil-wait", f"other threads computed {others:.0%} of the time and the loop {own:.0%}; {kept}"
+    shut_out = min(evidence.starved_ns, evidence.unanswered_ns) / length
+    if own < _SOME_OTHERS_SHARE <= others and shut_out >= _THROUGHOUT_SHARE and not evidence.looks:
+        return "gil-wait", f"other threads computed {others:.0%} of the time, and kept everybody out for {shut_out:.0%}"
     delay_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns
     if delay_ns >= _DELAY_THAT_TELLS * length and evidence.duration_ns - delay_ns <= evidence.threshold_ns:
         why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"

@@ -14,7 +14,17 @@ import msgspec
 from loopstall.errors import InputError, MeasurementError
 from loopstall.records import SCHEMA_VERSION, Plan, Run, Verdict
 
-__all__ = ["Results", "Store", "load", "new_folder", "read_plan", "read_verdicts", "verdicts_text", "write_text"]
+__all__ = [
+    "Results",
+    "Store",
+    "load",
+    "new_folder",
+    "read_plan",
+    "read_verdicts",
+    "save_verdicts",
+    "verdicts_text",
+    "write_text",
+]
 
 PLAN_FILE = "plan.json"
 RUNS_FOLDER = "runs"
@@ -152,6 +162,19 @@ def read_plan(folder: Path) -> Plan:
 def verdicts_text(verdicts: Sequence[Verdict]) -> str:
     """Returns verdicts as a file holds them."""
     return _encode("verdicts", tuple(verdicts))
+
+
+def save_verdicts(folder: Path, verdicts: Sequence[Verdict]) -> None:
+    """Writes what a gate said beside what it measured.
+
+    Raises:
+        MeasurementError: the file cannot be written.
+    """
+    try:
+        write_text(folder / VERDICTS_FILE, verdicts_text(verdicts))
+    except OSError as error:
+        text = f"cannot save {folder / VERDICTS_FILE}: {error.strerror or error}; every pair is saved: make room"
+        raise MeasurementError(text) from error
 
 
 def read_verdicts(folder: Path) -> tuple[Verdict, ...]:

@@ -174,6 +174,7 @@ def test_bad_accepted_file_is_refused_before_anything_is_measured(project, conte
         (("--baseline-python", "/bin/false", "--candidate-path", "head"), "cannot import loopstall"),
         ((*PATHS, "-o", "a", "-o", "b"), "more files than formats"),
         ((*PATHS, "--effect", "much"), "'much' is not a share"),
+        ((*PATHS, "--alpha", "0"), "has to be over 0"),
         ((*PATHS, "--accepted", "missing.toml"), "there is no such file"),
     ],
 )

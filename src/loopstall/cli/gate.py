@@ -1,8 +1,7 @@
 """``loopstall gate``."""
 
 from collections.abc import Callable, Sequence
-import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import datetime as dt
 import os
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.console import Console
 
 from loopstall import __version__, environment, store
 from loopstall.checkout import Checkout, clean
+from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.plan import limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
 from loopstall.cli.settings import by_workload, defaults
@@ -29,13 +29,8 @@ from loopstall.gate.evidence import Evidence
 from loopstall.gate.judge import judge
 from loopstall.gate.policy import Budget
 from loopstall.gate.rules import Rules
-from loopstall.records import Cell, Pair, Plan, Skipped, Verdict
-from loopstall.report.github import to_github
-from loopstall.report.junit import to_junit
-from loopstall.report.markdown import to_markdown
-from loopstall.report.terminal import verdicts_shown
+from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
-from loopstall.report.verdicts import sentence
 from loopstall.sides import Side
 
 __all__ = ["command"]
@@ -43,8 +38,6 @@ __all__ = ["command"]
 _ROUNDS, _CONFIRM, _TURNS = 8, 24, 16
 _QUICK_ROUNDS, _QUICK_CONFIRM = 4, 16
 _REPORTS = Path("reports")
-_FORMATS = ("terminal", "markdown", "json", "junit", "github")
-_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 class _Gate(click.Command):
@@ -78,7 +71,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default="loopstall-accepted.toml",
               show_default=True, help="What is lived with on purpose.")  # fmt: skip
 @click.option(
-    "--format", "form", multiple=True, type=click.Choice(_FORMATS), help="Repeat, each with its -o. [terminal]"
+    "--format", "form", multiple=True, type=click.Choice(FORMATS), help="Repeat, each with its -o. [terminal]"
 )
 @click.option("-o", "--output", multiple=True, help="File of the format before it; - for stdout.")
 @click.option("--results", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-gate]")
@@ -96,7 +89,9 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         return 0
     if os.name != "posix":
         raise InputError("loopstall gate needs pipes that this system does not hand on; use loopstall compare")
-    outputs = _outputs(options["form"], options["output"])
+    if options["alpha"] <= 0:
+        raise click.UsageError("--alpha is the chance of a false alarm and has to be over 0, 1% for instance")
+    outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
     entries = _accepted(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
     progress = Console(stderr=True, highlight=False)
@@ -107,14 +102,14 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     seconds = BURST_S * options["turns"]
     plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
     if not plan.cells:
-        _report(_Outcome(verdicts=[], skipped=plan.skipped, notes=[]), outputs, options)
+        outputs.write([], plan.skipped, notes=[])
         return 5
     folder = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
     measured = _measure(plan, rules, sides, folder=folder, max_minutes=options["max_minutes"], progress=progress)
     verdicts = accepted.apply(judge(measured, rules), entries, today=dt.date.today())  # noqa: DTZ011  # local
-    store.write_text(folder / store.VERDICTS_FILE, store.verdicts_text(verdicts))
     notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
-    _report(_Outcome(verdicts=verdicts, skipped=plan.skipped, notes=notes), outputs, options)
+    outputs.write(verdicts, plan.skipped, notes=notes)
+    store.save_verdicts(folder, verdicts)
     return _status(verdicts, passes=options["inconclusive"] == "pass")
 
 
@@ -249,72 +244,6 @@ def _accepted(path: Path, *, required: bool) -> tuple[accepted.Accepted, ...]:
         return convert
 
     return accepted.parse(table, str(path), stall=read(DURATION), share=read(SHARE))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What is reported."""
-
-    verdicts: Sequence[Verdict]
-    skipped: Sequence[Skipped]
-    notes: Sequence[str]
-
-
-def _outputs(forms: Sequence[str], files: Sequence[str]) -> list[tuple[str, str]]:
-    if len(files) > len(forms):
-        raise click.UsageError("each -o is the file of the --format before it; there are more files than formats")
-    return list(zip(forms or ["terminal"], [*files, *["-"] * len(forms or ["terminal"])], strict=False))
-
-
-def _report(outcome: _Outcome, outputs: Sequence[tuple[str, str]], options: dict[str, Any]) -> None:
-    fails = options["inconclusive"] == "fail"
-    made: dict[str, Callable[[], str]] = {
-        "markdown": lambda: to_markdown(outcome.verdicts, notes=outcome.notes),
-        "json": lambda: store.verdicts_text(outcome.verdicts),
-        "junit": lambda: to_junit(outcome.verdicts, inconclusive_fails=fails),
-        "github": lambda: to_github(outcome.verdicts, root=_root()),
-        "terminal": lambda: _terminal(outcome, None),
-    }
-    for form, file in outputs:
-        if form == "terminal" and file == "-":
-            _terminal(outcome, Console(highlight=False))
-            continue
-        _write(file, made[form]())
-        if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
-            _append(Path(os.environ[_SUMMARY_VARIABLE]), made["markdown"]())
-
-
-def _terminal(outcome: _Outcome, console: Console | None) -> str:
-    target = console or Console(highlight=False, width=120, record=True, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-    target.print(verdicts_shown(outcome.verdicts, outcome.skipped))
-    target.print(f"{sentence(outcome.verdicts)}.", soft_wrap=True)
-    for note in outcome.notes:
-        target.print(printable(note), style="dim", soft_wrap=True)
-    return "" if console is not None else target.export_text()
-
-
-def _write(file: str, text: str) -> None:
-    if file == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        store.write_text(Path(file), text)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}; choose another file with -o") from error
-
-
-def _append(path: Path, text: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(f"cannot write {_SUMMARY_VARIABLE} {path}: {error.strerror or error}") from error
-
-
-def _root() -> Path:
-    with contextlib.suppress(InputError):
-        return Checkout.find(Path.cwd(), lambda _: None).root
-    return Path.cwd()
 
 
 def _status(verdicts: Sequence[Verdict], *, passes: bool) -> int:

@@ -1,0 +1,112 @@
+"""Where a gate's verdicts go: each format to the terminal or to a file of its own."""
+
+from collections.abc import Sequence
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from loopstall import store
+from loopstall.checkout import Checkout
+from loopstall.errors import InputError
+from loopstall.records import Skipped, Verdict
+from loopstall.report.github import to_github
+from loopstall.report.junit import to_junit
+from loopstall.report.markdown import to_markdown
+from loopstall.report.terminal import verdicts_shown
+from loopstall.report.text import printable
+from loopstall.report.verdicts import sentence
+
+__all__ = ["FORMATS", "Outputs"]
+
+FORMATS = ("terminal", "markdown", "json", "junit", "github")
+
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+_WIDTH = 120  # of the terminal's format in a file
+
+
+class Outputs:
+    """The formats that were asked for.
+
+    Args:
+        forms: their names; the terminal's for none.
+        files: the file of each, as far as they go; stdout for "-" and for the rest.
+        inconclusive_fails: whether a cell that could not be judged is an error.
+
+    Raises:
+        click.UsageError: there are more files than formats.
+    """
+
+    def __init__(self, forms: Sequence[str], files: Sequence[str], *, inconclusive_fails: bool) -> None:
+        if len(files) > len(forms):
+            raise click.UsageError("each -o is the file of the --format before it; there are more files than formats")
+        names = forms or ["terminal"]
+        self._wanted = list(zip(names, [*files, *["-"] * len(names)], strict=False))
+        self._inconclusive_fails = inconclusive_fails
+
+    def write(self, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], *, notes: Sequence[str]) -> None:
+        """Writes them all.
+
+        Args:
+            verdicts: of the matrix.
+            skipped: what was not measured.
+            notes: sentences about the comparison as a whole.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        for form, file in self._wanted:
+            if form == "terminal" and file == "-":
+                _print(Console(highlight=False), verdicts, skipped, notes)
+                continue
+            _put(file, self._text(form, verdicts, skipped, notes))
+            if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
+                _append(Path(os.environ[_SUMMARY_VARIABLE]), to_markdown(verdicts, notes=notes))
+
+    def _text(self, form: str, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> str:
+        if form == "markdown":
+            return to_markdown(verdicts, notes=notes)
+        if form == "json":
+            return store.verdicts_text(verdicts)
+        if form == "junit":
+            return to_junit(verdicts, inconclusive_fails=self._inconclusive_fails)
+        if form == "github":
+            return to_github(verdicts, root=_root())
+        text = io.StringIO()
+        _print(Console(highlight=False, width=_WIDTH, file=text), verdicts, skipped, notes)
+        return text.getvalue()
+
+
+def _print(console: Console, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> None:
+    console.print(verdicts_shown(verdicts, skipped))
+    console.print(f"{sentence(verdicts)}.", soft_wrap=True)
+    for note in notes:
+        console.print(printable(note), style="dim", soft_wrap=True)
+
+
+def _put(file: str, text: str) -> None:
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        store.write_text(Path(file), text)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror or error}; choose another file with -o") from error
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {_SUMMARY_VARIABLE} {path}: {error.strerror or error}") from error
+
+
+def _root() -> Path:
+    """Returns the checkout that annotations are relative to, the working directory outside of any."""
+    with contextlib.suppress(InputError):
+        return Checkout.find(Path.cwd(), lambda _: None).root
+    return Path.cwd()

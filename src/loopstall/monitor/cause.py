@@ -35,21 +35,34 @@ def classify(evidence: Evidence) -> tuple[str, str]:
     Returns:
         The cause, and the rule that chose it with the measured values.
     """
-    return _not_its_own(evidence) or _its_own(evidence)
+    return _collector(evidence) or _other_threads(evidence) or _machine(evidence) or _its_own(evidence)
 
 
-def _not_its_own(evidence: Evidence) -> tuple[str, str] | None:
-    """Recognises what the collector, the machine or other threads did."""
+def _collector(evidence: Evidence) -> tuple[str, str] | None:
+    """Recognises garbage collection; what it had no CPU for is not its own."""
+    share = evidence.gc_ns / _length_ns(evidence)
+    if share < _GC_SHARE or evidence.own_cpu_ns < _GC_SHARE * evidence.gc_ns:
+        return None
+    return "gc", f"garbage collection took {share:.0%} of the time"
+
+
+def _other_threads(evidence: Evidence) -> tuple[str, str] | None:
+    """Recognises a thread of this process that kept the GIL."""
     length = _length_ns(evidence)
     own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
-    if evidence.gc_ns / length >= _GC_SHARE:
-        return "gc", f"garbage collection took {evidence.gc_ns / length:.0%} of the time"
     kept = _kept(evidence)
     if own < _CPU_SHARE and others >= _OTHERS_SHARE and kept:
         return "gil-wait", f"other threads computed {others:.0%} of the time and the loop {own:.0%}; {kept}"
     shut_out = min(evidence.starved_ns, evidence.unanswered_ns) / length
     if own < _SOME_OTHERS_SHARE <= others and shut_out >= _THROUGHOUT_SHARE and not evidence.looks:
         return "gil-wait", f"other threads computed {others:.0%} of the time, and kept everybody out for {shut_out:.0%}"
+    return None
+
+
+def _machine(evidence: Evidence) -> tuple[str, str] | None:
+    """Recognises that the CPU went to someone else."""
+    length = _length_ns(evidence)
+    own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
     delay_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns
     if delay_ns >= _DELAY_THAT_TELLS * length and evidence.duration_ns - delay_ns <= evidence.threshold_ns:
         why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
@@ -57,6 +70,9 @@ def _not_its_own(evidence: Evidence) -> tuple[str, str] | None:
             f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
             f"without that it had stayed below the threshold"
         )
+    overran, starved = evidence.overran_ns / length, evidence.starved_ns / length
+    if overran >= _OVERRAN_SHARE and max(others, own) < _SOME_OTHERS_SHARE and starved < _OVERRAN_SHARE:
+        return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
     delay = delay_ns / length
     if delay >= _DELAY_SHARE and delay >= _DELAY_OF_OWN * own:
         return "descheduled", f"ready to run without a CPU for {delay:.0%} of the time, computing for {own:.0%}"

@@ -1,5 +1,7 @@
 """The traps are where the theory puts them: orderings of real measurements, never times."""
 
+import statistics
+
 from helpers import loopstall
 import pytest
 
@@ -48,7 +50,8 @@ def test_processes_get_out_of_the_trap(figures, name, variant):
 def test_threads_do_not_free_the_loop_of_work_that_holds_the_gil(figures):
     held = figures["hashing", "pure-python", "asyncio/to_thread"]
     released = figures["hashing", "big-buffer", "asyncio/to_thread"]
-    assert min(measured.lag.p50_ns for measured in held) > 3 * max(measured.lag.p50_ns for measured in released)
+    lags = [statistics.median(measured.lag.p50_ns for measured in runs) for runs in (held, released)]
+    assert lags[0] > 3 * lags[1]  # of five runs each: one may have met a busy machine
 
 
 def test_work_that_holds_the_gil_gains_nothing_from_threads_and_more_from_processes(figures):

@@ -26,9 +26,10 @@ from scipy import stats
 
 from loopstall import environment
 from loopstall.duel import Duels
-from loopstall.gate.evidence import Evidence, differences
+from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.judge import judge, suspicious, undecided
 from loopstall.gate.rules import LOOKS, Rules
+from loopstall.keeper import Keeper
 from loopstall.records import Cell, Load, Pair, Strategy, WorkloadRef
 from loopstall.runner import Limits
 from loopstall.sides import Side
@@ -79,7 +80,8 @@ def collect(pairs: int, pool: Pool, keep: Callable[[Pool], object]) -> Pool:
     sides = (Side(name="baseline"), Side(name="candidate"))
     for noise in ("quiet", "noisy"):
         names = list(WORKLOADS)
-        with neighbour(noisy=noise == "noisy"), Duels(environment.describe(), limits, sides, turns=TURNS) as duels:
+        with neighbour(noisy=noise == "noisy"), Keeper() as keeper:
+            duels = Duels(keeper, environment.describe(), limits, sides, turns=TURNS)
             for number in range(min(len(pool.get(f"{noise} {name}", ())) for name in names), pairs):
                 begun = time.monotonic()
                 for name in chance.sample(names, len(names)):
@@ -169,7 +171,7 @@ def slower(pool: Pool, change: int) -> Pool:
     return {key: [scaled(one) for one in pairs] for key, pairs in pool.items()}
 
 
-def confirm(item: Evidence, pool: Pool, key: str, chance: random.Random) -> Evidence:
+def confirm(item: PairedSample, pool: Pool, key: str, chance: random.Random) -> PairedSample:
     """Measures a suspicious cell again, and once more where that leaves it open."""
     for _ in range(LOOKS):
         item = replace(item, confirmed=item.confirmed + draw(pool, key, RULES.confirming(CELLS), chance))
@@ -180,11 +182,11 @@ def confirm(item: Evidence, pool: Pool, key: str, chance: random.Random) -> Evid
 
 def gate(pool: Pool, keys: Sequence[str], chance: random.Random) -> tuple[list[bool], int]:
     """What our gate says of a matrix: which cells regressed, and how many were measured again."""
-    measured: list[Evidence] = []
+    measured: list[PairedSample] = []
     for number, key in enumerate(keys):
         name = key.split()[1]
         where = replace(cell(name), params=(("cell", number),))
-        item = Evidence(cell=where, screened=draw(pool, key, RULES.rounds, chance))
+        item = PairedSample(cell=where, screened=draw(pool, key, RULES.rounds, chance))
         if suspicious(item, RULES):
             item = confirm(item, pool, key, chance)
         measured.append(item)
@@ -238,11 +240,11 @@ def power(pool: Pool, changed: Pool, key: str, runs: int, chance: random.Random)
     hits = 0
     where = cell(key.split()[1])
     for _ in range(runs):
-        item = Evidence(cell=where, screened=draw(changed, key, RULES.rounds, chance))
+        item = PairedSample(cell=where, screened=draw(changed, key, RULES.rounds, chance))
         if suspicious(item, RULES):
             item = confirm(item, changed, key, chance)
             rest = [
-                Evidence(cell=replace(where, params=(("cell", n),)), screened=draw(pool, key, 1, chance))
+                PairedSample(cell=replace(where, params=(("cell", n),)), screened=draw(pool, key, 1, chance))
                 for n in range(CELLS - 1)
             ]
             hits += judge([item, *rest], RULES)[0].verdict == "regressed"

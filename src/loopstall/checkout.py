@@ -125,7 +125,7 @@ class Checkout:
 
     def _side(self, tree: Path, name: str, target: Path) -> Side:
         if not _is_project(tree):
-            return Side(name=name, folders=tuple(str(folder) for folder in (tree / "src", tree) if folder.is_dir()))
+            return Side.of_folder(name, tree)
         python = self._environment(tree)
         if not target.exists():
             self.say(f"building {name}")

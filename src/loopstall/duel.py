@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 import random
-from types import TracebackType
-from typing import Self
 
 from loopstall.clock import now_ns
 from loopstall.errors import MeasurementError
 from loopstall.keeper import Keeper
 from loopstall.process import MeasuringProcess
 from loopstall.protocol import Outcome, Request
-from loopstall.records import NOT_TRIED, Cell, Environment, Pair, Run, RunError
-from loopstall.runner import Limits
+from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
+from loopstall.runner import Limits, record
 from loopstall.sides import Side
 
 __all__ = ["BURST_S", "Duels"]
@@ -25,31 +23,25 @@ _CALIBRATIONS = 3  # the first jobs of a process are slow
 
 
 class Duels:
-    """Measures pairs; a context manager that leaves no process behind.
+    """Measures pairs.
 
     Args:
+        keeper: starts the processes, and leaves none behind.
         environment: what every run's record says of the machine.
         limits: the bounds of each process.
         sides: baseline and candidate.
         turns: bursts a side in a pair.
     """
 
-    def __init__(self, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int) -> None:
+    def __init__(
+        self, keeper: Keeper, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
+    ) -> None:
+        self._keeper = keeper
         self._environment = environment
         self._limits = limits
         self._sides = sides
         self._turns = turns
-        self._keeper = Keeper()
         self._jobs: dict[Cell, int] = {}
-
-    def __enter__(self) -> Self:
-        self._keeper.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._keeper.__exit__(kind, error, trace)
 
     def measure(self, cells: tuple[Cell, Cell], *, index: int, seed: int) -> Pair:
         """Measures one pair.
@@ -79,22 +71,15 @@ class Duels:
         finally:
             for process in processes.values():
                 process.close()
-        runs = [
-            Run(
-                cell=cell,
-                index=index,
-                seed=seed,
-                started_at=started_at,
-                process_ns=now_ns() - begun_ns,
-                environment=replace(
-                    self._environment, loop=outcome.loop or cell.strategy.loop, load_1min=outcome.load_1min
-                ),
-                measured=outcome.measured,
-                error=outcome.error,
+        process_ns = now_ns() - begun_ns
+        base, head = (
+            record(
+                cell, outcome, self._environment,
+                index=index, seed=seed, started_at=started_at, process_ns=process_ns,
             )
             for cell, outcome in zip(cells, outcomes, strict=True)
-        ]
-        return Pair(base=runs[0], head=runs[1])
+        )  # fmt: skip
+        return Pair(base=base, head=head)
 
     def _begin(self, processes: dict[int, MeasuringProcess], cells: Sequence[Cell], seed: int) -> None:
         for side, process in processes.items():

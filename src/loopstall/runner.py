@@ -10,10 +10,10 @@ from loopstall.clock import now_ns
 from loopstall.errors import MeasurementError
 from loopstall.keeper import Keeper
 from loopstall.process import MeasuringProcess
-from loopstall.protocol import Request
+from loopstall.protocol import Outcome, Request
 from loopstall.records import Cell, Environment, Run
 
-__all__ = ["Limits", "Runner"]
+__all__ = ["Limits", "Runner", "record"]
 
 _AHEAD = 2
 """Processes started at a time: two import in the time of one where there are two cores."""
@@ -83,16 +83,14 @@ class Runner:
             raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         finally:
             process.close()
-        environment = replace(self._environment, loop=outcome.loop or cell.strategy.loop, load_1min=outcome.load_1min)
-        return Run(
-            cell=cell,
+        return record(
+            cell,
+            outcome,
+            self._environment,
             index=index,
             seed=seed,
             started_at=started_at,
             process_ns=now_ns() - begun_ns,
-            environment=environment,
-            measured=outcome.measured,
-            error=outcome.error,
         )
 
     def _start_ahead(self) -> None:
@@ -105,3 +103,36 @@ class Runner:
         except MeasurementError:
             if not self._ahead:
                 raise
+
+
+def record(
+    cell: Cell,
+    outcome: Outcome,
+    environment: Environment,
+    *,
+    index: int,
+    seed: int,
+    started_at: str,
+    process_ns: int,
+) -> Run:
+    """Returns the run that an outcome is.
+
+    Args:
+        cell: what was measured.
+        outcome: what the process told, or why it told nothing.
+        environment: of all runs; the loop's version and the load are this one's own.
+        index: which of the sample's runs this is.
+        seed: what its jobs and arrivals followed from.
+        started_at: when, in ISO 8601.
+        process_ns: how long the process took as a whole.
+    """
+    return Run(
+        cell=cell,
+        index=index,
+        seed=seed,
+        started_at=started_at,
+        process_ns=process_ns,
+        environment=replace(environment, loop=outcome.loop or cell.strategy.loop, load_1min=outcome.load_1min),
+        measured=outcome.measured,
+        error=outcome.error,
+    )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 import os
+from pathlib import Path
 import sys
 
 __all__ = ["Side"]
@@ -20,6 +21,12 @@ class Side:
     name: str = ""
     python: str = sys.executable
     folders: tuple[str, ...] = ()
+
+    @classmethod
+    def of_folder(cls, name: str, folder: Path, python: str = sys.executable) -> "Side":
+        """Returns a side whose code is imported from a folder as it is, and from its ``src``."""
+        places = (folder / "src", folder)
+        return cls(name=name, python=python, folders=tuple(str(place) for place in places if place.is_dir()))
 
     @property
     def command(self) -> list[str]:

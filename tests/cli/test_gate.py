@@ -209,7 +209,7 @@ def test_side_whose_results_are_wrong_fails_the_measurement(project):
 
 @pytest.mark.parametrize(("how", "status"), [("fail", 5), ("pass", 0)])
 def test_what_could_not_be_measured_in_time_is_inconclusive(project, how, status):
-    done = gate(project, *PATHS, "--max-minutes", "0.0001", "--inconclusive", how)
+    done = gate(project, *PATHS, "--max-minutes", "1e-9", "--inconclusive", how)
     assert done.returncode == status, done.stdout + done.stderr
     assert "0 of 8 pairs were measured in the time there was" in " ".join(done.stdout.split())
 

@@ -4,7 +4,7 @@ import random
 from helpers import cell, failed, pair
 import pytest
 
-from loopstall.gate.evidence import Evidence, differences
+from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.judge import judge, suspicious
 from loopstall.gate.policy import Budget
 from loopstall.gate.rules import Rules
@@ -32,7 +32,7 @@ def evidence(*, screened=None, confirmed=(), where=None, **how):
     if screened is None:
         screened = noisy(8, where=where, **how)
         confirmed = noisy(16, seed=2, where=where, **how) if confirmed == () else confirmed
-    return Evidence(cell=where, screened=tuple(screened), confirmed=tuple(confirmed))
+    return PairedSample(cell=where, screened=tuple(screened), confirmed=tuple(confirmed))
 
 
 def verdict(item, rules=RULES, others=0):
@@ -43,7 +43,7 @@ def verdict(item, rules=RULES, others=0):
 def quiet(**how):
     """A cell that did not look worse, so that nothing was measured to confirm it."""
     where = how.pop("where", cell())
-    return Evidence(cell=where, screened=noisy(8, where=where, **how))
+    return PairedSample(cell=where, screened=noisy(8, where=where, **how))
 
 
 def test_unchanged_cell_is_ok_and_shows_its_interval():
@@ -75,7 +75,7 @@ def test_effect_of_a_single_workload_goes_before_the_common_one():
 
 def test_what_looked_worse_is_judged_by_the_new_pairs_alone():
     where = cell()
-    item = Evidence(cell=where, screened=noisy(8, slower=1.3), confirmed=noisy(16, seed=3))
+    item = PairedSample(cell=where, screened=noisy(8, slower=1.3), confirmed=noisy(16, seed=3))
     said = verdict(item)
     assert said.verdict == "ok"
     assert "not confirmed" in said.rule
@@ -88,10 +88,10 @@ def test_improvement_is_said_when_it_is_sure():
 
 
 def test_cell_without_all_its_pairs_is_inconclusive_and_says_what_is_missing():
-    said = verdict(Evidence(cell=cell(), screened=noisy(3)))
+    said = verdict(PairedSample(cell=cell(), screened=noisy(3)))
     assert said.verdict == "inconclusive"
     assert "3 of 8 pairs" in said.rule
-    said = verdict(Evidence(cell=cell(), screened=noisy(8, slower=1.2), confirmed=noisy(5, slower=1.2)))
+    said = verdict(PairedSample(cell=cell(), screened=noisy(8, slower=1.2), confirmed=noisy(5, slower=1.2)))
     assert said.verdict == "inconclusive"
     assert "5 of 16" in said.rule
 
@@ -99,7 +99,7 @@ def test_cell_without_all_its_pairs_is_inconclusive_and_says_what_is_missing():
 def test_machine_too_noisy_to_tell_is_inconclusive():
     assert verdict(quiet(spread=1.5, seed=4)).verdict in {"inconclusive", "ok"}
     wild = tuple(pair(index=n, head=(100 * (2 if n % 2 else 0.6),) * 8) for n in range(8))
-    said = verdict(Evidence(cell=cell(), screened=wild, confirmed=wild * 2))
+    said = verdict(PairedSample(cell=cell(), screened=wild, confirmed=wild * 2))
     assert said.verdict == "inconclusive"
     assert "noisy" in said.rule
 
@@ -143,7 +143,7 @@ def test_budget_of_a_single_workload_goes_before_the_common_one():
 def test_failure_of_either_side_is_its_own_verdict():
     good = pair()
     broken = Pair(base=good.base, head=failed(kind="wrong-result", message="the job of seed 1 returned 2"))
-    said = verdict(Evidence(cell=cell(), screened=(broken,)))
+    said = verdict(PairedSample(cell=cell(), screened=(broken,)))
     assert said.verdict == "failed"
     assert said.rule.startswith("the candidate: the job of seed 1")
 
@@ -151,14 +151,14 @@ def test_failure_of_either_side_is_its_own_verdict():
 def test_workload_that_only_the_candidate_can_load_is_added():
     good = pair()
     alone = Pair(base=failed(kind="input", message="cannot load app.py: No module named 'new'"), head=good.head)
-    said = verdict(Evidence(cell=cell(), screened=(alone,)))
+    said = verdict(PairedSample(cell=cell(), screened=(alone,)))
     assert said.verdict == "added"
     assert "No module named" in said.rule
 
 
 def test_cell_that_failed_is_not_measured_again():
     broken = Pair(base=pair().base, head=failed())
-    assert not suspicious(Evidence(cell=cell(), screened=(broken,)), RULES)
+    assert not suspicious(PairedSample(cell=cell(), screened=(broken,)), RULES)
 
 
 def test_swapped_sides_have_the_opposite_difference():
@@ -199,7 +199,7 @@ def test_unchanged_matrices_raise_no_alarm():
         measured = []
         for number in range(30):
             where = cell(name=f"work{number}")
-            item = Evidence(cell=where, screened=noisy(8, spread=0.03, seed=chance.random(), where=where))
+            item = PairedSample(cell=where, screened=noisy(8, spread=0.03, seed=chance.random(), where=where))
             if suspicious(item, RULES):
                 confirmed = noisy(16, spread=0.03, seed=chance.random(), where=where)
                 item = replace(item, confirmed=confirmed)

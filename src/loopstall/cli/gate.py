@@ -25,10 +25,11 @@ from loopstall.cli.types import DURATION, SHARE
 from loopstall.duel import BURST_S, Duels
 from loopstall.errors import InputError
 from loopstall.gate import accepted, schedule
-from loopstall.gate.evidence import Evidence
+from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
 from loopstall.gate.policy import Budget
 from loopstall.gate.rules import Rules
+from loopstall.keeper import Keeper
 from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
 from loopstall.sides import Side
@@ -105,11 +106,15 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         outputs.write([], plan.skipped, notes=[])
         return 5
     folder = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
-    measured = _measure(plan, rules, sides, folder=folder, max_minutes=options["max_minutes"], progress=progress)
+    with Keeper() as keeper:
+        duels = Duels(keeper, environment.describe(), limits_of(plan), sides, turns=options["turns"])
+        measured = _measure(plan, rules, duels, folder=folder, max_minutes=options["max_minutes"], progress=progress)
     verdicts = accepted.apply(judge(measured, rules), entries, today=dt.date.today())  # noqa: DTZ011  # local
     notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
-    outputs.write(verdicts, plan.skipped, notes=notes)
-    store.save_verdicts(folder, verdicts)
+    try:
+        store.save_verdicts(folder, verdicts)
+    finally:  # what was measured is told, whether it can be saved or not
+        outputs.write(verdicts, plan.skipped, notes=notes)
     return _status(verdicts, passes=options["inconclusive"] == "pass")
 
 
@@ -157,9 +162,9 @@ def _sides(options: dict[str, Any], say: Callable[[str], object]) -> tuple[Side,
     for name, (path, python) in zip(("baseline", "candidate"), explicit, strict=True):
         if not (path or python):
             raise click.UsageError(f"the {name} is missing: say --{name}-path or --{name}-python as for the other side")
-        folders = tuple(str(folder) for folder in (path / "src", path) if folder.is_dir()) if path else ()
-        shown_name = " with ".join(str(part) for part in (path, python) if part)
-        sides.append(Side(name=shown_name, python=str(python or sys.executable), folders=folders))
+        label = " with ".join(str(part) for part in (path, python) if part)
+        program = str(python or sys.executable)
+        sides.append(Side.of_folder(label, path, program) if path else Side(name=label, python=program))
     return sides[0], sides[1]
 
 
@@ -181,21 +186,18 @@ def _check(side: Side) -> None:
 def _measure(
     plan: Plan,
     rules: Rules,
-    sides: tuple[Side, Side],
+    duels: Duels,
     *,
     folder: Path,
     max_minutes: float | None,
     progress: Console,
-) -> list[Evidence]:
+) -> list[PairedSample]:
     targets = [store.Store(folder / name) for name in ("baseline", "candidate")]
     for target in targets:
         target.begin(plan)
     deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
     count = 0
-    with (
-        Duels(environment.describe(), limits_of(plan), sides, turns=_turns(plan)) as duels,
-        shown(progress, what="pairs") as bar,
-    ):
+    with shown(progress, what="pairs") as bar:
 
         def pair(cell: Cell, index: int) -> Pair:
             nonlocal count
@@ -218,10 +220,6 @@ def _measure(
         except KeyboardInterrupt:
             progress.print(f"Interrupted: {count} pairs are saved in {printable(str(folder))}", soft_wrap=True)
             raise
-
-
-def _turns(plan: Plan) -> int:
-    return round((plan.cells[0].load.seconds or 0) / BURST_S)
 
 
 def _accepted(path: Path, *, required: bool) -> tuple[accepted.Accepted, ...]:

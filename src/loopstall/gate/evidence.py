@@ -10,11 +10,11 @@ from loopstall.gate.rules import AVAILABILITY, TIME, TRAP
 from loopstall.records import Burst, Cell, Estimate, Finding, Measured, Pair, Run
 from loopstall.stats.paired import hodges_lehmann
 
-__all__ = ["Evidence", "differences", "finding", "trapped"]
+__all__ = ["PairedSample", "differences", "finding", "trapped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class PairedSample:
     """What was measured of a cell: the pairs that screened it, and those that were to confirm what looked worse."""
 
     cell: Cell

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import statistics
 
-from loopstall.gate.evidence import Evidence, differences, finding, trapped
+from loopstall.gate.evidence import PairedSample, differences, finding, trapped
 from loopstall.gate.policy import summarise
 from loopstall.gate.rules import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Rules
 from loopstall.metrics import format_ns
@@ -26,7 +26,7 @@ _SURE = 0.99
 """The confidence of an improvement, which is not confirmed by more pairs."""
 
 
-def suspicious(evidence: Evidence, rules: Rules) -> bool:
+def suspicious(evidence: PairedSample, rules: Rules) -> bool:
     """Says whether a cell looks worse after the screening, and has to be measured again."""
     budget = rules.budget_of(evidence.cell)
     if _failure(evidence):
@@ -42,7 +42,7 @@ def suspicious(evidence: Evidence, rules: Rules) -> bool:
     )
 
 
-def undecided(evidence: Evidence, rules: Rules, cells: int) -> bool:
+def undecided(evidence: PairedSample, rules: Rules, cells: int) -> bool:
     """Says whether the pairs that were to confirm leave it open, so that more are worth measuring.
 
     Args:
@@ -60,7 +60,7 @@ def undecided(evidence: Evidence, rules: Rules, cells: int) -> bool:
     return False
 
 
-def _p_value(evidence: Evidence, metric: str, rules: Rules, needed: int) -> float:
+def _p_value(evidence: PairedSample, metric: str, rules: Rules, needed: int) -> float:
     """Returns the least p of the looks at the pairs that were to confirm, times the number of looks."""
     found = differences(evidence.confirmed, metric, rules.budget_of(evidence.cell))
     if not found:
@@ -68,7 +68,7 @@ def _p_value(evidence: Evidence, metric: str, rules: Rules, needed: int) -> floa
     return min(1.0, LOOKS * min(signed_rank_p(found[:needed]), signed_rank_p(found)))
 
 
-def judge(measured: Sequence[Evidence], rules: Rules) -> list[Verdict]:
+def judge(measured: Sequence[PairedSample], rules: Rules) -> list[Verdict]:
     """Judges a matrix.
 
     Args:
@@ -88,7 +88,7 @@ def judge(measured: Sequence[Evidence], rules: Rules) -> list[Verdict]:
 class _Case:
     """A cell before its judge."""
 
-    evidence: Evidence
+    evidence: PairedSample
     rules: Rules
     effect: float
     p_values: Mapping[str, float]
@@ -97,7 +97,7 @@ class _Case:
     needed: int
 
     @classmethod
-    def of(cls, evidence: Evidence, rules: Rules, p_values: Mapping[str, float], needed: int) -> "_Case":
+    def of(cls, evidence: PairedSample, rules: Rules, p_values: Mapping[str, float], needed: int) -> "_Case":
         budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
         tested = bool(evidence.confirmed)
         found = (
@@ -139,7 +139,7 @@ def _verdict(case: _Case) -> Verdict:
     )
 
 
-def _failure(evidence: Evidence) -> str:
+def _failure(evidence: PairedSample) -> str:
     for side, runs in (("the baseline", evidence.bases), ("the candidate", evidence.heads)):
         for run in runs:
             if run.error is not None and run.error.kind != NOT_TRIED:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 import random
 
-from loopstall.gate.evidence import Evidence
+from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import suspicious, undecided
 from loopstall.gate.rules import LOOKS, Rules
 from loopstall.records import Cell, Pair
@@ -20,7 +20,7 @@ def measure(
     pair: Callable[[Cell, int], Pair],
     out_of_time: Callable[[], bool],
     planned: Callable[[int], object] = lambda _: None,
-) -> list[Evidence]:
+) -> list[PairedSample]:
     """Measures a matrix in rounds, the cells in a seeded random order of its own in each.
 
     After the first failure of a cell its other pairs are not tried.
@@ -34,9 +34,9 @@ def measure(
         planned: told how many pairs are to come, whenever that becomes known.
     """
     chance = random.Random(seed)
-    found = {cell: Evidence(cell=cell) for cell in cells}
+    found = {cell: PairedSample(cell=cell) for cell in cells}
 
-    def rounds(number: int, among: Iterable[Cell], add: Callable[[Evidence, Pair], Evidence]) -> None:
+    def rounds(number: int, among: Iterable[Cell], add: Callable[[PairedSample, Pair], PairedSample]) -> None:
         chosen = list(among)
         if chosen:
             planned(number * len(chosen))

@@ -5,7 +5,7 @@ from helpers import cell, failed, pair
 import pytest
 
 from loopstall.gate.evidence import PairedSample, differences
-from loopstall.gate.judge import judge, suspicious
+from loopstall.gate.judge import judge, suspicious, undecided
 from loopstall.gate.policy import Budget
 from loopstall.gate.rules import Rules
 from loopstall.records import Pair
@@ -78,7 +78,7 @@ def test_what_looked_worse_is_judged_by_the_new_pairs_alone():
     item = PairedSample(cell=where, screened=noisy(8, slower=1.3), confirmed=noisy(16, seed=3))
     said = verdict(item)
     assert said.verdict == "ok"
-    assert "not confirmed" in said.rule
+    assert "nothing was confirmed" in said.rule
 
 
 def test_improvement_is_said_when_it_is_sure():
@@ -102,6 +102,18 @@ def test_machine_too_noisy_to_tell_is_inconclusive():
     said = verdict(PairedSample(cell=cell(), screened=wild, confirmed=wild * 2))
     assert said.verdict == "inconclusive"
     assert "noisy" in said.rule
+    assert undecided(PairedSample(cell=cell(), confirmed=wild), RULES, 1)
+
+
+def test_cell_too_noisy_to_tell_is_measured_again_and_then_judged():
+    one_wild = (pair(index=0, head=(150.0,) * 8), *noisy(3))
+    assert suspicious(PairedSample(cell=cell(), screened=one_wild), replace(RULES, rounds=4))
+    assert not suspicious(PairedSample(cell=cell(), screened=noisy(4)), replace(RULES, rounds=4))
+    said = verdict(PairedSample(cell=cell(), screened=one_wild, confirmed=noisy(16)), replace(RULES, rounds=4))
+    assert said.verdict == "ok"
+    said = verdict(PairedSample(cell=cell(), screened=one_wild, confirmed=noisy(2)), replace(RULES, rounds=4))
+    assert said.verdict == "inconclusive"
+    assert "only 2 of 16 pairs were measured to settle it" in said.rule
 
 
 def test_trap_that_appears_is_regressed_with_its_culprit_and_stack():

@@ -1,9 +1,10 @@
 """The gate's judgement: pairs of runs in, a verdict a cell out.
 
-A few pairs screen every cell. Those that look worse are measured again, and these new pairs alone decide: what made a
-cell look worse by chance is not held against it. They are looked at twice, when they are there and, where that leaves
-it open, when as many again are: a p-value counts double for that. Holm's correction keeps the chance of one false alarm
-in the whole matrix below ``alpha``, and a change smaller than the effect asked for is no regression, however certain.
+A few pairs screen every cell. Those that look worse, or too noisy to tell, are measured again, and these new pairs
+alone decide: what made a cell look worse by chance is not held against it. They are looked at twice, when they are
+there and, where that leaves it open, when as many again are: a p-value counts double for that. Holm's correction keeps
+the chance of one false alarm in the whole matrix below ``alpha``, and a change smaller than the effect asked for is no
+regression, however certain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ _SURE = 0.99
 
 
 def suspicious(evidence: PairedSample, rules: Rules) -> bool:
-    """Says whether a cell looks worse after the screening, and has to be measured again."""
+    """Says whether a cell looks worse after the screening, or too noisy to tell, and has to be measured again."""
     budget = rules.budget_of(evidence.cell)
     if _failure(evidence):
         return False
@@ -35,8 +36,10 @@ def suspicious(evidence: PairedSample, rules: Rules) -> bool:
         [pair.base for pair in evidence.screened], budget
     ):
         return True
-    half = rules.effect_of(evidence.cell) / 2
-    return any(
+    effect = rules.effect_of(evidence.cell)
+    time = finding(evidence.screened, TIME, budget, effect=effect)
+    half = effect / 2
+    return (time is not None and _wide(time)) or any(
         bool(found) and hodges_lehmann(found).value > half
         for found in (differences(evidence.screened, metric, budget) for metric in (TIME, AVAILABILITY))
     )
@@ -51,6 +54,9 @@ def undecided(evidence: PairedSample, rules: Rules, cells: int) -> bool:
         cells: of the whole matrix.
     """
     budget, needed = rules.budget_of(evidence.cell), rules.confirming(cells)
+    time = finding(evidence.confirmed, TIME, budget, effect=rules.effect_of(evidence.cell))
+    if time is not None and _wide(time):
+        return True
     for metric in TESTED:
         found = differences(evidence.confirmed, metric, budget)
         least = 0.0 if metric == TRAP else rules.effect_of(evidence.cell)
@@ -180,7 +186,9 @@ def _unconfirmed(case: _Case) -> _Said | None:
     done = len(case.evidence.confirmed)
     if done >= case.needed or not suspicious(case.evidence, case.rules):
         return None
-    return "inconclusive", f"it looks worse, and only {done} of {case.needed} pairs were measured to confirm it", ""
+    item = case.findings.get(TIME)
+    looks = "is too noisy to tell" if item is not None and _wide(item) else "looks worse"
+    return "inconclusive", f"it {looks}, and only {done} of {case.needed} pairs were measured to settle it", ""
 
 
 def _new_trap(case: _Case) -> _Said | None:
@@ -215,9 +223,13 @@ def _too_noisy(case: _Case) -> _Said | None:
     item = case.findings.get(TIME)
     if item is None:
         return "inconclusive", "no job of it could be timed", ""
-    if item.change.low > item.effect or item.change.high <= max(_WIDE, item.effect):
+    if not _wide(item):
         return None
     return "inconclusive", f"the machine was too noisy to tell: time per job {_change(item)}", ""
+
+
+def _wide(item: Finding) -> bool:
+    return item.change.low <= item.effect and item.change.high > max(_WIDE, item.effect)
 
 
 def _improved(case: _Case) -> _Said | None:
@@ -232,7 +244,8 @@ def _improved(case: _Case) -> _Said | None:
 def _unchanged(case: _Case) -> _Said:
     item = case.findings[TIME]
     said = f"time per job {_change(item)} over {item.change.runs} pairs"
-    return "ok", f"it looked worse and was not confirmed: {said}" if case.evidence.confirmed else said, ""
+    again = "measured again, because it looked worse or was too noisy, and nothing was confirmed: "
+    return "ok", f"{again}{said}" if case.evidence.confirmed else said, ""
 
 
 _RULES: tuple[Callable[[_Case], _Said | None], ...] = (

@@ -1,6 +1,7 @@
 """The matrix: workloads by parameters by strategies under one load, as cells and reasons for those left out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 import math
 
 from loopstall.dispatch import DISPATCHES
@@ -9,7 +10,7 @@ from loopstall.loops import LOOPS
 from loopstall.records import Cell, Load, Skipped, Strategy, Value
 from loopstall.workloads import Grid, Workload, grid_points
 
-__all__ = ["build", "override", "parse_strategy", "strategies"]
+__all__ = ["again", "build", "override", "parse_strategy", "strategies"]
 
 _SHORT = {
     "threads": "asyncio/threads",
@@ -116,15 +117,42 @@ def build(
     Returns:
         The cells that can be measured here, and those that cannot, with the reason.
     """
+    planned = [
+        (item, Cell(workload=item.ref, params=point, strategy=strategy, load=load, control=item.control))
+        for item in workloads
+        for point in grid_points(grids[item.name])
+        for strategy in wanted
+    ]
+    return _sorted(planned)
+
+
+def again(before: Iterable[Cell], workloads: Iterable[Workload]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Returns the cells of an earlier plan, perhaps of another machine, over the workloads of these names.
+
+    Args:
+        before: the cells; those of other workloads are left out.
+        workloads: where they are now.
+
+    Returns:
+        The cells that can be measured here, and those that cannot, with the reason.
+    """
+    known = {item.name: item for item in workloads}
+    planned = [
+        (known[cell.workload.name], replace(cell, workload=known[cell.workload.name].ref))
+        for cell in before
+        if cell.workload.name in known
+    ]
+    return _sorted(planned)
+
+
+def _sorted(planned: Iterable[tuple[Workload, Cell]]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Tells the cells that can be measured here from those that cannot."""
     cells: list[Cell] = []
     skipped: list[Skipped] = []
-    for item in workloads:
-        for point in grid_points(grids[item.name]):
-            for strategy in wanted:
-                cell = Cell(workload=item.ref, params=point, strategy=strategy, load=load, control=item.control)
-                reason = LOOPS[strategy.loop].missing() or DISPATCHES[strategy.dispatch].missing(item)
-                if reason is None:
-                    cells.append(cell)
-                else:
-                    skipped.append(Skipped(cell=cell, reason=reason))
+    for item, cell in planned:
+        reason = LOOPS[cell.strategy.loop].missing() or DISPATCHES[cell.strategy.dispatch].missing(item)
+        if reason is None:
+            cells.append(cell)
+        else:
+            skipped.append(Skipped(cell=cell, reason=reason))
     return tuple(cells), tuple(skipped)

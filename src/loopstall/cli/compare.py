@@ -1,31 +1,22 @@
 """``loopstall compare``."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from loopstall import foreign, store
+from loopstall import stored
 from loopstall.cli.types import SHARE
-from loopstall.errors import InputError
-from loopstall.gate.compare import NOISE_THRESHOLD, Figures, compare, differing, figures_of, noise_of_controls
-from loopstall.records import Comparison, Environment
+from loopstall.gate.apart import noise_between
+from loopstall.gate.compare import NOISE_THRESHOLD, compare
+from loopstall.records import Comparison
 from loopstall.report.terminal import comparison_table
 from loopstall.report.text import printable
 
 __all__ = ["command"]
 
 _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "removed")
-_MARGIN = 2.0
-"""What control cells differ by is one draw of the noise; others may well differ by twice that."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    figures: list[Figures]
-    environment: Environment | None
 
 
 @click.command("compare")
@@ -40,10 +31,12 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     one process. Exit 1 where a cell got worse beyond its interval and the noise threshold, 5 where a cell has too few
     runs to tell, 3 where one holds a failure.
     """
-    sides = [_read(path) for path in (base, head)]
-    controls = noise_of_controls(sides[0].figures, sides[1].figures)
-    threshold = max(noise, _MARGIN * controls)
-    compared = compare(sides[0].figures, sides[1].figures, noise=threshold)
+    sides = [stored.read(path) for path in (base, head)]
+    for warning in (text for side in sides for text in side.warnings):
+        click.echo(f"loopstall: {warning}", err=True)
+    one, other = sides
+    found = noise_between(one.figures, other.figures, (one.environment, other.environment), least=noise)
+    compared = compare(one.figures, other.figures, noise=found.threshold)
     console = Console(highlight=False)
     shown = [item for item in compared if everything or item.verdict != "ok"]
     if shown:
@@ -51,35 +44,9 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     counts = Counter(item.verdict for item in compared)
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing to compare"
     console.print(f"{printable(f'{base} → {head}')}: {said} (a line a cell and metric).", soft_wrap=True)
-    notes = []
-    if compared:
-        notes.append(
-            f"Measured apart, one side after the other: what is under {threshold:.0%} is noise, and a drift of the"
-            " machine can look like a change; loopstall gate measures both sides by turns."
-        )
-    if threshold > noise:
-        notes.append(f"The control cells, whose work is the same, differ by {controls:.0%}: the threshold is wider.")
-    different = differing(sides[0].environment, sides[1].environment)
-    if different:
-        notes.append(f"The machines differ: {', '.join(different)}; a change may be theirs.")
-    for note in notes:
+    for note in found.notes if compared else ():
         console.print(printable(note), style="dim", soft_wrap=True)
     return _status(compared)
-
-
-def _read(path: Path) -> _Side:
-    """Reads a side, whoever wrote it."""
-    if path.is_file() or (path.is_dir() and not (path / store.PLAN_FILE).is_file()):
-        figures = foreign.read(path)
-        if figures is not None:
-            return _Side(figures=figures, environment=None)
-    elif not path.exists():
-        raise InputError(f"{path} does not exist")
-    results = store.load([path])
-    for warning in results.warnings:
-        click.echo(f"loopstall: {warning}", err=True)
-    environment = next((run.environment for run in results.runs if run.environment is not None), None)
-    return _Side(figures=figures_of(results.runs), environment=environment)
 
 
 def _status(compared: list[Comparison]) -> int:

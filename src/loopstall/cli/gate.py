@@ -17,6 +17,7 @@ from rich.console import Console
 
 from loopstall import __version__, environment, store
 from loopstall.checkout import Checkout, clean
+from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.plan import limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
@@ -61,6 +62,19 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--candidate-path", type=_FOLDER, help="Folder of the code that is judged.")
 @click.option("--baseline-python", type=_PROGRAM, help="Interpreter to compare with.")
 @click.option("--candidate-python", type=_PROGRAM, help="Interpreter that is judged.")
+@click.option(
+    "--against",
+    "stored",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Stored result to compare with, measured earlier: say --candidate-results too to measure nothing.",
+)
+@click.option(
+    "--candidate-results",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Stored result that is judged, with --against.",
+)
 @click.option("--rounds", type=click.IntRange(1, 1_000), help=f"Pairs a cell that screen. [{_ROUNDS}]")
 @click.option("--confirm", type=click.IntRange(1, 1_000), help=f"Pairs more of what looks worse. [{_CONFIRM}]")
 @click.option("--turns", type=click.IntRange(1, 1_000), default=_TURNS, show_default=True, help="Bursts in a pair.")
@@ -88,14 +102,42 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         removed = clean()
         click.echo(f"removed {removed}" if removed is not None else "there was nothing to remove")
         return 0
-    if os.name != "posix":
-        raise InputError("loopstall gate needs pipes that this system does not hand on; use loopstall compare")
-    if options["alpha"] <= 0:
-        raise click.UsageError("--alpha is the chance of a false alarm and has to be over 0, 1% for instance")
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
     entries = _accepted(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
     progress = Console(stderr=True, highlight=False)
+    judging = _stored if options["stored"] is not None else _by_turns
+    judged = judging(ctx, options, rules, progress)
+    verdicts = accepted.apply(judged.verdicts, entries, today=dt.date.today())  # noqa: DTZ011  # local
+    try:
+        if judged.folder is not None:
+            store.save_verdicts(judged.folder, verdicts)
+    finally:  # what was measured is told, whether it can be saved or not
+        outputs.write(verdicts, judged.skipped, notes=judged.notes)
+    return _status(verdicts, passes=options["inconclusive"] == "pass") if verdicts else 5
+
+
+def _folder(options: dict[str, Any]) -> Path:
+    folder: Path = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
+    return folder
+
+
+def _stored(ctx: click.Context, options: dict[str, Any], rules: Rules, progress: Console) -> Judged:
+    """Judges against a stored baseline."""
+    for name in OTHERS:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--against and --{name.replace('_', '-')} exclude each other")
+    return against(options["stored"], options, rules, folder=lambda: _folder(options), progress=progress)
+
+
+def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Rules, progress: Console) -> Judged:
+    """Measures two sides by turns and judges."""
+    if os.name != "posix":
+        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
+    if options["alpha"] <= 0:
+        raise click.UsageError("--alpha is the chance of a false alarm and has to be over 0, 1% for instance")
+    if options["candidate_results"] is not None:
+        raise click.UsageError("--candidate-results goes with --against")
     sides = _sides(options, lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True))
     for side in sides:
         _check(side)
@@ -103,19 +145,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     seconds = BURST_S * options["turns"]
     plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
     if not plan.cells:
-        outputs.write([], plan.skipped, notes=[])
-        return 5
-    folder = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
+        return Judged(skipped=plan.skipped)
+    folder = _folder(options)
     with Keeper() as keeper:
         duels = Duels(keeper, environment.describe(), limits_of(plan), sides, turns=options["turns"])
         measured = _measure(plan, rules, duels, folder=folder, max_minutes=options["max_minutes"], progress=progress)
-    verdicts = accepted.apply(judge(measured, rules), entries, today=dt.date.today())  # noqa: DTZ011  # local
-    notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
-    try:
-        store.save_verdicts(folder, verdicts)
-    finally:  # what was measured is told, whether it can be saved or not
-        outputs.write(verdicts, plan.skipped, notes=notes)
-    return _status(verdicts, passes=options["inconclusive"] == "pass")
+    note = f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"
+    return Judged(verdicts=judge(measured, rules), skipped=plan.skipped, notes=(note,), folder=folder)
 
 
 def _asked(ctx: click.Context, name: str) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from loopstall.gate.policy import samples
 from loopstall.metrics import METRICS
-from loopstall.records import Comparison, Environment, Estimate, Run
+from loopstall.records import Cell, Comparison, Environment, Estimate, Run
 from loopstall.stats.median import median_estimate
 from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
 
@@ -23,14 +24,29 @@ _SAME = ("python", "kernel", "cpu", "cores", "governor")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What one side knows of a cell: one figure a run of each metric, or the failure that took their place."""
+    """What one side knows of a cell: one figure a run of each metric, or the failure that took their place.
+
+    ``cell`` and its ``runs`` are there where they are a result of loopstall's.
+    """
 
     row: str
     strategy: str
     key: tuple[str, ...]
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     failure: str = ""
-    control: bool = False
+    cell: Cell | None = None
+    runs: tuple[Run, ...] = ()
+
+    @classmethod
+    def nothing(cls, cell: Cell) -> Self:
+        """Returns what is known of a cell for which there was no time."""
+        values = dict.fromkeys(COMPARED, ())
+        return cls(row=cell.row, strategy=str(cell.strategy), key=cell.key, values=values, cell=cell)
+
+    @property
+    def control(self) -> bool:
+        """Whether the work is the same whatever the code is."""
+        return self.cell is not None and self.cell.control
 
 
 def figures_of(runs: Sequence[Run]) -> list[Figures]:
@@ -45,7 +61,8 @@ def figures_of(runs: Sequence[Run]) -> list[Figures]:
                 key=cell.key,
                 values={name: [METRICS[name].read(measured) for measured in good] for name in COMPARED},
                 failure=next((run.error.message for run in sample if run.error is not None), ""),
-                control=cell.control,
+                cell=cell,
+                runs=tuple(sample),
             )
         )
     return found

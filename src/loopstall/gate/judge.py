@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import statistics
 
 from loopstall.gate.evidence import PairedSample, differences, finding, trapped
-from loopstall.gate.policy import summarise
+from loopstall.gate.policy import stack_of, summarise
 from loopstall.gate.rules import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Rules
 from loopstall.metrics import format_ns
-from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Frame, Run, Summary, Verdict
+from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
 
 __all__ = ["judge", "suspicious", "undecided"]
@@ -139,7 +139,7 @@ def _verdict(case: _Case) -> Verdict:
         findings=tuple(case.findings.values()),
         pairs=len(case.evidence.heads),
         culprit=culprit,
-        stack=_stack(case.evidence.heads, culprit),
+        stack=stack_of(case.evidence.heads, culprit),
         kind=kind,
         amount=_amount(case, kind),
     )
@@ -280,15 +280,3 @@ def _amount(case: _Case, kind: str) -> float:
         good = [run.measured for run in case.evidence.heads if run.measured is not None]
         return statistics.median(measured.longest_own_stall_ns for measured in good)
     return case.findings[TIME].change.value if kind == REGRESSION else 0.0
-
-
-def _stack(runs: Sequence[Run], culprit: Frame | None) -> tuple[Frame, ...]:
-    """Returns the stack of the longest stall that the culprit made."""
-    stalls = [
-        stall
-        for run in runs
-        if run.measured is not None
-        for stall in run.measured.own_stalls
-        if culprit is not None and stall.culprit == culprit and stall.stack
-    ]
-    return max(stalls, key=lambda stall: stall.duration_ns).stack if stalls else ()

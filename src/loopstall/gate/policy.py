@@ -9,7 +9,7 @@ from loopstall.metrics import METRICS, format_ns
 from loopstall.records import Cell, Frame, Measured, Run, Summary
 from loopstall.stats.median import median_estimate
 
-__all__ = ["DEFAULT_AVAILABILITY", "DEFAULT_STALL_NS", "Budget", "breach", "samples", "summarise"]
+__all__ = ["DEFAULT_AVAILABILITY", "DEFAULT_STALL_NS", "Budget", "breach", "samples", "stack_of", "summarise"]
 
 DEFAULT_STALL_NS = 50 * NS_PER_MS
 """A stall that long is one that a client notices on top of a network's round trip."""
@@ -91,3 +91,15 @@ def _culprit(good: Sequence[Measured]) -> Frame | None:
             if stall.culprit is not None:
                 blamed[stall.culprit] += stall.duration_ns
     return blamed.most_common(1)[0][0] if blamed else None
+
+
+def stack_of(runs: Sequence[Run], culprit: Frame | None) -> tuple[Frame, ...]:
+    """Returns the stack of the longest stall that the culprit made."""
+    stalls = [
+        stall
+        for run in runs
+        if run.measured is not None
+        for stall in run.measured.own_stalls
+        if culprit is not None and stall.culprit == culprit and stall.stack
+    ]
+    return max(stalls, key=lambda stall: stall.duration_ns).stack if stalls else ()

@@ -16,6 +16,7 @@ __all__ = [
     "STALL",
     "Burst",
     "Cell",
+    "Change",
     "Comparison",
     "Environment",
     "Estimate",
@@ -28,6 +29,7 @@ __all__ = [
     "Measured",
     "Pair",
     "Plan",
+    "Reading",
     "Run",
     "RunError",
     "Series",
@@ -35,6 +37,7 @@ __all__ = [
     "Stall",
     "Strategy",
     "Summary",
+    "Trend",
     "Value",
     "Verdict",
     "WorkloadRef",
@@ -479,3 +482,46 @@ class Verdict:
     def name(self) -> str:
         """The cell in words."""
         return f"{self.row} · {self.strategy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One metric of one cell in one result of a history: the median over its runs with its interval.
+
+    Times are ISO 8601, UTC; ``commit`` and ``committed_at`` are empty where they are not known.
+    """
+
+    row: str
+    strategy: str
+    load: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    runs: int
+    measured_at: str
+    commit: str
+    committed_at: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A new level of a series: the index of its first value, and the medians before and after."""
+
+    at: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """One metric of one cell on one machine over the commits, and where it changed."""
+
+    row: str
+    strategy: str
+    load: str
+    machine: str
+    metric: str
+    readings: tuple[Reading, ...]
+    changes: tuple[Change, ...]

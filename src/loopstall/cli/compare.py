@@ -37,7 +37,7 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     one, other = sides
     found = noise_between(one.figures, other.figures, (one.environment, other.environment), least=noise)
     compared = compare(one.figures, other.figures, noise=found.threshold)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     shown = [item for item in compared if everything or item.verdict != "ok"]
     if shown:
         console.print(comparison_table(shown))

@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
     "gate": ("loopstall.cli.gate", "Compare with a baseline, side by side; exit 1 on a confirmed regression."),
     "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
+    "history": ("loopstall.cli.history", "Keep results over commits; show where a figure changed."),
     "report": ("loopstall.cli.report", "Write a page, or another format, from results."),
 }
 

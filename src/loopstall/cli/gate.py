@@ -105,7 +105,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
     entries = _accepted(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
-    progress = Console(stderr=True, highlight=False)
+    progress = Console(stderr=True, highlight=False, markup=False)
     judging = _stored if options["stored"] is not None else _by_turns
     judged = judging(ctx, options, rules, progress)
     verdicts = accepted.apply(judged.verdicts, entries, today=dt.date.today())  # noqa: DTZ011  # local

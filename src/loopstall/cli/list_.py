@@ -21,7 +21,7 @@ def command(workloads: tuple[str, ...]) -> int:
     WORKLOADS are names, or paths of workload files; all that can be found for none.
     """
     items = find(workloads)
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, markup=False, soft_wrap=False)
     console.print("Workloads", style="bold")
     for item in items:
         _show(console, item)

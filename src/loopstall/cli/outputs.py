@@ -60,7 +60,7 @@ class Outputs:
         """
         for form, file in self._wanted:
             if form == "terminal" and file == "-":
-                _print(Console(highlight=False), verdicts, skipped, notes)
+                _print(Console(highlight=False, markup=False), verdicts, skipped, notes)
                 continue
             _put(file, self._text(form, verdicts, skipped, notes))
             if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
@@ -76,7 +76,7 @@ class Outputs:
         if form == "github":
             return to_github(verdicts, root=_root())
         text = io.StringIO()
-        _print(Console(highlight=False, width=_WIDTH, file=text), verdicts, skipped, notes)
+        _print(Console(highlight=False, markup=False, width=_WIDTH, file=text), verdicts, skipped, notes)
         return text.getvalue()
 
 

@@ -65,7 +65,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         done = []
         if plan.cells:
             store.Store(folder).begin(plan)
-    console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, progress = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
     if not plan.cells:
         console.print(results([], plan.skipped, width=console.width))
         return 5

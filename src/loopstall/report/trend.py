@@ -1,0 +1,158 @@
+"""Figures over commits: a table for the terminal, CSV, and the files that Apache Otava reads."""
+
+from collections.abc import Sequence
+import csv
+import io
+import re
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loopstall.metrics import METRICS, format_value
+from loopstall.records import Change, Reading, Trend
+from loopstall.report.text import printable
+
+__all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SHOWN = 40  # values that a line draws, the newest ones
+_SHORT = 12  # of a commit's name
+_WIDTH = 120
+_MORE = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def trend_table(trends: Sequence[Trend]) -> Table:
+    """Draws each series as a line of bars, with its newest value and its last change."""
+    table = Table()
+    for heading in ("workload, strategy", "metric"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("over the commits", no_wrap=True)
+    table.add_column("results", justify="right")
+    table.add_column("newest", justify="right")
+    table.add_column("last change", overflow="fold")
+    for item in trends:
+        metric = METRICS[item.metric]
+        last = item.changes[-1] if item.changes else None
+        style = "" if last is None or not metric.better else "bold red" if _worse(item, last) else "green"
+        table.add_row(
+            Text(f"{printable(item.row)}\n{printable(item.strategy)}"),
+            metric.label,
+            _bars(item),
+            str(len(item.readings)),
+            format_value(item.readings[-1].value, metric.unit),
+            Text("none" if last is None else f"{ratio(last)} at {_commit(item.readings[last.at])}", style=style),
+        )
+    return table
+
+
+def sentences(trends: Sequence[Trend]) -> list[str]:
+    """Says every change in a sentence, the newest first."""
+    found = [(item, change) for item in trends for change in item.changes]
+    found.sort(key=lambda pair: pair[0].readings[pair[1].at].measured_at, reverse=True)
+    said = []
+    for item, change in found:
+        metric = METRICS[item.metric]
+        before, after = (format_value(value, metric.unit) for value in (change.before, change.after))
+        said.append(
+            printable(f"{_commit(item.readings[change.at])}: {metric.label} of {item.row} {item.strategy} went from"
+                      f" {before} to {after}, {ratio(change)}")
+        )  # fmt: skip
+    return said or ["No figure has changed its level."]
+
+
+def to_text(trends: Sequence[Trend]) -> str:
+    """Returns the table and the sentences as a file holds them."""
+    text = io.StringIO()
+    console = Console(file=text, width=_WIDTH, highlight=False, markup=False)
+    console.print(trend_table(trends))
+    for sentence in sentences(trends):
+        console.print(sentence, soft_wrap=True)
+    return text.getvalue()
+
+
+def to_csv(trends: Sequence[Trend]) -> str:
+    """Returns a row a value, with the change where a new level begins."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["workload", "strategy", "load", "machine", "metric", "unit", "measured_at", "committed_at", "commit", "value",
+         "low", "high", "runs", "change"]
+    )  # fmt: skip
+    for item in trends:
+        begins = {change.at: ratio(change) for change in item.changes}
+        for number, one in enumerate(item.readings):
+            writer.writerow(
+                [_cell(one.row), one.strategy, one.load, _cell(one.machine), one.metric, METRICS[one.metric].unit,
+                 one.measured_at, one.committed_at, _cell(one.commit), one.value, one.low, one.high, one.runs,
+                 begins.get(number, "")]
+            )  # fmt: skip
+    return out.getvalue()
+
+
+def to_otava(readings: Sequence[Reading]) -> dict[str, str]:
+    """Returns files that Apache Otava's CSV importer reads: one a cell, a metric a column, and their otava.yaml."""
+    cells: dict[tuple[str, str, str], list[Reading]] = {}
+    for item in readings:
+        cells.setdefault((item.row, item.strategy, item.load), []).append(item)
+    files: dict[str, str] = {}
+    config = ["tests:"]
+    for (row, strategy, load), items in cells.items():
+        metrics = list(dict.fromkeys(item.metric for item in items))
+        results: dict[tuple[str, str], dict[str, float]] = {}
+        for item in items:
+            results.setdefault((item.committed_at or item.measured_at, item.commit), {})[item.metric] = item.value
+        name = _unused(_MORE.sub("-", f"{row} {strategy} {load}").strip("-")[:100] or "cell", files)
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["time", "commit", *metrics])
+        for (when, commit), values in results.items():
+            writer.writerow([when, _cell(commit), *(values.get(metric, "") for metric in metrics)])
+        files[f"{name}.csv"] = out.getvalue()
+        config += [
+            f"  {name}:", "    type: csv", f"    file: {name}.csv", "    time_column: time", "    attributes: [commit]",
+            "    metrics:",
+        ]  # fmt: skip
+        for metric in metrics:
+            direction = {"lower": -1, "higher": 1}.get(METRICS[metric].better, 0)
+            config += [f"      {metric}:", f"        column: {metric}"]
+            config += [f"        direction: {direction}"] if direction else []
+    files["otava.yaml"] = "\n".join([*config, ""])
+    return files
+
+
+def ratio(change: Change) -> str:
+    """Writes a change as a share of what was before."""
+    return f"{change.after / change.before - 1:+.1%}" if change.before else "from zero"
+
+
+def _worse(item: Trend, change: Change) -> bool:
+    return (change.after > change.before) == (METRICS[item.metric].better == "lower")
+
+
+def _bars(item: Trend) -> Text:
+    first = max(0, len(item.readings) - _SHOWN)
+    values = [one.value for one in item.readings[first:]]
+    low, high = min(values), max(values)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    text = Text("".join(_BARS[round((value - low) * scale)] for value in values))
+    for change in item.changes:
+        if change.at >= first:
+            text.stylize("bold red" if _worse(item, change) else "green", change.at - first, change.at - first + 1)
+    return text
+
+
+def _commit(item: Reading) -> str:
+    return printable(item.commit[:_SHORT]) or f"{item.measured_at[:16]} UTC"
+
+
+def _cell(text: str) -> str:
+    """Returns text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _unused(name: str, files: dict[str, str]) -> str:
+    number, free = 2, name
+    while f"{free}.csv" in files:
+        free, number = f"{name}-{number}", number + 1
+    return free

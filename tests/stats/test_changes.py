@@ -1,0 +1,67 @@
+"""Change points of series whose truth is known."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from loopstall.stats.changes import MIN_SPAN, change_points
+
+pytest.importorskip("ruptures")
+
+
+def series(*levels, each=12, spread=0.02, seed=1):
+    chance = random.Random(seed)
+    return [level * chance.gauss(1, spread) for level in levels for _ in range(each)]
+
+
+def test_new_level_is_found_where_it_begins_with_what_was_before_and_after():
+    (change,) = change_points(series(100, 115))
+    assert change.at == 12
+    assert change.before == pytest.approx(100, rel=0.03)
+    assert change.after == pytest.approx(115, rel=0.03)
+
+
+def test_several_levels_are_found_in_both_directions():
+    assert [change.at for change in change_points(series(100, 130, 90))] == [12, 24]
+
+
+def test_steady_noise_has_hardly_ever_a_change():
+    found = sum(bool(change_points(series(100, each=60, spread=0.05, seed=seed))) for seed in range(200))
+    assert found <= 6
+
+
+def test_one_value_off_is_no_change():
+    values = series(100)
+    values[6] *= 3
+    assert change_points(values) == ()
+
+
+def test_too_few_values_and_values_that_are_all_the_same_have_none():
+    assert change_points([]) == ()
+    assert change_points([1.0] * (MIN_SPAN - 1) + [9.0] * MIN_SPAN) == ()
+    assert change_points([0.0] * 20) == ()
+    assert change_points([5.0] * 20) == ()
+
+
+def test_steady_values_that_shift_by_little_are_no_change():
+    assert change_points([100.0] * 10 + [101.0] * 10) == ()
+    assert [change.at for change in change_points([100.0] * 10 + [105.0] * 10)] == [10]
+
+
+def test_share_that_falls_from_nothing_lost_is_found():
+    assert [change.at for change in change_points([0.0] * 10 + [4.0] * 10)] == [10]
+
+
+@given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 10_000))
+def test_unit_does_not_matter(factor, seed):
+    values = series(100, 120, spread=0.03, seed=seed)
+    places = [change.at for change in change_points(values)]
+    assert [change.at for change in change_points([value * factor for value in values])] == places
+
+
+@given(seed=st.integers(0, 10_000))
+def test_reversed_series_has_as_many_changes(seed):
+    values = series(100, 140, spread=0.01, seed=seed)
+    assert len(change_points(values)) == len(change_points(values[::-1])) == 1

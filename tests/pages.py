@@ -1,9 +1,14 @@
 """Pages made of hand-made records."""
 
-from helpers import cell, failed, measured, plan, run
+from dataclasses import replace
 
-from loopstall.gate.policy import Budget
-from loopstall.records import Frame, Skipped
+from helpers import cell, failed, measured, pair, plan, run
+
+from loopstall.gate.evidence import PairedSample
+from loopstall.gate.judge import judge
+from loopstall.gate.rules import Rules
+from loopstall.records import Change, Frame, Reading, Skipped, Trend
+from loopstall.report.content import Content
 from loopstall.report.html import to_html
 
 HOSTILE = [
@@ -17,7 +22,7 @@ HOSTILE = [
 
 
 def page(*runs, **extra):
-    return to_html(runs, title=extra.pop("title", "a title"), plan=extra.pop("plan", None), budget=Budget(), **extra)
+    return to_html(Content(title=extra.pop("title", "a title"), runs=runs, **extra))
 
 
 def hostile_page(text):
@@ -30,4 +35,32 @@ def hostile_page(text):
         title=text,
         plan=made,
         warnings=[text],
+    )
+
+
+def gate_page(text="work"):
+    """A page of a gate with one regression, one thing accepted, and a history with one change."""
+    where = cell(text)
+    pairs = [pair(where, index=n, base=(100.0 + n,) * 8, head=(150.0,) * 8, head_stalls=(60,)) for n in range(6)]
+    item = PairedSample(cell=where, screened=tuple(pairs[:2]), confirmed=tuple(pairs))
+    (said,) = judge([item], Rules(rounds=2, confirm=4, alpha=0.5))
+    accepted = replace(said, strategy="uvloop/inline", accepted=f"{text} (Ann, until 2027-01-31)")
+    readings = tuple(
+        Reading(
+            row=text, strategy="asyncio/inline", load="10 jobs", metric="time_per_job", value=value, low=value * 0.9,
+            high=value * 1.1, runs=5, measured_at=f"2026-01-0{day}T00:00:00+00:00", commit=f"{text}{day}",
+            committed_at="", machine=text,
+        )
+        for day, value in enumerate((1e6, 1e6, 1e6, 1e6, 2e6, 2e6, 2e6, 2e6), 1)
+    )  # fmt: skip
+    trend = Trend(
+        row=text, strategy="asyncio/inline", load="10 jobs", machine=text, metric="time_per_job", readings=readings,
+        changes=(Change(at=4, before=1e6, after=2e6),),
+    )  # fmt: skip
+    return page(
+        *(one.head for one in pairs),
+        plan=plan(where),
+        verdicts=(said, accepted),
+        baselines=[one.base for one in pairs],
+        trends=(trend,),
     )

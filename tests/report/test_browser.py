@@ -1,11 +1,10 @@
 """The page in real headless Chromium."""
 
-from helpers import cell, measured, plan, run
-from pages import HOSTILE, hostile_page
-import pytest
+from pathlib import Path
 
-from loopstall.gate.policy import Budget
-from loopstall.report.html import to_html
+from helpers import cell, measured, plan, run
+from pages import HOSTILE, gate_page, hostile_page, page
+import pytest
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +29,7 @@ def matrix_page():
         for dispatch in ("inline", "native", "to_thread", "threads", "processes")
     ]
     runs = [run(where, figures=measured(stalls_ms=[60, 20], wall_ms=200)) for where in cells]
-    return to_html(runs, title="a result", plan=plan(*cells, processes=1), budget=Budget())
+    return page(*runs, title="a result", plan=plan(*cells, processes=1))
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -43,15 +42,94 @@ def test_page_renders_without_errors_and_without_scrolling_sideways(browser, tmp
     assert (sum(int(part) for part in background[4:-1].split(",")) < 300) == dark
 
 
-def test_choosing_a_cell_draws_its_timeline(browser, tmp_path):
+def errors(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def shown(browser):
+    """The figures that the decision table shows, by their names."""
+    script = """return [...document.querySelectorAll('.decision .v')]
+        .filter((e) => getComputedStyle(e).display !== 'none').map((e) => e.dataset.m)"""
+    return browser.execute_script(script)
+
+
+def test_switching_the_figure_shows_another_one_of_every_cell(browser, tmp_path):
     opened(browser, tmp_path, matrix_page())
-    choose = "const s = document.getElementById('cell'); s.selectedIndex = 3; s.dispatchEvent(new Event('change'));"
-    browser.execute_script(choose)
-    assert browser.execute_script("return document.querySelectorAll('#line canvas').length") == 1
-    browser.execute_script("document.getElementById('kind').value = 'response';"
-                           "document.getElementById('kind').dispatchEvent(new Event('change'))")  # fmt: skip
+    assert set(shown(browser)) == {"throughput"}
+    assert len(shown(browser)) == 20
+    for name in ("lag_p99", "availability", "longest_stall", "cpu_per_job", "peak_memory"):
+        browser.execute_script(f"document.querySelector('input[value={name}]').click()")
+        assert set(shown(browser)) == {name}
+
+
+def test_finding_leads_to_the_timeline_of_its_cell_with_the_culprit(browser, tmp_path):
+    opened(browser, tmp_path, matrix_page())
+    browser.execute_script("document.querySelector('#cell').selectedIndex = 7")
+    link = "[...document.querySelectorAll('ol.findings a[data-cell]')].at(-1)"
+    wanted = browser.execute_script(f"const a = {link}; a.click(); return a.dataset.cell")
+    assert browser.execute_script("return document.querySelector('#cell').value") == wanted
+    assert browser.execute_script("return location.hash") == "#timeline"
+    assert "/app/user.py:7 in handler" in browser.execute_script("return document.querySelector('#told').innerText")
+    assert errors(browser) == []
+
+
+def test_hovering_and_stepping_tell_of_each_stall(browser, tmp_path):
+    opened(browser, tmp_path, matrix_page())
+    told = "return document.querySelector('#told').innerText"
+    assert "Stall 1 of 2: 60 ms" in browser.execute_script(told)
+    browser.execute_script("document.querySelector('#next').click()")
+    assert "Stall 2 of 2: 20 ms" in browser.execute_script(told)
+    hover = """const over = document.querySelector('#line .u-over'), box = over.getBoundingClientRect();
+        over.dispatchEvent(new MouseEvent('mouseenter', {clientX: box.left, clientY: box.top + 20}));
+        over.dispatchEvent(new MouseEvent('mousemove', {bubbles: true, clientX: box.left + box.width * 0.02,
+                                                        clientY: box.top + 20}));"""
+    browser.execute_script(f"document.querySelector('#line').scrollIntoView(); {hover}")
+    browser.execute_async_script("const done = arguments[0]; setTimeout(done, 100)")
+    assert "Stall 1 of 2" in browser.execute_script(told)
+    assert errors(browser) == []
+
+
+def test_charts_have_tables_and_the_icicle_can_be_read(browser, tmp_path):
+    opened(browser, tmp_path, matrix_page())
+    count = "return document.querySelectorAll('#{} tbody tr').length"
+    assert browser.execute_script(count.format("line-table")) == 2
+    assert browser.execute_script(count.format("curve-table")) > 2
+    browser.execute_script("document.querySelector('.icicle button').click()")
+    assert "/app/user.py:7" in browser.execute_script("return document.querySelector('#block').innerText")
+    browser.execute_script("const s = document.querySelector('#kind'); s.value = 'service';"
+                           "s.dispatchEvent(new Event('change'))")  # fmt: skip
     assert browser.execute_script("return document.querySelectorAll('#curve canvas').length") == 1
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert errors(browser) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("made", [matrix_page, gate_page], ids=["matrix", "gate"])
+def test_axe_finds_no_violation(browser, tmp_path, made, dark):
+    axe = pytest.importorskip("axe_core_python")
+    opened(browser, tmp_path, made(), dark=dark)
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script("const done = arguments[0]; axe.run().then((r) => done(r.violations))")
+    assert [(item["id"], [node["html"][:200] for node in item["nodes"][:3]]) for item in found] == []
+
+
+def test_everything_that_can_be_chosen_is_reached_by_the_keyboard(browser, tmp_path):
+    opened(browser, tmp_path, matrix_page())
+    left_out = browser.execute_script("""return [...document.querySelectorAll('a[href], button, select, input, summary')]
+        .filter((e) => e.tabIndex < 0).map((e) => e.outerHTML.slice(0, 80))""")
+    assert left_out == []
+    unnamed = browser.execute_script("""return [...document.querySelectorAll('.chart')]
+        .filter((e) => !e.getAttribute('aria-label')).length""")
+    assert unnamed == 0
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_gate_page_shows_the_comparison(browser, tmp_path, width):
+    assert opened(browser, tmp_path, gate_page(), width=width) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert "regressed" in browser.execute_script("return document.querySelector('#verdict').innerText")
+    assert browser.execute_script("return document.querySelectorAll('.axis .dot').length") > 0
+    assert browser.execute_script("return document.querySelectorAll('.spark circle').length") == 8
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])

@@ -3,173 +3,214 @@
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 import math
+import statistics
 from typing import Any
 
 import jinja2
 
-from loopstall import histogram
-from loopstall.gate.policy import Budget, samples, summarise
-from loopstall.metrics import format_ns, format_value
-from loopstall.records import Histogram, Plan, Run, Skipped, Stall, Summary
-from loopstall.report.grid import grids
+from loopstall.gate.compare import differing
+from loopstall.gate.policy import samples
+from loopstall.metrics import METRICS, format_ns, format_value
+from loopstall.records import Environment, Finding, Trend, Verdict
+from loopstall.report.blame import culprits, icicle, source_line
+from loopstall.report.charts import chart_data, worst_run
+from loopstall.report.content import Content, digest
+from loopstall.report.decision import FIGURES, decision_table
 from loopstall.report.text import printable, verdict
+from loopstall.report.trend import ratio, sentences
+from loopstall.report.verdicts import change, gate_sentence, ordered, sentence
 
-__all__ = ["to_html"]
+__all__ = ["environment", "to_html", "trends_to_html"]
 
-_LISTED = 60  # stalls in the table; the longest ones
-_FIGURES = (
-    "throughput",
-    "lag_p50",
-    "lag_p99",
-    "longest_stall",
-    "availability",
-    "cpu_per_job",
-    "peak_memory",
-    "priming",
-)
+_CULPRITS = 40  # rows of the table of stalls
+_FINDINGS = 8  # shown at once; the others unfold
+_AXIS = 0.005  # least half-width of the comparison's axis
+_SPARK = (640, 120)
 
 
-def to_html(runs: Sequence[Run], *, title: str, plan: Plan | None, budget: Budget, warnings: Sequence[str] = ()) -> str:
-    """Renders runs as one self-contained page.
+def to_html(content: Content) -> str:
+    """Renders a content as one self-contained page."""
+    made = digest(content)
+    environments = [run.environment for run in content.runs if run.environment is not None]
+    names = [f"{item.cell.row} · {item.cell.strategy}" for item in made.summaries]
+    bases = {cell.key: worst for cell, runs in samples(content.baselines).items() if (worst := worst_run(runs))}
+    blamed = culprits(enumerate(made.samples.values()))
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            content=content,
+            title=content.title,
+            verdict=gate_sentence(content.verdicts) if content.verdicts else verdict(made.summaries),
+            diagnoses=made.diagnoses,
+            shown=_FINDINGS,
+            numbers={item.cell: number for number, item in enumerate(made.summaries)},
+            names=names,
+            failures=[item for item in made.summaries if item.error is not None],
+            table=decision_table(made.summaries, made.skipped),
+            figures=[(name, METRICS[name].label) for name in FIGURES],
+            skipped=made.skipped,
+            culprits=blamed[:_CULPRITS],
+            culprit_count=len(blamed),
+            stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),
+            blocks=icicle(content.runs),
+            charts=chart_data(made.summaries, made.samples, bases),
+            comparison=_comparison(content),
+            drawn=[_drawn(trend) for trend in content.trends],
+            changes=sentences(content.trends),
+            environment=environments[0] if environments else None,
+            other_machines=_other_machines(environments),
+            loops=sorted({item.loop for item in environments}),
+            loads=[item.load_1min for item in environments if item.load_1min is not None],
+            source_line=source_line,
+        )
+    )
 
-    Args:
-        runs: what was measured.
-        title: the page's heading.
-        plan: what was to be measured, where it is known.
-        budget: what makes a cell a trap.
-        warnings: what could not be read.
-    """
-    grouped = samples(runs)
-    cells = list(plan.cells) if plan is not None else []
-    order = [*[cell for cell in cells if cell in grouped], *[cell for cell in grouped if cell not in cells]]
-    summaries = [summarise(cell, grouped[cell], budget) for cell in order]
-    skipped = plan.skipped if plan is not None else ()
-    worst = {item.cell: _worst_run(grouped[item.cell]) for item in summaries}
-    environment = next((run.environment for run in runs if run.environment is not None), None)
-    return _template().render(
-        title=title,
-        verdict=verdict(summaries),
-        plan=plan,
-        budget=budget,
-        complete=plan is None or len(runs) >= len(plan.cells) * plan.processes,
-        run_count=len(runs),
-        warnings=warnings,
-        grids=grids(summaries, skipped),
-        cell=_cell,
-        failures=[item for item in summaries if item.error is not None],
-        stalls=_stalls(summaries, worst),
-        skipped=skipped,
-        environment=environment,
-        loops=sorted({run.environment.loop for run in runs if run.environment is not None}),
-        loads=[run.environment.load_1min for run in runs if run.environment and run.environment.load_1min is not None],
-        charts=_charts(summaries, grouped, worst),
-        style=_vendored("uPlot-1.6.32.min.css"),
-        library=_vendored("uPlot-1.6.32.iife.min.js"),
-        format_ns=format_ns,
-        format_value=format_value,
-        printable=printable,
+
+def trends_to_html(trends: Sequence[Trend], *, title: str) -> str:
+    """Renders figures over commits as a page of their own."""
+    changed = sum(bool(item.changes) for item in trends)
+    return (
+        environment()
+        .get_template("trends.html.j2")
+        .render(
+            title=title,
+            verdict=f"{changed} of {len(trends)} figures have changed their level.",
+            drawn=[_drawn(trend) for trend in trends],
+            changes=sentences(trends),
+        )
     )
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Returns what renders the templates: autoescaping, and filters for text that may hold anything."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("loopstall.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["clean"] = lambda value: printable(str(value))
-    return environment.get_template("page.html.j2")
+    made.filters["clean"] = lambda value: printable(str(value))
+    made.globals.update(
+        format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script()
+    )
+    return made
 
 
-@cache
-def _vendored(name: str) -> str:
-    return resources.files("loopstall.report").joinpath("vendor", name).read_text(encoding="utf-8")
+def _text_of(*parts: str) -> str:
+    """Returns a file of this package."""
+    return resources.files("loopstall.report").joinpath(*parts).read_text(encoding="utf-8")
 
 
-def _worst_run(runs: Sequence[Run]) -> Run | None:
-    good = [run for run in runs if run.measured is not None]
-    return max(good, key=lambda run: run.measured.longest_stall_ns if run.measured else 0, default=None)
+def _style() -> str:
+    return _text_of("vendor", "uPlot-1.6.32.min.css") + _text_of("templates", "page.css")
 
 
-def _cell(item: Summary | Skipped) -> dict[str, Any]:
-    """Returns what one cell of the heat map shows: figures and a shade, an error, or the reason why it is empty."""
-    if isinstance(item, Skipped):
-        return {"reason": item.reason}
-    error = item.error.kind if item.error is not None else None
-    if not item.runs:
-        return {"error": error}
+def _script() -> str:
+    return _text_of("vendor", "uPlot-1.6.32.iife.min.js") + "\n" + _text_of("templates", "page.js")
+
+
+def _other_machines(environments: Sequence[Environment]) -> list[str]:
+    found = [differing(environments[0], item) for item in environments[1:]]
+    return sorted({text for texts in found for text in texts})
+
+
+def _comparison(content: Content) -> dict[str, Any] | None:
+    """Returns what the comparison shows: a row a cell, with its interval and its pairs on one common axis."""
+    if not content.verdicts:
+        return None
+    pairs = _pairs(content)
+    worst = ordered(content.verdicts)
+    reach = [
+        abs(bound)
+        for item in worst
+        for finding in item.findings
+        if finding.metric == "time_per_job"
+        for bound in (finding.change.low, finding.change.high)
+        if math.isfinite(bound)
+    ]
+    half = min(1.0, max(_AXIS, *reach, 0.0) * 1.15) if reach else _AXIS
+
+    def place(value: float) -> float:
+        return round(50 + 50 * max(-1.0, min(1.0, value / half)), 2)
+
+    rows = [_compared(item, pairs.get(item.name, []), place) for item in worst]
+    return {"rows": rows, "half": half, "zero": place(0.0), "sentence": sentence(content.verdicts)}
+
+
+def _compared(item: Verdict, pairs: Sequence[float], place: Any) -> dict[str, Any]:
+    found: dict[str, Finding] = {finding.metric: finding for finding in item.findings}
+    time = found.get("time_per_job")
     return {
-        "figures": {name: item[name] for name in _FIGURES},
-        "trap": item.trap,
-        "why": item.why,
-        "shade": _shade(item["lag_p99"].value),
-        "error": error,
+        "verdict": item,
+        "others": [change(one) for name, one in found.items() if name != "time_per_job"],
+        "time": time,
+        "said": change(time).removeprefix("time per job ") if time is not None else "",
+        "bar": (place(time.change.low), place(time.change.value), place(time.change.high))
+        if time is not None
+        else None,
+        "effect": (place(-time.effect), place(time.effect)) if time is not None else None,
+        "dots": [place(value) for value in pairs],
     }
 
 
-def _shade(lag_ns: float) -> int:
-    """Returns 0 to 6 for a p99 loop lag of 0.3 ms and less to 300 ms and more, half a decade a step."""
-    return max(0, min(6, round(2 * (math.log10(max(lag_ns, 1)) - 5.5))))
-
-
-def _stalls(summaries: Sequence[Summary], worst: dict[Any, Run | None]) -> dict[str, Any]:
-    found: list[tuple[Stall, str]] = []
-    total = 0
-    for item in summaries:
-        run = worst[item.cell]
-        if run is None or run.measured is None:
+def _pairs(content: Content) -> dict[str, list[float]]:
+    """Returns the relative change of each pair of runs, by the name of the cell."""
+    base = {(run.cell.key, run.index): run.measured for run in content.baselines if run.measured is not None}
+    found: dict[str, list[float]] = {}
+    for run in content.runs:
+        other = base.get((run.cell.key, run.index))
+        if run.measured is None or other is None:
             continue
-        total += run.measured.stall_count
-        found += [(stall, item.cell.name) for stall in run.measured.stalls]
-    found.sort(key=lambda row: -row[0].duration_ns)
-    return {"rows": found[:_LISTED], "total": total}
+        both = zip(other.bursts, run.measured.bursts, strict=False)
+        ratios = [
+            (head.wall_ns * one.jobs) / (one.wall_ns * head.jobs) for one, head in both if one.wall_ns and head.jobs
+        ]
+        if ratios:
+            found.setdefault(f"{run.cell.row} · {run.cell.strategy}", []).append(statistics.median(ratios) - 1)
+    return found
 
 
-def _charts(
-    summaries: Sequence[Summary], grouped: dict[Any, list[Run]], worst: dict[Any, Run | None]
-) -> dict[str, Any]:
-    """Returns what the charts draw: percentile curves by row and strategy, and the timeline of each cell's worst run.
+def _drawn(trend: Trend) -> dict[str, Any]:
+    """Returns a trend as points of a drawing of fixed size, its levels and its changes."""
+    metric = METRICS[trend.metric]
+    values = [one.value for one in trend.readings]
+    low, high = min(one.low for one in trend.readings), max(one.high for one in trend.readings)
+    span = (high - low) or abs(high) or 1.0
+    width, height = _SPARK
+    step = width / max(1, len(values) - 1)
 
-    Times are in ms, to the µs, for that is as fine as a plot shows.
-    """
-    rows: dict[str, dict[str, dict[str, list[list[float]]]]] = {}
-    timelines: dict[str, dict[str, Any]] = {}
-    for item in summaries:
-        good = [run.measured for run in grouped[item.cell] if run.measured is not None]
-        if not good:
-            continue
-        curves = rows.setdefault(printable(item.cell.row), {})
-        curves[printable(str(item.cell.strategy))] = {
-            "response": _curve([measured.response for measured in good]),
-            "lag": _curve([measured.lag for measured in good]),
-        }
-        run = worst[item.cell]
-        assert run is not None  # noqa: S101
-        assert run.measured is not None  # noqa: S101
-        series = run.measured.lag_series
-        timelines[printable(item.cell.name)] = {
-            "wall": _ms(run.measured.wall_ns),
-            "at": [_ms(at) for at in series.at_ns],
-            "lag": [_ms(peak) for peak in series.peak_ns],
-            "stalls": [
-                [
-                    _ms(stall.start_ns),
-                    _ms(stall.duration_ns),
-                    printable(str(stall.culprit or "no culprit seen")),
-                ]
-                for stall in run.measured.stalls
-            ],
-        }
-    return {"rows": rows, "timelines": timelines}
+    def y(value: float) -> float:
+        return round(8 + (height - 16) * (1 - (value - low) / span), 1)
 
-
-def _curve(histograms: Sequence[Histogram]) -> list[list[float]]:
-    return [[percentile, _ms(value)] for percentile, value in histogram.curve(histograms)]
-
-
-def _ms(value_ns: float) -> float:
-    return round(value_ns / 1e6, 3)
+    bounds = [0, *(item.at for item in trend.changes), len(values)]
+    levels = [
+        (round(start * step, 1), round(max(start, end - 1) * step, 1), y(statistics.median(values[start:end])))
+        for start, end in pairwise(bounds)
+    ]
+    return {
+        "trend": trend,
+        "label": metric.label,
+        "unit": metric.unit,
+        "line": " ".join(f"{index * step:.1f},{y(value)}" for index, value in enumerate(values)),
+        "dots": [(round(index * step, 1), y(one.value), one) for index, one in enumerate(trend.readings)],
+        "levels": levels,
+        "changes": [
+            {
+                "x": round(item.at * step, 1),
+                "reading": trend.readings[item.at],
+                "ratio": ratio(item),
+                "before": item.before,
+                "after": item.after,
+                "worse": (item.after > item.before) == (metric.better == "lower"),
+            }
+            for item in trend.changes
+        ],
+        "size": _SPARK,
+        "low": low,
+        "high": high,
+    }

@@ -7,7 +7,7 @@ from loopstall.metrics import METRICS, format_value
 from loopstall.records import Finding, Verdict
 from loopstall.report.text import printable
 
-__all__ = ["change", "detail", "ordered", "sentence"]
+__all__ = ["change", "detail", "gate_sentence", "ordered", "sentence"]
 
 _WORDS = ("failed", "regressed", "inconclusive", "improved", "added", "removed", "ok")
 
@@ -23,6 +23,15 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing was measured"
     accepted = sum(bool(item.accepted) for item in verdicts)
     return f"{said} ({accepted} accepted)" if accepted else said
+
+
+def gate_sentence(verdicts: Sequence[Verdict]) -> str:
+    """Says in a sentence or two what a gate found, and of the worst cell what."""
+    said = f"Gate: {sentence(verdicts)}."
+    worst = ordered(verdicts)[0]
+    if worst.verdict not in {"failed", "regressed"}:
+        return said
+    return f"{said} {worst.name}: {worst.rule}."
 
 
 def change(item: Finding) -> str:

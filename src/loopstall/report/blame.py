@@ -1,0 +1,111 @@
+"""Stalls by culprit, and the stalled time as an icicle of stacks."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+import linecache
+from pathlib import Path
+
+from loopstall.records import Frame, Run, Stall
+
+__all__ = ["Block", "Culprit", "culprits", "icicle", "source_line"]
+
+_LEAST_SHARE = 0.004
+"""What is narrower in the icicle cannot be seen."""
+_DEEPEST = 40
+_LONGEST_LINE = 160
+
+
+@dataclass(slots=True, kw_only=True)
+class Culprit:
+    """All the stalls of one line."""
+
+    frame: Frame | None
+    count: int = 0
+    total_ns: int = 0
+    longest: Stall | None = None
+    causes: Counter[str] = field(default_factory=Counter)
+    cells: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One frame of the icicle: left edge and width as shares of the whole, and its depth."""
+
+    frame: Frame
+    left: float
+    width: float
+    depth: int
+    total_ns: int
+    culprit: bool
+
+
+def culprits(samples: Iterable[tuple[int, Sequence[Run]]]) -> list[Culprit]:
+    """Gathers the stalls of a matrix by the line to blame, the most stalled time first.
+
+    Args:
+        samples: (number of the cell, its runs).
+    """
+    found: dict[Frame | None, Culprit] = {}
+    for number, runs in samples:
+        for stall in (stall for run in runs if run.measured is not None for stall in run.measured.stalls):
+            frame = stall.holder or stall.culprit  # where another thread held the GIL, it is that one's line
+            item = found.setdefault(frame, Culprit(frame=frame))
+            item.count += 1
+            item.total_ns += stall.duration_ns
+            item.causes[stall.cause] += stall.duration_ns
+            item.cells[str(number)] = item.cells.get(str(number), 0) + 1
+            if item.longest is None or (bool(stall.stack), stall.duration_ns) > (
+                bool(item.longest.stack),
+                item.longest.duration_ns,
+            ):
+                item.longest = stall
+    return sorted(found.values(), key=lambda item: -item.total_ns)
+
+
+@dataclass(slots=True)
+class _Node:
+    total_ns: int = 0
+    culprit: bool = False
+    children: dict[Frame, "_Node"] = field(default_factory=dict)
+
+
+def icicle(runs: Iterable[Run]) -> list[Block]:
+    """Lays the stalled time out by stacks, the outermost frame at the top."""
+    root = _Node()
+    for run in runs:
+        for stall in run.measured.stalls if run.measured is not None else ():
+            if not stall.stack:
+                continue
+            root.total_ns += stall.duration_ns
+            node = root
+            for frame in stall.stack[::-1][:_DEEPEST]:
+                node = node.children.setdefault(frame, _Node())
+                node.total_ns += stall.duration_ns
+                node.culprit = node.culprit or frame == stall.culprit
+    blocks: list[Block] = []
+    _lay(root, 0.0, 0, root.total_ns, blocks)
+    return blocks
+
+
+def _lay(node: _Node, left: float, depth: int, whole_ns: int, blocks: list[Block]) -> None:
+    for frame, child in sorted(node.children.items(), key=lambda item: -item[1].total_ns):
+        width = child.total_ns / whole_ns
+        if width >= _LEAST_SHARE:
+            blocks.append(
+                Block(frame=frame, left=left, width=width, depth=depth, total_ns=child.total_ns, culprit=child.culprit)
+            )
+            _lay(child, left, depth + 1, whole_ns, blocks)
+        left += width
+
+
+@cache
+def source_line(file: str, line: int) -> str:
+    """Returns a line of a Python file as it is now, empty where it is not there.
+
+    Only of Python files: a result may come from elsewhere and name any file.
+    """
+    if not file.endswith(".py") or not Path(file).is_file():
+        return ""
+    return linecache.getline(file, line).strip()[:_LONGEST_LINE]

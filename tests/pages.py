@@ -39,7 +39,12 @@ def hostile_page(text):
 
 
 def gate_page(text="work"):
-    """A page of a gate with one regression, one thing accepted, and a history with one change."""
+    """The page of it."""
+    return to_html(gate_content(text))
+
+
+def gate_content(text="work"):
+    """The content of a gate with one regression, one thing accepted, and a history with one change."""
     where = cell(text)
     pairs = [pair(where, index=n, base=(100.0 + n,) * 8, head=(150.0,) * 8, head_stalls=(60,)) for n in range(6)]
     item = PairedSample(cell=where, screened=tuple(pairs[:2]), confirmed=tuple(pairs))
@@ -57,8 +62,9 @@ def gate_page(text="work"):
         row=text, strategy="asyncio/inline", load="10 jobs", machine=text, metric="time_per_job", readings=readings,
         changes=(Change(at=4, before=1e6, after=2e6),),
     )  # fmt: skip
-    return page(
-        *(one.head for one in pairs),
+    return Content(
+        title="a title",
+        runs=[one.head for one in pairs],
         plan=plan(where),
         verdicts=(said, accepted),
         baselines=[one.base for one in pairs],

@@ -26,6 +26,9 @@ def built(tmp_path_factory):
     return folder
 
 
+TEMPLATES = ROOT / "src" / "loopstall" / "report" / "templates"
+
+
 def test_wheel_holds_code_workloads_template_and_licences(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -34,7 +37,7 @@ def test_wheel_holds_code_workloads_template_and_licences(built):
         *sources,
         *(f"loopstall/_bundled/workloads/{path.name}" for path in (ROOT / "workloads").glob("*.py")),
         "loopstall/py.typed",
-        "loopstall/report/templates/page.html.j2",
+        *(f"loopstall/report/templates/{path.name}" for path in TEMPLATES.iterdir()),
         "loopstall/report/vendor/uPlot-1.6.32.iife.min.js",
         "loopstall/report/vendor/uPlot-1.6.32.min.css",
         "loopstall/report/vendor/uPlot-LICENSE.txt",

@@ -20,7 +20,9 @@ __all__ = [
     "load",
     "new_folder",
     "read_plan",
+    "read_summary",
     "read_verdicts",
+    "save_summary",
     "save_verdicts",
     "verdicts_text",
     "write_text",
@@ -29,9 +31,10 @@ __all__ = [
 PLAN_FILE = "plan.json"
 RUNS_FOLDER = "runs"
 VERDICTS_FILE = "verdicts.json"
+SUMMARY_FILE = "summary.json"
 
 _FORMAT = "loopstall"
-_T = TypeVar("_T", Plan, Run, tuple[Verdict, ...])
+_S = TypeVar("_S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,12 +189,31 @@ def read_verdicts(folder: Path) -> tuple[Verdict, ...]:
     return _read(folder / VERDICTS_FILE, "verdicts", tuple[Verdict, ...])
 
 
-def _encode(kind: str, record: Plan | Run | tuple[Verdict, ...]) -> str:
+def save_summary(folder: Path, summary: object) -> None:
+    """Writes what a list of results says of one; what cannot be written is worked out again when it is asked for.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_text(folder / SUMMARY_FILE, _encode("summary", summary))
+
+
+def read_summary(folder: Path, kind: type[_S]) -> _S | None:
+    """Reads what a list of results says of one, None where there is nothing that can be read."""
+    if not (folder / SUMMARY_FILE).is_file():
+        return None
+    try:
+        return _read(folder / SUMMARY_FILE, "summary", kind)
+    except InputError:
+        return None
+
+
+def _encode(kind: str, record: object) -> str:
     envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record}
     return msgspec.json.encode(envelope).decode("utf-8")
 
 
-def _read(path: Path, kind: str, record: type[_T]) -> _T:
+def _read(path: Path, kind: str, record: type[_S]) -> _S:
     try:
         content = path.read_bytes()
     except OSError as error:

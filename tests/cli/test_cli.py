@@ -147,7 +147,7 @@ def test_results_go_to_reports_by_default(tmp_path):
     write_workloads(tmp_path, ECHO)
     done = loopstall("run", "mine.py", "-s", "asyncio", *SHORT[:-2], cwd=tmp_path)
     assert done.returncode == 0
-    (folder,) = (tmp_path / "reports").iterdir()
+    (folder,) = (path for path in (tmp_path / "reports").iterdir() if path.is_dir())
     assert folder.name.endswith("-echo")
 
 

@@ -19,6 +19,7 @@ from loopstall import __version__, environment, store
 from loopstall.checkout import Checkout, clean
 from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.outputs import FORMATS, Outputs
+from loopstall.cli.pages import content_of, write_index, write_page
 from loopstall.cli.plan import limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
 from loopstall.cli.settings import by_workload, defaults
@@ -113,8 +114,20 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         if judged.folder is not None:
             store.save_verdicts(judged.folder, verdicts)
     finally:  # what was measured is told, whether it can be saved or not
-        outputs.write(verdicts, judged.skipped, notes=judged.notes)
+        page = _page(judged.folder) if judged.folder is not None and verdicts else ()
+        outputs.write(verdicts, judged.skipped, notes=(*judged.notes, *page))
     return _status(verdicts, passes=options["inconclusive"] == "pass") if verdicts else 5
+
+
+def _page(folder: Path) -> tuple[str, ...]:
+    """Writes the page, and the list of all results where they lie in the usual place; returns what to say of it."""
+    try:
+        path = write_page(folder, content_of((folder,)))
+        if folder.parent == _REPORTS:
+            write_index(_REPORTS)
+    except InputError as error:
+        return (f"there is no page: {error}",)
+    return (f"Page: {path}",)
 
 
 def _folder(options: dict[str, Any]) -> Path:

@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 _FILE = Path("loopstall-history.sqlite")
 _METRICS = ("time_per_job",)
-_FORMATS = ("terminal", "csv", "otava")
+_FORMATS = ("terminal", "html", "csv", "otava")
 
 _file = click.option("--file", "path", type=click.Path(path_type=Path), default=_FILE, show_default=True)
 
@@ -97,7 +97,12 @@ def _shown(found: list[Trend], form: str, output: Path | None) -> int:
         for sentence in trend.sentences(found):
             console.print(sentence, soft_wrap=True)
         return 0
-    text = trend.to_csv(found) if form == "csv" else trend.to_text(found)
+    if form == "html":
+        from loopstall.report.html import trends_to_html  # noqa: PLC0415  # jinja2 is for this format alone
+
+        text = trends_to_html(found, title="History")
+    else:
+        text = trend.to_csv(found) if form == "csv" else trend.to_text(found)
     if output is None:
         click.echo(text, nl=False)
     else:

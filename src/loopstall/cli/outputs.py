@@ -1,7 +1,6 @@
 """Where a gate's verdicts go: each format to the terminal or to a file of its own."""
 
 from collections.abc import Sequence
-import contextlib
 import io
 import os
 from pathlib import Path
@@ -10,7 +9,7 @@ import click
 from rich.console import Console
 
 from loopstall import store
-from loopstall.checkout import Checkout
+from loopstall.cli.pages import checkout_root
 from loopstall.errors import InputError
 from loopstall.records import Skipped, Verdict
 from loopstall.report.github import to_github
@@ -74,7 +73,7 @@ class Outputs:
         if form == "junit":
             return to_junit(verdicts, inconclusive_fails=self._inconclusive_fails)
         if form == "github":
-            return to_github(verdicts, root=_root())
+            return to_github(verdicts, root=checkout_root())
         text = io.StringIO()
         _print(Console(highlight=False, markup=False, width=_WIDTH, file=text), verdicts, skipped, notes)
         return text.getvalue()
@@ -103,10 +102,3 @@ def _append(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise InputError(f"cannot write {_SUMMARY_VARIABLE} {path}: {error.strerror or error}") from error
-
-
-def _root() -> Path:
-    """Returns the checkout that annotations are relative to, the working directory outside of any."""
-    with contextlib.suppress(InputError):
-        return Checkout.find(Path.cwd(), lambda _: None).root
-    return Path.cwd()

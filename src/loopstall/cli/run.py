@@ -168,14 +168,16 @@ def _measure(plan: Plan, folder: Path, account: _Account, progress: Console) -> 
 
 
 def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
-    from loopstall.report.content import Content  # noqa: PLC0415  # not before the measurement is over
-    from loopstall.report.html import to_html  # noqa: PLC0415
+    """Writes the page, and the list of all results where they lie in the usual place."""
+    from loopstall.cli.pages import write_index, write_page  # noqa: PLC0415  # not before the measurement is over
+    from loopstall.report.content import Content  # noqa: PLC0415
 
-    path = folder / "index.html"
     try:
-        store.write_text(path, to_html(Content(title=folder.name, runs=runs, plan=plan, budget=budget_of(plan))))
-    except OSError as error:
-        click.echo(f"loopstall: cannot write {path}: {error.strerror or error}; try loopstall report", err=True)
+        path = write_page(folder, Content(title=folder.name, runs=runs, plan=plan, budget=budget_of(plan)))
+        if folder.parent == _REPORTS:
+            write_index(_REPORTS)
+    except InputError as error:
+        click.echo(f"loopstall: {error}; try loopstall report", err=True)
         return None
     return path
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loopstall.records import Verdict
-from loopstall.report.text import printable
+from loopstall.report.escape import github_command
 from loopstall.report.verdicts import detail, ordered
 
 __all__ = ["to_github"]
@@ -25,25 +25,9 @@ def to_github(verdicts: Sequence[Verdict], *, root: Path) -> str:
 
 
 def _annotation(item: Verdict, root: Path) -> str:
-    fields: list[tuple[str, str]] = []
+    file, line = "", None
     if item.culprit is not None:
-        fields += [("file", _relative(item.culprit.file, root)), ("line", str(item.culprit.line))]
+        file, line = item.culprit.file, item.culprit.line
     elif item.workload is not None:
-        fields.append(("file", _relative(item.workload.path, root)))
-    fields.append(("title", f"{item.verdict}: {item.name}"))
-    written = ",".join(f"{name}={_property(printable(value))}" for name, value in fields)
-    return f"::error {written}::{_data(detail(item))}"
-
-
-def _relative(file: str, root: Path) -> str:
-    path = Path(file)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
-
-
-def _data(text: str) -> str:
-    """Escapes a message as GitHub's toolkit does (actions/toolkit, packages/core/src/command.ts)."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+        file = item.workload.path
+    return github_command("error", detail(item), file=file, line=line, title=f"{item.verdict}: {item.name}", root=root)

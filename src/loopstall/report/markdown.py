@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loopstall.records import Verdict
-from loopstall.report.text import printable
+from loopstall.report.escape import markdown_text
 from loopstall.report.verdicts import change, detail, ordered, sentence
 
 __all__ = ["to_markdown"]
@@ -22,7 +22,7 @@ def to_markdown(verdicts: Sequence[Verdict], *, notes: Sequence[str] = (), limit
         limit_bytes: of the whole text; rows that do not fit are counted instead.
     """
     worst = ordered(verdicts)
-    parts = [f"### loopstall gate: {sentence(verdicts)}", *(f"\n{_cell(note)}" for note in notes), ""]
+    parts = [f"### loopstall gate: {sentence(verdicts)}", *(f"\n{markdown_text(note)}" for note in notes), ""]
     parts += ["| | workload | strategy | verdict | time per job |", "|---|---|---|---|---|"]
     room = limit_bytes // 2
     for number, item in enumerate(worst):
@@ -34,7 +34,7 @@ def to_markdown(verdicts: Sequence[Verdict], *, notes: Sequence[str] = (), limit
         parts.append(row)
     for item in [item for item in worst if item.verdict in {"failed", "regressed", "inconclusive"}][:_DETAILED]:
         text = detail(item)[: limit_bytes // 100].replace(_FENCE, "'''")
-        parts += ["", f"**{_cell(item.name)}**: {item.verdict}", f"{_FENCE}text", text, _FENCE]
+        parts += ["", f"**{markdown_text(item.name)}**: {item.verdict}", f"{_FENCE}text", text, _FENCE]
     return "\n".join(parts) + "\n"
 
 
@@ -42,12 +42,4 @@ def _row(item: Verdict) -> str:
     time = next((change(finding) for finding in item.findings if finding.metric == "time_per_job"), "")
     word = f"{item.verdict} (accepted)" if item.accepted else item.verdict
     cells = (_SIGNS.get(item.verdict, ""), item.row, item.strategy, word, time.removeprefix("time per job "))
-    return "| " + " | ".join(map(_cell, cells)) + " |"
-
-
-def _cell(text: str) -> str:
-    """Returns text that Markdown takes as it stands, inside a table too."""
-    flat = printable(text).replace("\n", " ").replace("\\", "\\\\")
-    for sign in "|`*_[]<>#":
-        flat = flat.replace(sign, f"\\{sign}")
-    return flat
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from loopstall.metrics import METRICS, format_value
 from loopstall.records import Change, Reading, Trend
+from loopstall.report.escape import csv_text
 from loopstall.report.text import printable
 
 __all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
@@ -83,8 +84,8 @@ def to_csv(trends: Sequence[Trend]) -> str:
         begins = {change.at: ratio(change) for change in item.changes}
         for number, one in enumerate(item.readings):
             writer.writerow(
-                [_cell(one.row), one.strategy, one.load, _cell(one.machine), one.metric, METRICS[one.metric].unit,
-                 one.measured_at, one.committed_at, _cell(one.commit), one.value, one.low, one.high, one.runs,
+                [csv_text(one.row), one.strategy, one.load, csv_text(one.machine), one.metric, METRICS[one.metric].unit,
+                 one.measured_at, one.committed_at, csv_text(one.commit), one.value, one.low, one.high, one.runs,
                  begins.get(number, "")]
             )  # fmt: skip
     return out.getvalue()
@@ -107,7 +108,7 @@ def to_otava(readings: Sequence[Reading]) -> dict[str, str]:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["time", "commit", *metrics])
         for (when, commit), values in results.items():
-            writer.writerow([when, _cell(commit), *(values.get(metric, "") for metric in metrics)])
+            writer.writerow([when, csv_text(commit), *(values.get(metric, "") for metric in metrics)])
         files[f"{name}.csv"] = out.getvalue()
         config += [
             f"  {name}:", "    type: csv", f"    file: {name}.csv", "    time_column: time", "    attributes: [commit]",
@@ -144,11 +145,6 @@ def _bars(item: Trend) -> Text:
 
 def _commit(item: Reading) -> str:
     return printable(item.commit[:_SHORT]) or f"{item.measured_at[:16]} UTC"
-
-
-def _cell(text: str) -> str:
-    """Returns text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _unused(name: str, files: dict[str, str]) -> str:

@@ -1,0 +1,165 @@
+"""Reports as files: what they are made from, how each format is rendered, and where pages go."""
+
+from collections.abc import Callable
+import contextlib
+from importlib import import_module
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from loopstall import store
+from loopstall.checkout import Checkout
+from loopstall.errors import InputError
+from loopstall.gate.policy import Budget
+from loopstall.report.content import Content
+
+__all__ = ["FORMATS", "content_of", "rendered", "write_file", "write_index", "write_page"]
+
+FORMATS = ("html", "markdown", "terminal", "json", "csv", "junit", "github", "speedscope", "trace", "pyperf")
+
+_PAGE = "index.html"
+_COMMENT = 65_000  # bytes; a comment on GitHub holds 65,536 characters
+_WIDTH = 140  # of the terminal's format in a file
+_PLAIN = {
+    "html": ("html", "to_html"),
+    "json": ("data", "to_json"),
+    "csv": ("data", "to_csv"),
+    "speedscope": ("speedscope", "to_speedscope"),
+    "trace": ("trace", "to_trace"),
+}
+"""Module and function of the formats that are one whatever was measured; imported when asked for."""
+
+
+def content_of(paths: tuple[Path, ...]) -> Content:
+    """Reads what a report is made from: results folders, files of runs, or one folder of a gate.
+
+    Raises:
+        InputError: nothing can be read there.
+    """
+    folder = paths[0]
+    gated = len(paths) == 1 and (folder / store.VERDICTS_FILE).is_file()
+    found = store.load([folder / "candidate"] if gated else paths)
+    other = store.load([folder / "baseline"]) if gated and (folder / "baseline").is_dir() else None
+    plan = found.plan if len(paths) == 1 else None
+    return Content(
+        title=folder.resolve().name if len(paths) == 1 else f"{len(paths)} results",
+        runs=found.runs,
+        plan=plan,
+        budget=Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability) if plan else Budget(),
+        warnings=(*found.warnings, *(other.warnings if other else ())),
+        verdicts=store.read_verdicts(folder) if gated else (),
+        baselines=other.runs if other else (),
+    )
+
+
+def rendered(form: str, content: Content) -> str:
+    """Renders a content in a format; where a gate has judged it, in the gate's own way.
+
+    Raises:
+        InputError: the format needs a library that is not installed.
+    """
+    if form in _PLAIN:
+        module, name = _PLAIN[form]
+        render: Callable[[Content], str] = getattr(import_module(f"loopstall.report.{module}"), name)
+        return render(content)
+    return {"markdown": _markdown, "terminal": _terminal, "junit": _junit, "github": _github, "pyperf": _pyperf}[form](
+        content
+    )
+
+
+def _markdown(content: Content) -> str:
+    from loopstall.report.markdown import to_markdown  # noqa: PLC0415  # each format when it is asked for
+    from loopstall.report.matrix import matrix_to_markdown  # noqa: PLC0415
+
+    return to_markdown(content.verdicts, limit_bytes=_COMMENT) if content.verdicts else matrix_to_markdown(content)
+
+
+def _junit(content: Content) -> str:
+    from loopstall.report.junit import to_junit  # noqa: PLC0415
+    from loopstall.report.matrix import matrix_to_junit  # noqa: PLC0415
+
+    return to_junit(content.verdicts) if content.verdicts else matrix_to_junit(content)
+
+
+def _github(content: Content) -> str:
+    from loopstall.report.github import to_github  # noqa: PLC0415
+    from loopstall.report.matrix import matrix_to_github  # noqa: PLC0415
+
+    root = checkout_root()
+    return to_github(content.verdicts, root=root) if content.verdicts else matrix_to_github(content, root=root)
+
+
+def _pyperf(content: Content) -> str:
+    from loopstall.report.pyperf_json import to_pyperf  # noqa: PLC0415  # an extra
+
+    return to_pyperf(content.runs)
+
+
+def _terminal(content: Content) -> str:
+    from loopstall.report.content import digest  # noqa: PLC0415
+    from loopstall.report.terminal import results, verdicts_shown  # noqa: PLC0415
+
+    text = io.StringIO()
+    console = Console(file=text, width=_WIDTH, highlight=False, markup=False)
+    made = digest(content)
+    shown = verdicts_shown(content.verdicts, made.skipped) if content.verdicts else None
+    console.print(shown or results(made.summaries, made.skipped, width=_WIDTH))
+    return text.getvalue()
+
+
+def checkout_root() -> Path:
+    """Returns the checkout that annotations are relative to, the working directory outside of any."""
+    with contextlib.suppress(InputError):
+        return Checkout.find(Path.cwd(), lambda _: None).root
+    return Path.cwd()
+
+
+def write_page(folder: Path, content: Content) -> Path:
+    """Writes the page of a results folder and what an index says of it.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from loopstall.report.html import to_html  # noqa: PLC0415  # jinja2 is for pages alone
+    from loopstall.report.index import entry_of  # noqa: PLC0415
+
+    path = folder / _PAGE
+    write_file(path, to_html(content))
+    with contextlib.suppress(OSError):
+        store.save_summary(folder, entry_of(content))
+    return path
+
+
+def write_index(root: Path) -> Path:
+    """Writes the list of all results in a folder, the newest first.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from loopstall.report.index import Entry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
+
+    entries: dict[str, Entry] = {}
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        with contextlib.suppress(InputError):
+            found = store.read_summary(folder, Entry)
+            if (found is None and (folder / store.PLAN_FILE).is_file()) or (folder / store.VERDICTS_FILE).is_file():
+                found = found or entry_of(content_of((folder,)))
+            if found is not None:
+                entries[folder.name] = found
+    path = root / _PAGE
+    write_file(path, to_index(entries, pages={name for name in entries if (root / name / _PAGE).is_file()}))
+    return path
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.write_text(path, text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another file with -o") from error

@@ -1,12 +1,14 @@
+from dataclasses import replace
 from datetime import datetime
 import json
 import os
 
-from helpers import cell, failed, plan, run
+from helpers import cell, failed, measured, plan, run
 import pytest
 
 from loopstall import store
 from loopstall.errors import InputError, MeasurementError
+from loopstall.records import Frame
 
 
 @pytest.fixture
@@ -28,6 +30,34 @@ def test_records_come_back_as_they_went(folder):
 def test_single_file_is_read_as_well(folder):
     path = store.Store(folder).save(run())
     assert store.load([path]).runs == (run(),)
+
+
+def test_each_stack_of_a_run_is_written_once_and_shared_when_it_is_read(folder):
+    other = Frame(file="/app/other.py", line=1, function="f")
+    made = measured(stalls_ms=(20,) * 50 + (30,))
+    stalls = (*made.stalls[:-1], replace(made.stalls[-1], stack=(other,)))
+    records = [run(index=n, figures=replace(made, stalls=stalls)) for n in range(2)]
+    paths = [store.Store(folder).save(record) for record in records]
+    assert paths[0].read_text().count('"function":"f"') == 1
+    loaded = store.load([folder])
+    assert sorted(loaded.runs, key=lambda item: item.index) == records
+    assert len({id(stall.stack) for item in loaded.runs for stall in item.measured.stalls}) == 2
+
+
+@pytest.mark.parametrize("places", [[0], [0, 7], [0, -1], [0, 0, 0]])
+def test_stacks_that_do_not_fit_are_damage(folder, places):
+    path = store.Store(folder).save(run(figures=measured(stalls_ms=(20, 30))))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "stack_of": places}))
+    with pytest.raises(InputError, match="stacks do not fit"):
+        store.load([path])
+
+
+def test_stacks_within_the_stalls_are_read_as_well(folder):
+    made = run(figures=measured(stalls_ms=(20,)))
+    path = folder / "runs" / "old.json"
+    path.write_text(store._encode("run", made))
+    assert store.load([path]).runs == (made,)
 
 
 def test_no_draft_is_left(folder):

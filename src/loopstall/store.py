@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from loopstall.errors import InputError, MeasurementError
-from loopstall.records import SCHEMA_VERSION, Plan, Run, Verdict
+from loopstall.records import SCHEMA_VERSION, Frame, Plan, Run, Verdict
 
 __all__ = [
     "Results",
@@ -43,6 +43,9 @@ class _Envelope:
     version: int
     kind: str
     data: msgspec.Raw
+    stacks: tuple[msgspec.Raw, ...] = ()
+    stack_of: tuple[int, ...] = ()
+    """Of each stall of a run, which of the stacks is its own: many stalls share a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ class Store:
         """
         path = self.folder / RUNS_FOLDER / f"{run.cell.slug}-{run.index:03d}.json"
         try:
-            write_text(path, _encode("run", run))
+            write_text(path, _encode_run(run))
         except OSError as error:
             raise MeasurementError(
                 f"cannot save {path}: {error.strerror or error}; every run before it is saved: make room and"
@@ -134,6 +137,7 @@ def load(paths: Iterable[Path]) -> Results:
     """
     plan: Plan | None = None
     runs: list[Run] = []
+    stacks: _Stacks = {}
     warnings: list[str] = []
     names: list[str] = []
     for path in paths:
@@ -145,11 +149,11 @@ def load(paths: Iterable[Path]) -> Results:
             plan = plan or own
             for file in sorted((path / RUNS_FOLDER).glob("*.json")):
                 try:
-                    runs.append(_read(file, "run", Run))
+                    runs.append(_read_run(file, stacks))
                 except InputError as error:
                     warnings.append(f"passed over: {error}")
         else:
-            runs.append(_read(path, "run", Run))
+            runs.append(_read_run(path, stacks))
     return Results(plan=plan, runs=tuple(runs), source=", ".join(names), warnings=tuple(warnings))
 
 
@@ -208,12 +212,56 @@ def read_summary(folder: Path, kind: type[_S]) -> _S | None:
         return None
 
 
-def _encode(kind: str, record: object) -> str:
-    envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record}
+def _encode(kind: str, record: object, **extra: object) -> str:
+    envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record, **extra}
     return msgspec.json.encode(envelope).decode("utf-8")
 
 
+def _encode_run(run: Run) -> str:
+    """Returns the text of a run, in which each stack stands once."""
+    if run.measured is None or not run.measured.stalls:
+        return _encode("run", run)
+    numbers: dict[tuple[Frame, ...], int] = {}
+    places = [numbers.setdefault(stall.stack, len(numbers)) for stall in run.measured.stalls]
+    bare = tuple(replace(stall, stack=()) for stall in run.measured.stalls)
+    data = replace(run, measured=replace(run.measured, stalls=bare))
+    return _encode("run", data, stacks=list(numbers), stack_of=places)
+
+
+_Stacks = dict[bytes, tuple[Frame, ...]]
+"""Stacks by their text, so that equal ones of a whole result are one object."""
+
+
+def _read_run(path: Path, known: _Stacks) -> Run:
+    envelope = _open(path, "run")
+    run = _decode(path, envelope.data, Run)
+    if not envelope.stacks or run.measured is None:
+        return run
+    stacks: list[tuple[Frame, ...]] = []
+    for raw in envelope.stacks:
+        text = bytes(raw)
+        if text not in known:
+            known[text] = _decode(path, raw, tuple[Frame, ...])
+        stacks.append(known[text])
+    if len(envelope.stack_of) != len(run.measured.stalls) or not all(0 <= n < len(stacks) for n in envelope.stack_of):
+        raise InputError(f"{path} is damaged: its stacks do not fit its stalls; measure it again with --resume")
+    for stall, place in zip(run.measured.stalls, envelope.stack_of, strict=True):
+        object.__setattr__(stall, "stack", stacks[place])  # just read, and nobody's yet; a copy takes ten times as long
+    return run
+
+
 def _read(path: Path, kind: str, record: type[_S]) -> _S:
+    return _decode(path, _open(path, kind).data, record)
+
+
+def _decode(path: Path, data: msgspec.Raw, record: type[_S]) -> _S:
+    try:
+        return msgspec.json.decode(data, type=record)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is damaged: {error}; measure it again with --resume") from error
+
+
+def _open(path: Path, kind: str) -> _Envelope:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -233,7 +281,4 @@ def _read(path: Path, kind: str, record: type[_S]) -> _S:
             f"{path} has version {envelope.version} of the format and this loopstall reads up to"
             f" {SCHEMA_VERSION}; upgrade loopstall"
         )
-    try:
-        return msgspec.json.decode(envelope.data, type=record)
-    except msgspec.MsgspecError as error:
-        raise InputError(f"{path} is damaged: {error}; measure it again with --resume") from error
+    return envelope

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 import linecache
 from pathlib import Path
+from typing import Any
 
 from loopstall.records import Frame, Run, Stall
 
@@ -73,17 +74,19 @@ class _Node:
 
 def icicle(runs: Iterable[Run]) -> list[Block]:
     """Lays the stalled time out by stacks, the outermost frame at the top."""
-    root = _Node()
+    spent: dict[tuple[int, Frame | None], list[Any]] = {}  # by the stack as an object: equal ones are mostly one
     for run in runs:
         for stall in run.measured.stalls if run.measured is not None else ():
-            if not stall.stack:
-                continue
-            root.total_ns += stall.duration_ns
-            node = root
-            for frame in stall.stack[::-1][:_DEEPEST]:
-                node = node.children.setdefault(frame, _Node())
-                node.total_ns += stall.duration_ns
-                node.culprit = node.culprit or frame == stall.culprit
+            if stall.stack:
+                spent.setdefault((id(stall.stack), stall.culprit), [stall.stack, 0])[1] += stall.duration_ns
+    root = _Node()
+    for (_, culprit), (stack, duration_ns) in spent.items():
+        root.total_ns += duration_ns
+        node = root
+        for frame in stack[::-1][:_DEEPEST]:
+            node = node.children.setdefault(frame, _Node())
+            node.total_ns += duration_ns
+            node.culprit = node.culprit or frame == culprit
     blocks: list[Block] = []
     _lay(root, 0.0, 0, root.total_ns, blocks)
     return blocks

@@ -10,6 +10,8 @@ __all__ = ["printable", "verdict"]
 
 def printable(text: str) -> str:
     """Returns text in which control characters, terminal escapes and bidirectional marks stand as escapes."""
+    if text.isprintable():  # nearly all is
+        return text
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text
     )

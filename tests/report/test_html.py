@@ -5,8 +5,8 @@ from helpers import cell, failed, measured, plan, run
 from pages import HOSTILE, gate_page, hostile_page, page
 import pytest
 
-from loopstall.records import Skipped
-from loopstall.report.text import printable, verdict
+from loopstall.records import Frame, Skipped
+from loopstall.report.text import place, printable, verdict
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
@@ -65,6 +65,23 @@ def test_charts_hold_each_cell():
 
 def test_control_characters_are_shown_as_escapes():
     assert printable("a\x1b[31mb\u202ec\nd") == "a\\x1b[31mb\\u202ec\nd"
+
+
+@pytest.mark.parametrize(
+    ("file", "short"),
+    [
+        ("/home/ann/.venv/lib/python3.13/site-packages/pkg/mod.py", "pkg/mod.py"),
+        ("/usr/lib/python3.11/asyncio/runners.py", "asyncio/runners.py"),
+        ("/srv/app.py", "/srv/app.py"),
+    ],
+)
+def test_place_of_a_frame_is_written_as_short_as_it_is_clear(file, short):
+    assert place(Frame(file=file, line=3, function="f")) == f"{short}:3 in f"
+
+
+def test_place_within_the_working_directory_is_relative(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert place(Frame(file=str(tmp_path / "app" / "main.py"), line=3, function="f")) == "app/main.py:3 in f"
 
 
 def test_verdict_of_nothing_is_not_a_pass():

@@ -5,7 +5,7 @@ from typing import Any
 
 from loopstall import histogram
 from loopstall.records import Cell, Histogram, Measured, Run, Stall, Summary
-from loopstall.report.text import printable
+from loopstall.report.text import place, printable
 
 __all__ = ["CURVES", "chart_data", "worst_run"]
 
@@ -85,12 +85,12 @@ def _stalls(stalls: Sequence[Stall], stacks: dict[str, int]) -> list[list[Any]]:
 
 def _told(stall: Stall) -> str:
     """Says where a stall was: the culprit, who held the GIL, and the stack."""
-    lines = [str(stall.culprit) if stall.culprit is not None else "no culprit was seen"]
+    lines = [place(stall.culprit) if stall.culprit is not None else "no culprit was seen"]
     if stall.holder is not None:
-        lines.append(f"GIL held by thread {stall.holder_thread} at {stall.holder}")
+        lines.append(f"GIL held by thread {stall.holder_thread} at {place(stall.holder)}")
     if stall.task:
         lines.append(f"task {stall.task}")
-    lines += [f"  {frame}" for frame in stall.stack[:_STACK]]
+    lines += [f"  {place(frame)}" for frame in stall.stack[:_STACK]]
     if len(stall.stack) > _STACK:
         lines.append(f"  and {len(stall.stack) - _STACK} frames more")
     return printable("\n".join(lines))

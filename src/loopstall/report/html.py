@@ -18,7 +18,7 @@ from loopstall.report.blame import culprits, icicle, source_line
 from loopstall.report.charts import chart_data, worst_run
 from loopstall.report.content import Content, digest
 from loopstall.report.decision import FIGURES, decision_table
-from loopstall.report.text import printable, verdict
+from loopstall.report.text import place, printable, verdict
 from loopstall.report.trend import ratio, sentences
 from loopstall.report.verdicts import change, gate_sentence, ordered, sentence
 
@@ -95,6 +95,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["clean"] = lambda value: printable(str(value))
+    made.filters["place"] = place
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script()
     )

@@ -9,7 +9,7 @@ from loopstall.records import Cell, Summary
 from loopstall.report.content import Content, Digest, digest
 from loopstall.report.diagnosis import Diagnosis
 from loopstall.report.escape import github_command, markdown_text
-from loopstall.report.text import printable, verdict
+from loopstall.report.text import place, printable, verdict
 
 __all__ = ["matrix_to_github", "matrix_to_junit", "matrix_to_markdown"]
 
@@ -99,7 +99,7 @@ def _annotation(item: Diagnosis, root: Path) -> str:
 
 
 def _finding(item: Diagnosis) -> str:
-    where = f" `{_code(str(item.culprit))}`" if item.culprit is not None else ""
+    where = f" `{_code(place(item.culprit))}`" if item.culprit is not None else ""
     cells = [str(cell.strategy) for cell in (item.cell, *item.others) if cell is not None]
     name = f" {_short(item.cell.row)} · {', '.join(map(_short, cells))}:" if item.cell is not None else ""
     better = f" {_short(item.better)}." if item.better else ""
@@ -122,7 +122,7 @@ def _row(item: Summary) -> str:
 
 
 def _told(item: Summary, made: Digest) -> str:
-    lines: list[str] = [str(item.culprit)] if item.culprit is not None else []
+    lines: list[str] = [place(item.culprit)] if item.culprit is not None else []
     for found in _of(item, made.diagnoses):
         lines += [f"{found.rule.name}: {found.rule.cause} {found.rule.advice}", found.better, found.command]
     return "\n".join(filter(None, lines))

@@ -1,11 +1,17 @@
 """What every report says in words."""
 
 from collections.abc import Sequence
+from functools import cache
+import os
+from pathlib import Path
+import re
 
 from loopstall.metrics import format_ns
-from loopstall.records import Summary
+from loopstall.records import Frame, Summary
 
-__all__ = ["printable", "verdict"]
+__all__ = ["place", "printable", "verdict"]
+
+_INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+t?)[/\\](.+)", re.DOTALL)
 
 
 def printable(text: str) -> str:
@@ -15,6 +21,26 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text
     )
+
+
+def place(frame: Frame) -> str:
+    """Writes a frame for people.
+
+    Installed code and the standard library are named from the package on, the user's own from the working directory on.
+    """
+    return printable(f"{_short(frame.file)}:{frame.line} in {frame.function}")
+
+
+@cache
+def _short(file: str) -> str:
+    installed = _INSTALLED.match(file)
+    if installed:
+        return installed[1]
+    here = f"{Path.cwd()}{os.sep}"
+    home = f"{Path.home()}{os.sep}"
+    if file.startswith(here):
+        return file.removeprefix(here)
+    return f"~/{file.removeprefix(home)}" if file.startswith(home) else file
 
 
 def verdict(summaries: Sequence[Summary]) -> str:

@@ -114,6 +114,22 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def report_cost(session: nox.Session) -> None:
+    """Measure what a page costs to build and to draw; arguments go to bench/report_cost.py."""
+    session.install("--quiet", ".", "selenium")
+    session.run("python", "bench/report_cost.py", *session.posargs)
+
+
+@nox.session
+def schema(session: nox.Session) -> None:
+    """Write docs/report.schema.json anew."""
+    session.install("--quiet", ".")
+    code = "import json; from loopstall.report.data import json_schema; print(json.dumps(json_schema(), indent=1))"
+    with Path("docs/report.schema.json").open("w", encoding="utf-8") as file:
+        session.run("python", "-c", code, stdout=file)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and the sdist into dist/."""
     session.install("--quiet", *group("build"))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpers import cell, failed, measured, pair, plan, run
+from helpers import ENVIRONMENT, cell, failed, measured, pair, plan, run
 
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
@@ -28,9 +28,24 @@ def page(*runs, **extra):
 def hostile_page(text):
     where = cell(text, params=(("p", text),), path=text)
     frame = Frame(file=text, line=1, function=text)
-    made = plan(where, processes=1, skipped=(Skipped(cell=cell(text, dispatch="native"), reason=text),))
+    made = plan(
+        where,
+        processes=1,
+        name=text,
+        created_at=text,
+        skipped=(Skipped(cell=cell(text, dispatch="native"), reason=text),),
+    )
+    stalls = tuple(
+        replace(stall, cause=text, rule=text, task=text, coroutine=text, holder=frame, holder_thread=text)
+        for stall in measured(stalls_ms=[60], frame=frame).stalls
+    )
+    machine = replace(
+        ENVIRONMENT, python=text, implementation=text, loop=text, platform=text, kernel=text, cpu=text, governor=text,
+        packages=((text, text),), commit=text,
+    )  # fmt: skip
+    full = run(where, figures=replace(measured(stalls_ms=[60], frame=frame), stalls=stalls))
     return page(
-        run(where, figures=measured(stalls_ms=[60], frame=frame)),
+        replace(full, environment=machine, started_at=text),
         failed(cell(f"{text}2"), message=text, detail=text),
         title=text,
         plan=made,

@@ -1,0 +1,111 @@
+"""What is measured: workloads, strategies and loads, as cells and a plan of them."""
+
+from dataclasses import dataclass
+import hashlib
+import re
+
+__all__ = ["Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"]
+
+Value = int | float | str | bool
+"""What a workload parameter may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRef:
+    """Where a workload is found again in any process: the file, and the name it has there."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Who drives the coroutines, and how a job gets off that loop or stays on it."""
+
+    loop: str
+    dispatch: str
+
+    def __str__(self) -> str:
+        return f"{self.loop}/{self.dispatch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How jobs arrive.
+
+    Closed when ``rate`` is None: ``concurrency`` clients, each asking again as soon as it is answered. Open
+    otherwise: jobs are due at ``rate`` a second, whatever became of those before. Ends after ``jobs`` jobs, or,
+    where that is None, takes no new job after ``seconds``.
+    """
+
+    seconds: float | None = None
+    jobs: int | None = None
+    concurrency: int = 8
+    rate: float | None = None
+    arrivals: str = "poisson"
+
+    def __str__(self) -> str:
+        amount = f"{self.jobs} jobs" if self.jobs is not None else f"{self.seconds:g} s"
+        if self.rate is None:
+            return f"{amount}, {self.concurrency} at a time"
+        return f"{amount}, {self.rate:g}/s {self.arrivals}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A workload with its parameters, a strategy and a load: what is measured."""
+
+    workload: WorkloadRef
+    params: tuple[tuple[str, Value], ...] = ()
+    strategy: Strategy
+    load: Load
+    control: bool = False
+
+    @property
+    def row(self) -> str:
+        """The workload and its parameters, as a table names its rows."""
+        inside = ", ".join(f"{name}={value}" for name, value in self.params)
+        return f"{self.workload.name}[{inside}]" if inside else self.workload.name
+
+    @property
+    def name(self) -> str:
+        """The cell in words: row, strategy and load."""
+        return f"{self.row} · {self.strategy} · {self.load}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two cells of different results the same cell, wherever the workload file lies."""
+        return (self.row, str(self.strategy), str(self.load))
+
+    @property
+    def slug(self) -> str:
+        """A short file name that no other cell of a matrix has."""
+        text = "\0".join((self.workload.path, *self.key))
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
+        words = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.workload.name} {self.strategy}").strip("-")
+        return f"{words[:60]}-{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A cell that is not measured, and why."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a results folder needs to be completed later: the cells, the seed and the limits."""
+
+    name: str
+    created_at: str
+    cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...] = ()
+    processes: int
+    seed: int
+    threshold_ns: int
+    budget_stall_ns: int
+    budget_availability: float
+    time_limit_s: float
+    memory_limit_bytes: int

@@ -1,0 +1,86 @@
+"""What the monitor saw: stalls, where they were, and what their cause was judged by."""
+
+from dataclasses import dataclass
+
+__all__ = ["DESCHEDULED", "Evidence", "Frame", "Glimpse", "Stall"]
+
+DESCHEDULED = "descheduled"
+"""The cause of a stall that the machine made, not the program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One line of a stack."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the cause of a stall was judged by: differences over ``window_ns``, which begins shortly before it.
+
+    CPU time of the loop's thread and of the process' other threads; ``run_delay_ns``, for how long the loop's
+    thread was ready and had no CPU (None where the system does not tell); for how long a CPU quota stopped the
+    process; time in the garbage collector; ``overran_ns``, how much later than asked for the loop came back from
+    waiting for events; ``starved_ns``, for how long the watchdog was kept from looking; how many signals asked the
+    loop's thread where it was, how many of them came in the middle of something longer than a fraction of a ms, and
+    ``unanswered_ns``, for how long they waited in all; of how many ``looks`` from outside how many found it
+    computing while the GIL was free; ``syscalls``, what it was waiting in when it was seen: a system call, or ``GIL``.
+    """
+
+    duration_ns: int
+    threshold_ns: int
+    window_ns: int
+    own_cpu_ns: int
+    other_cpu_ns: int
+    run_delay_ns: int | None = None
+    throttled_ns: int = 0
+    gc_ns: int = 0
+    overran_ns: int = 0
+    starved_ns: int = 0
+    asked: int = 0
+    late: int = 0
+    unanswered_ns: int = 0
+    looks: int = 0
+    free: int = 0
+    syscalls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """Where the loop's thread was at one moment of a stall, ``at_ns`` from its start.
+
+    ``state`` is the system call that it waited in, ``GIL`` where it waited for that, or ``running``.
+    """
+
+    at_ns: int
+    culprit: Frame | None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """One span in which the loop ran no due callback: start from the measurement's start, both in ns.
+
+    ``rule`` says by which comparison of the evidence the cause was chosen; ``task`` and ``coroutine`` name what the
+    loop was running; ``glimpses`` split a long stall; ``holder`` is the culprit of the thread that held the GIL,
+    where that is the cause, and ``holder_thread`` its name.
+    """
+
+    start_ns: int
+    duration_ns: int
+    cause: str = "unknown"
+    rule: str = ""
+    culprit: Frame | None = None
+    stack: tuple[Frame, ...] = ()
+    task: str = ""
+    coroutine: str = ""
+    glimpses: tuple[Glimpse, ...] = ()
+    holder: Frame | None = None
+    holder_thread: str = ""
+    evidence: Evidence | None = None

@@ -6,12 +6,11 @@ Importing this package imports the standard library alone; what needs more is lo
 import importlib
 from typing import TYPE_CHECKING
 
-from loopstall.workloads import workload
-
 if TYPE_CHECKING:
     from loopstall.monitor.watch import Watch, watch
     from loopstall.records import Stall
     from loopstall.report.frame import load
+    from loopstall.workloads import workload
 
 __all__ = ["Stall", "Watch", "__version__", "load", "watch", "workload"]
 
@@ -22,6 +21,7 @@ _LAZY = {
     "Watch": "loopstall.monitor.watch",
     "load": "loopstall.report.frame",
     "watch": "loopstall.monitor.watch",
+    "workload": "loopstall.workloads",
 }
 """Names that are imported when they are first asked for, so that the command line starts quickly."""
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from loopstall.durations import EXAMPLE, FACTORS
+
 __all__ = ["DURATION", "RATE", "SHARE", "SIZE"]
 
 _NUMBER = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%/]*)", re.IGNORECASE)
@@ -45,10 +47,10 @@ class _Unit(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
 
 DURATION = _Unit(
     "duration",
-    {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0},
+    FACTORS,
     low=0.001,
     high=86_400.0,
-    example="50ms, 0.5s or 2m",
+    example=EXAMPLE,
 )
 """In seconds, 1 ms to a day; the unit must be there, for 50 may be meant as either."""
 

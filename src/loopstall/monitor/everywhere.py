@@ -7,17 +7,20 @@ import asyncio
 from collections.abc import Callable
 import contextlib
 import functools
+import sys
 import threading
 from typing import Any
 
-__all__ = ["Beginner", "add", "discard"]
+from loopstall.monitor.probes.trio import TrioRun
+
+__all__ = ["Beginner", "add", "discard", "include_trio"]
 
 Beginner = Callable[[Any], Callable[[], object]]
 """Called with a loop in its thread before it runs; returns what is called when it has."""
 
 _lock = threading.Lock()
 _beginners: list[Beginner] = []
-_wrapped: dict[Any, tuple[Any, Any]] = {}  # class: (the wrapper, what the class had itself, or None)
+_wrapped: dict[Any, tuple[Any, Any]] = {}  # class or module: (the wrapper, what it had itself)
 
 
 def add(beginner: Beginner) -> None:
@@ -27,6 +30,7 @@ def add(beginner: Beginner) -> None:
         for kind in _loop_classes():
             if kind not in _wrapped:
                 _wrap(kind)
+    include_trio()
 
 
 def discard(beginner: Beginner) -> None:
@@ -36,13 +40,43 @@ def discard(beginner: Beginner) -> None:
             _beginners.remove(beginner)
         if not _beginners:
             for kind, (wrapper, own) in _wrapped.items():
-                if kind.__dict__.get("run_forever") is not wrapper:
+                name = wrapper.__name__
+                if kind.__dict__.get(name) is not wrapper:
                     continue  # somebody wrapped it again; ours does nothing any more
                 if own is None:
-                    del kind.run_forever
+                    delattr(kind, name)
                 else:
-                    kind.run_forever = own
+                    setattr(kind, name, own)
             _wrapped.clear()
+
+
+def include_trio() -> None:
+    """Has runs of trio tell too, if trio has been imported by now."""
+    run = sys.modules.get("trio._core._run")
+    with _lock:
+        if run is not None and _beginners and run not in _wrapped:
+            _wrap_trio(run)
+
+
+def _wrap_trio(module: Any) -> None:
+    """Hands every run of trio an instrument of ours: each is set up by one function."""
+    inner = module.setup_runner
+
+    class Beginning(sys.modules["trio"].abc.Instrument):  # type: ignore[misc]  # trio is optional
+        def before_run(self) -> None:
+            run = TrioRun()
+            self._ends = [begin(run) for begin in tuple(_beginners)]
+
+        def after_run(self) -> None:
+            for end in self._ends:
+                end()
+
+    @functools.wraps(inner)
+    def setup_runner(clock: Any, instruments: Any, *rest: Any, **named: Any) -> Any:
+        return inner(clock, [*instruments, Beginning()], *rest, **named)
+
+    module.setup_runner = setup_runner
+    _wrapped[module] = (setup_runner, inner)
 
 
 def _wrap(kind: Any) -> None:

@@ -8,7 +8,7 @@ from loopstall.gate.policy import Budget
 from loopstall.metrics import format_ns, format_value
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
 
-__all__ = ["RULES", "Diagnosis", "Rule", "diagnose", "interval"]
+__all__ = ["RULES", "Diagnosis", "Rule", "advice_for", "diagnose", "interval"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,11 @@ _QUEUED = 2.0  # response time over service time from which jobs wait longer tha
 _DEARER = 1.1  # time per job over that on the loop
 _NOISE = 0.02  # of the wall time
 _CONFIDENT = 0.9
+
+
+def advice_for(cause: str) -> str:
+    """Returns what to do about stalls of a cause."""
+    return RULES[_OF_CAUSE.get(cause, "stall-of-unknown-cause")].advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

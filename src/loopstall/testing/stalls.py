@@ -1,0 +1,130 @@
+"""The stalls of every event loop of the process, by the test in which they happened."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+from dataclasses import dataclass, field
+import threading
+from typing import Any
+
+from loopstall.clock import NS_PER_S, now_ns
+from loopstall.monitor import everywhere
+from loopstall.monitor.core import Monitor
+from loopstall.records import DESCHEDULED, Stall
+
+__all__ = ["Recorder", "Stalls"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Stalls:
+    """What happened while a test ran: iterating gives its stalls, those that the machine made among them.
+
+    Where windows were opened, they alone count.
+    """
+
+    began_ns: int
+    ended_ns: int = 0
+    threshold_ns: int = 1
+    _found: list[tuple[int, int, Stall]] = field(default_factory=list)
+    _windows: list[tuple[str, int, int]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def window(self, name: str = "") -> Iterator["Stalls"]:
+        """Lets only what happens while this is entered count, and within other windows of the test.
+
+        Args:
+            name: for the reader.
+        """
+        began_ns = now_ns()
+        try:
+            yield self
+        finally:
+            self._windows.append((name, began_ns, now_ns()))
+
+    def add(self, began_ns: int, ended_ns: int, stall: Stall) -> None:
+        """Notes a stall."""
+        self._found.append((began_ns, ended_ns, stall))
+
+    def __iter__(self) -> Iterator[Stall]:
+        return (stall for stall, _ in self.counted())
+
+    def __len__(self) -> int:
+        return len(self.counted())
+
+    def __getitem__(self, index: int) -> Stall:
+        return self.counted()[index][0]
+
+    def counted(self) -> list[tuple[Stall, int]]:
+        """Returns each stall that counts, with how much of it lies within the test or its windows, in ns."""
+        spans = [(began_ns, ended_ns) for _, began_ns, ended_ns in self._windows]
+        spans = spans or [(self.began_ns, self.ended_ns or now_ns())]
+        found: list[tuple[Stall, int]] = []
+        for began_ns, ended_ns, stall in list(self._found):
+            within = sum(max(0, min(end, ended_ns) - max(begin, began_ns)) for begin, end in spans)
+            if within >= self.threshold_ns:
+                found.append((stall, within))
+        return found
+
+    @property
+    def own(self) -> list[tuple[Stall, int]]:
+        """The stalls that count and that the machine did not make, each with how much of it, in ns."""
+        return [(stall, length) for stall, length in self.counted() if stall.cause != DESCHEDULED]
+
+
+class Recorder:
+    """Watches every event loop of the process, and hands each stall to the test that runs.
+
+    Args:
+        threshold_s: from when on a span without progress is a stall, in seconds.
+    """
+
+    def __init__(self, threshold_s: float) -> None:
+        self._threshold_ns = round(threshold_s * NS_PER_S)
+        self._lock = threading.Lock()
+        self._open: list[Stalls] = []
+        self._monitors: set[Monitor] = set()
+        self._on = False
+
+    def start(self) -> None:
+        """Begins, if it has not."""
+        if not self._on:
+            self._on = True
+            everywhere.add(self._begin)
+
+    def stop(self) -> None:
+        """Ends, and leaves nothing patched and no thread behind."""
+        everywhere.discard(self._begin)
+        self._on = False
+        for monitor in tuple(self._monitors):
+            monitor.stop()
+        self._monitors.clear()
+
+    @contextlib.contextmanager
+    def during(self) -> Iterator[Stalls]:
+        """Gathers the stalls of what runs while this is entered."""
+        everywhere.include_trio()
+        found = Stalls(began_ns=now_ns(), threshold_ns=self._threshold_ns)
+        with self._lock:
+            self._open.append(found)
+        try:
+            yield found
+        finally:
+            found.ended_ns = now_ns()
+            with self._lock:
+                self._open.remove(found)
+
+    def _begin(self, loop: Any) -> Callable[[], object]:
+        monitor = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(monitor, stall))
+        monitor.start(loop)
+        self._monitors.add(monitor)
+
+        def end() -> None:
+            self._monitors.discard(monitor)
+            monitor.stop()
+
+        return end
+
+    def _add(self, monitor: Monitor, stall: Stall) -> None:
+        began_ns = monitor.started_ns + stall.start_ns
+        with self._lock:
+            for found in self._open:
+                found.add(began_ns, began_ns + stall.duration_ns, stall)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
     "gate": ("loopstall.cli.gate", "Compare with a baseline, side by side; exit 1 on a confirmed regression."),
     "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
+    "watch": ("loopstall.cli.watch", "Run a program and tell of each stall of its event loops."),
     "history": ("loopstall.cli.history", "Keep results over commits; show where a figure changed."),
     "report": ("loopstall.cli.report", "Write a page, or another format, from results."),
 }
@@ -82,13 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program; those of the process for None.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    own = given[: given.index("watch")] if "watch" in given else given  # what follows is the watched program's
+    debug = "--debug" in own
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
             signal.signal(number, _end)
     try:
-        status = _loopstall.main([word for word in given if word != "--debug"], "loopstall", standalone_mode=False)
+        words = [*(word for word in own if word != "--debug"), *given[len(own) :]]
+        status = _loopstall.main(words, "loopstall", standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:  # this is the one place where errors become exit codes
         if debug and not isinstance(error, SystemExit | KeyboardInterrupt | click.ClickException):

@@ -14,8 +14,8 @@ from loopstall.durations import parse_duration
 from loopstall.metrics import format_ns
 from loopstall.records import Frame, Stall
 from loopstall.report.escape import github_command
+from loopstall.report.stalls import Culprit, described, worst_culprits
 from loopstall.testing.stalls import Recorder, Stalls
-from loopstall.testing.words import Culprit, described, worst_culprits
 
 __all__ = ["StallPlugin"]
 

@@ -1,4 +1,4 @@
-"""What the pytest plugin says of stalls."""
+"""Stalls in words: for a failed test, for a program that is watched."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from loopstall.report.blame import source_line
 from loopstall.report.diagnosis import advice_for
 from loopstall.report.text import place, printable
 
-__all__ = ["Culprit", "described", "worst_culprits"]
+__all__ = ["Culprit", "described", "in_a_line", "worst_culprits"]
 
 _FRAMES = 12
 
@@ -26,16 +26,18 @@ class Culprit:
     longest_ns: int = 0
     tests: set[str] = field(default_factory=set)
 
-    def add(self, length_ns: int, test: str) -> None:
-        """Counts one more."""
+    def add(self, length_ns: int, test: str = "") -> None:
+        """Counts one more, in a test if there is one."""
         self.count += 1
         self.total_ns += length_ns
         self.longest_ns = max(self.longest_ns, length_ns)
-        self.tests.add(test)
+        if test:
+            self.tests.add(test)
 
     def line(self) -> str:
         """Says it in a line."""
-        count = f"{_counted(self.count, 'stall')} in {_counted(len(self.tests), 'test')}"
+        within = f" in {_counted(len(self.tests), 'test')}" if self.tests else ""
+        count = f"{_counted(self.count, 'stall')}{within}"
         times = f"{format_ns(self.longest_ns)} at worst, {format_ns(self.total_ns)} in all"
         where = place(self.frame) if self.frame is not None else "no culprit was seen"
         return printable(f"{times}, {count}: {where} ({self.cause})")
@@ -64,6 +66,15 @@ def described(stall: Stall, length_ns: int) -> str:
         lines += _frame(frame)
     lines.append(f"  what to do: {advice_for(stall.cause)}")
     return printable("\n".join(lines))
+
+
+def in_a_line(stall: Stall) -> str:
+    """Says how long a stall was, why, where, and in which task."""
+    frame = stall.holder or stall.culprit
+    where = place(frame) if frame is not None else "no culprit was seen"
+    held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""
+    task = f", task {stall.task}" if stall.task else ""
+    return printable(f"stall of {format_ns(stall.duration_ns)}, {stall.cause}: {where}{held}{task}")
 
 
 def _frame(frame: Frame) -> list[str]:

@@ -14,6 +14,10 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
+_TESTED: list[str] = []
+"""Sessions that have run tests: what does not depend on the Python is tested by the first."""
+
+
 def group(name: str) -> list[str]:
     """Returns the requirements of a dependency group of pyproject.toml."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
@@ -23,7 +27,13 @@ def group(name: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run the tests on every supported Python that is there; arguments go to pytest."""
     session.install("--quiet", "-e", ".[suite]", *group("test"))
-    session.run("pytest", *session.posargs)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    again = " and not once" if _TESTED else ""
+    _TESTED.append(session.name)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", f"not alone{again}")
+    session.run("pytest", "-m", f"alone{again}")
 
 
 @nox.session

@@ -2,6 +2,19 @@
 
 import pytest
 
+_ALONE = {
+    "monitor", "test_theory.py", "test_gate.py", "test_against.py", "test_faults.py", "test_cli.py", "test_bad_input.py",
+    "test_session.py", "test_traffic.py", "test_watch.py",
+}  # fmt: skip
+"""Files and folders of tests that measure, which nothing may run beside."""
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the tests that measure, so that the others can run side by side."""
+    for item in items:
+        if _ALONE.intersection(item.path.parts):
+            item.add_marker(pytest.mark.alone)
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):

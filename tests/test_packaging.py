@@ -90,6 +90,7 @@ def works_from_anywhere(python, folder):
     assert (folder / "out" / "index.html").is_file()
 
 
+@pytest.mark.once
 def test_wheel_and_editable_install_run_the_bundled_workloads_from_any_folder(built, tmp_path):
     venv = tmp_path / "venv"
     run(sys.executable, "-m", "venv", venv, cwd=tmp_path)

@@ -304,6 +304,7 @@ def test_revision_is_compared_with_the_working_tree_and_cleaned_up(checkout):
     assert "cache" not in git(checkout, "worktree", "list")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_projects_own_build_is_compared_and_one_that_fails_is_shown(checkout):
     (checkout / "pyproject.toml").write_text(

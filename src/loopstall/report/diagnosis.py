@@ -206,6 +206,9 @@ def _failed(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
 
 
 def _traps(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budget: Budget) -> Iterator[Diagnosis]:
+    rows: dict[str, list[Summary]] = {}
+    for item in summaries:
+        rows.setdefault(item.cell.row, []).append(item)
     for item in summaries:
         if not item.trap:
             continue
@@ -219,7 +222,7 @@ def _traps(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], 
             threshold=f"stall {format_ns(budget.stall_ns)}, availability {budget.availability:.0%}",
             cell=item.cell,
             culprit=_holder(samples[item.cell]) if rule.name == "gil-contention" else item.culprit,
-            better=_better(item, summaries),
+            better=_better(item, rows[item.cell.row]),
             command=_command(rule, item.cell),
         )
 
@@ -243,10 +246,9 @@ def _holder(runs: Sequence[Run]) -> Frame | None:
     return spent.most_common(1)[0][0] if spent else None
 
 
-def _better(item: Summary, summaries: Sequence[Summary]) -> str:
-    """Says which strategy of this very matrix does the same work and is no trap, the one with the best throughput."""
-    row = [other for other in summaries if other.cell.row == item.cell.row and other.runs]
-    others = [other for other in row if not other.trap and other.error is None]
+def _better(item: Summary, row: Sequence[Summary]) -> str:
+    """Says which strategy of the same row does the work and is no trap, the one with the best throughput."""
+    others = [other for other in row if other.runs and not other.trap and other.error is None]
     if not others:
         return ""
     best = max(others, key=lambda other: other["throughput"].value)

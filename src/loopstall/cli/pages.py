@@ -143,8 +143,10 @@ def write_index(root: Path) -> Path:
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         with contextlib.suppress(InputError):
             found = store.read_summary(folder, Entry)
-            if (found is None and (folder / store.PLAN_FILE).is_file()) or (folder / store.VERDICTS_FILE).is_file():
-                found = found or entry_of(content_of((folder,)))
+            if found is None and any((folder / name).is_file() for name in (store.PLAN_FILE, store.VERDICTS_FILE)):
+                found = entry_of(content_of((folder,)))
+                with contextlib.suppress(OSError):  # it is worked out again the next time
+                    store.save_summary(folder, found)
             if found is not None:
                 entries[folder.name] = found
     path = root / _PAGE

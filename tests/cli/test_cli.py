@@ -151,6 +151,19 @@ def test_results_go_to_reports_by_default(tmp_path):
     assert folder.name.endswith("-echo")
 
 
+def test_workload_has_a_budget_of_its_own_in_the_settings(tmp_path):
+    write_workloads(tmp_path, BLOCKER)
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text('[tool.loopstall.workload.blocker]\nstall = "20s"\navailability = 0\n')
+    done = loopstall("run", "mine.py", "-s", "asyncio", *SHORT[:-2], "-o", "large", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "TRAP" not in done.stdout
+    assert "of blocker, 20.0 s and 0%" in (tmp_path / "large" / "index.html").read_text()
+    settings.write_text('[tool.loopstall.workload.blocker]\nstall = "2ms"\n')
+    done = loopstall("run", "mine.py", "-s", "asyncio", *SHORT[:-2], "-o", "small", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout  # a budget in the settings is one that was asked for
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("measured")

@@ -118,6 +118,7 @@ def _plan(before: Plan, options: dict[str, Any], rules: Rules) -> Plan:
         processes=options["rounds"] or max(before.processes, MIN_RUNS),
         budget_stall_ns=rules.budget.stall_ns,
         budget_availability=rules.budget.availability,
+        budgets=tuple((name, own.stall_ns, own.availability) for name, own in rules.budgets.items()),
     )
 
 

@@ -1,7 +1,6 @@
 """``loopstall gate``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 import datetime as dt
 import os
 from pathlib import Path
@@ -20,7 +19,7 @@ from loopstall.checkout import Checkout, clean
 from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import content_of, write_index, write_page
-from loopstall.cli.plan import limits_of, make_plan, matrix_options
+from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
 from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import DURATION, SHARE
@@ -29,7 +28,6 @@ from loopstall.errors import InputError
 from loopstall.gate import accepted, schedule
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
-from loopstall.gate.policy import Budget
 from loopstall.gate.rules import Rules
 from loopstall.keeper import Keeper
 from loopstall.records import Cell, Pair, Plan, Verdict
@@ -173,28 +171,22 @@ def _asked(ctx: click.Context, name: str) -> bool:
 
 def _rules(ctx: click.Context, options: dict[str, Any]) -> Rules:
     quick = options["quick"]
-    budget = Budget(stall_ns=int(options["budget"] * 1e9), availability=options["availability"])
+    budgets = budgets_asked(options)
     effects: dict[str, float] = {}
-    budgets: dict[str, Budget] = {}
     for name, table in by_workload(Path.cwd()).items():
-        try:
-            if "effect" in table:
+        if "effect" in table:
+            try:
                 effects[name] = SHARE.convert(table["effect"], None, None)
-            if "stall" in table:
-                budgets[name] = replace(budget, stall_ns=int(DURATION.convert(table["stall"], None, None) * 1e9))
-            if "availability" in table:
-                least = SHARE.convert(table["availability"], None, None)
-                budgets[name] = replace(budgets.get(name, budget), availability=least)
-        except click.BadParameter as error:
-            raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
+            except click.BadParameter as error:
+                raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
     return Rules(
         effect=options["effect"],
         effects=effects,
         alpha=options["alpha"],
         rounds=options["rounds"] or (_QUICK_ROUNDS if quick else _ROUNDS),
         confirm=options["confirm"] or (_QUICK_CONFIRM if quick else _CONFIRM),
-        budget=budget,
-        budgets=budgets,
+        budget=budgets.common,
+        budgets=budgets.own,
         limited=_asked(ctx, "budget") or _asked(ctx, "availability"),
     )
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from loopstall import store
 from loopstall.checkout import Checkout
 from loopstall.errors import InputError
-from loopstall.gate.policy import Budget
+from loopstall.gate.policy import Budgets, budgets_of
 from loopstall.report.content import Content
 
 __all__ = ["FORMATS", "content_of", "rendered", "write_file", "write_index", "write_page"]
@@ -46,7 +46,7 @@ def content_of(paths: tuple[Path, ...]) -> Content:
         title=folder.resolve().name if len(paths) == 1 else f"{len(paths)} results",
         runs=found.runs,
         plan=plan,
-        budget=Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability) if plan else Budget(),
+        budgets=budgets_of(plan) if plan is not None else Budgets(),
         warnings=(*found.warnings, *(other.warnings if other else ())),
         verdicts=store.read_verdicts(folder) if gated else (),
         baselines=other.runs if other else (),

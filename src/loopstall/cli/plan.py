@@ -1,21 +1,24 @@
 """A plan from the options that `run` and `gate` share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from loopstall import matrix
+from loopstall.cli.settings import by_workload
 from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
 from loopstall.errors import InputError
-from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget
+from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, Budgets
 from loopstall.records import Load, Plan
 from loopstall.runner import Limits
 from loopstall.workloads import find
 
-__all__ = ["SECONDS", "budget_of", "limits_of", "make_plan", "matrix_options"]
+__all__ = ["SECONDS", "budgets_asked", "limits_of", "make_plan", "matrix_options"]
 
 SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
 
@@ -70,6 +73,7 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
     cells, skipped = matrix.build(chosen, grids, wanted, load)
     if len(cells) * processes > _TOTAL_LIMIT:
         raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
+    budgets = budgets_asked(options)
     return Plan(
         name="-".join(item.name for item in chosen) if options["workloads"] else name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -78,8 +82,9 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
         processes=processes,
         seed=options["seed"],
         threshold_ns=int(options["threshold"] * 1e9),
-        budget_stall_ns=int(options["budget"] * 1e9),
-        budget_availability=options["availability"],
+        budget_stall_ns=budgets.common.stall_ns,
+        budget_availability=budgets.common.availability,
+        budgets=tuple((name, own.stall_ns, own.availability) for name, own in budgets.own.items()),
         time_limit_s=options["time_limit"],
         memory_limit_bytes=_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
     )
@@ -94,9 +99,25 @@ def limits_of(plan: Plan) -> Limits:
     )
 
 
-def budget_of(plan: Plan) -> Budget:
-    """Returns what makes a cell of a plan a trap."""
-    return Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability)
+def budgets_asked(options: dict[str, Any]) -> Budgets:
+    """Returns the budgets: of the options, and of single workloads those of pyproject.toml.
+
+    Raises:
+        InputError: a setting is not what it should be.
+    """
+    common = Budget(stall_ns=int(options["budget"] * 1e9), availability=options["availability"])
+    own: dict[str, Budget] = {}
+    for name, table in by_workload(Path.cwd()).items():
+        try:
+            if "stall" in table:
+                own[name] = replace(common, stall_ns=int(DURATION.convert(table["stall"], None, None) * 1e9))
+            if "availability" in table:
+                own[name] = replace(
+                    own.get(name, common), availability=SHARE.convert(table["availability"], None, None)
+                )
+        except click.BadParameter as error:
+            raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
+    return Budgets(common=common, own=own)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from loopstall import environment, session, store
 from loopstall.cli.entry import Ended
-from loopstall.cli.plan import SECONDS, budget_of, limits_of, make_plan, matrix_options
+from loopstall.cli.plan import SECONDS, limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
 from loopstall.cli.settings import defaults
 from loopstall.cli.types import DURATION
 from loopstall.errors import InputError, MeasurementError
-from loopstall.gate.policy import samples, summarise
+from loopstall.gate.policy import budgets_of, samples, summarise
 from loopstall.records import Plan, Run
 from loopstall.report.terminal import results
 from loopstall.report.text import printable
@@ -97,8 +97,8 @@ def _finish(
     console: Console,
     begun: float,
 ) -> int:
-    budget = budget_of(plan)
-    summaries = [summarise(cell, runs, budget) for cell, runs in samples(account.runs).items()]
+    budgets = budgets_of(plan)
+    summaries = [summarise(cell, runs, budgets.of(cell)) for cell, runs in samples(account.runs).items()]
     order = {cell: number for number, cell in enumerate(plan.cells)}
     summaries.sort(key=lambda item: order[item.cell])
     console.print(results(summaries, plan.skipped, width=console.width))
@@ -111,9 +111,9 @@ def _finish(
     if any(item.error is not None for item in summaries):
         return 3
     asked = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
-    if any(ctx.get_parameter_source(name) in asked for name in ("budget", "availability")):
-        return 1 if any(item.trap for item in summaries) else 0
-    return 0
+    limited = any(ctx.get_parameter_source(name) in asked for name in ("budget", "availability"))
+    broken = [item for item in summaries if item.trap and (limited or item.cell.workload.name in budgets.own)]
+    return 1 if broken else 0
 
 
 @dataclass(slots=True)
@@ -173,7 +173,7 @@ def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
     from loopstall.report.content import Content  # noqa: PLC0415
 
     try:
-        path = write_page(folder, Content(title=folder.name, runs=runs, plan=plan, budget=budget_of(plan)))
+        path = write_page(folder, Content(title=folder.name, runs=runs, plan=plan, budgets=budgets_of(plan)))
         if folder.parent == _REPORTS:
             write_index(_REPORTS)
     except InputError as error:

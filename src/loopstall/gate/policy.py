@@ -1,15 +1,25 @@
 """When a run breaks its budget, and when a cell is a trap."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from loopstall.clock import NS_PER_MS
 from loopstall.metrics import METRICS, format_ns
-from loopstall.records import Cell, Frame, Measured, Run, Summary
+from loopstall.records import Cell, Frame, Measured, Plan, Run, Summary
 from loopstall.stats.median import median_estimate
 
-__all__ = ["DEFAULT_AVAILABILITY", "DEFAULT_STALL_NS", "Budget", "breach", "samples", "stack_of", "summarise"]
+__all__ = [
+    "DEFAULT_AVAILABILITY",
+    "DEFAULT_STALL_NS",
+    "Budget",
+    "Budgets",
+    "breach",
+    "budgets_of",
+    "samples",
+    "stack_of",
+    "summarise",
+]
 
 DEFAULT_STALL_NS = 50 * NS_PER_MS
 """A stall that long is one that a client notices on top of a network's round trip."""
@@ -28,6 +38,24 @@ class Budget:
 
     stall_ns: int = DEFAULT_STALL_NS
     availability: float = DEFAULT_AVAILABILITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """The budget of every cell: that of its workload, by name, or the common one."""
+
+    common: Budget = field(default_factory=Budget)
+    own: Mapping[str, Budget] = field(default_factory=dict)
+
+    def of(self, cell: Cell) -> Budget:
+        """Returns the budget of a cell."""
+        return self.own.get(cell.workload.name, self.common)
+
+
+def budgets_of(plan: Plan) -> Budgets:
+    """Returns what makes a cell of a plan a trap."""
+    own = {name: Budget(stall_ns=stall_ns, availability=least) for name, stall_ns, least in plan.budgets}
+    return Budgets(common=Budget(stall_ns=plan.budget_stall_ns, availability=plan.budget_availability), own=own)
 
 
 def breach(measured: Measured, budget: Budget) -> str:

@@ -107,5 +107,7 @@ class Plan:
     threshold_ns: int
     budget_stall_ns: int
     budget_availability: float
+    budgets: tuple[tuple[str, int, float], ...] = ()
+    """Of single workloads, by name: the longest stall in ns and the least availability."""
     time_limit_s: float
     memory_limit_bytes: int

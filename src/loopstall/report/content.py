@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from loopstall.gate.policy import Budget, samples, summarise
+from loopstall.gate.policy import Budgets, samples, summarise
 from loopstall.records import Cell, Plan, Run, Skipped, Summary, Trend, Verdict
 from loopstall.report.diagnosis import Diagnosis, diagnose
 
@@ -18,7 +18,7 @@ class Content:
         title: the report's heading.
         runs: what was measured; of a gate, the candidate.
         plan: what was to be measured, where it is known.
-        budget: what makes a cell a trap.
+        budgets: what makes a cell a trap.
         warnings: what could not be read.
         verdicts: what a gate said.
         baselines: what the gate measured on the other side.
@@ -28,7 +28,7 @@ class Content:
     title: str
     runs: Sequence[Run]
     plan: Plan | None = None
-    budget: Budget = field(default_factory=Budget)
+    budgets: Budgets = field(default_factory=Budgets)
     warnings: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()
     baselines: Sequence[Run] = ()
@@ -58,10 +58,10 @@ def digest(content: Content) -> Digest:
     known = set(cells)
     order = [*[cell for cell in cells if cell in grouped], *[cell for cell in grouped if cell not in known]]
     ordered = {cell: grouped[cell] for cell in order}
-    summaries = tuple(summarise(cell, runs, content.budget) for cell, runs in ordered.items())
+    summaries = tuple(summarise(cell, runs, content.budgets.of(cell)) for cell, runs in ordered.items())
     return Digest(
         samples=ordered,
         summaries=summaries,
         skipped=content.plan.skipped if content.plan is not None else (),
-        diagnoses=tuple(diagnose(summaries, ordered, content.budget)),
+        diagnoses=tuple(diagnose(summaries, ordered, content.budgets)),
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from loopstall.gate.policy import Budget
+from loopstall.gate.policy import Budgets
 from loopstall.metrics import format_ns, format_value
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
 
@@ -139,20 +139,20 @@ class Diagnosis:
     """Cells of the same row of which the same is to be said, if less badly."""
 
 
-def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budget: Budget) -> list[Diagnosis]:
+def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budgets: Budgets) -> list[Diagnosis]:
     """Applies the rules.
 
     Args:
         summaries: of a matrix.
         samples: the runs of each cell.
-        budget: what makes a trap.
+        budgets: what makes a trap.
 
     Returns:
         What was found, the worst first; ``clean`` alone where no loop was blocked.
     """
     found = [
         *_failed(summaries),
-        *_traps(summaries, samples, budget),
+        *_traps(summaries, samples, budgets),
         *_saturated(summaries),
         *_overhead(summaries),
         *_noisy(samples),
@@ -168,7 +168,7 @@ def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]
                 measured=f"the longest stall of {len(measured)} cells was {format_ns(longest)}"
                 if longest
                 else "no stall was seen",
-                threshold=f"budget {format_ns(budget.stall_ns)}",
+                threshold=f"budget {format_ns(budgets.common.stall_ns)}",
                 command=RULES["clean"].command,
             )
         )
@@ -205,7 +205,9 @@ def _failed(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
                             cell=item.cell, command=_command(rule, item.cell))  # fmt: skip
 
 
-def _traps(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budget: Budget) -> Iterator[Diagnosis]:
+def _traps(
+    summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budgets: Budgets
+) -> Iterator[Diagnosis]:
     rows: dict[str, list[Summary]] = {}
     for item in summaries:
         rows.setdefault(item.cell.row, []).append(item)
@@ -213,7 +215,7 @@ def _traps(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], 
         if not item.trap:
             continue
         rule = RULES[_OF_CAUSE.get(_main_cause(samples[item.cell]), "stall-of-unknown-cause")]
-        stall, available = item["longest_stall"], item["availability"]
+        stall, available, budget = item["longest_stall"], item["availability"], budgets.of(item.cell)
         yield Diagnosis(
             rule=rule,
             weight=(1 if not item.cell.control else 1.5, -stall.value),

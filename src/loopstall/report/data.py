@@ -1,6 +1,7 @@
 """Results as data for other programs: JSON with a published schema, and CSV."""
 
 import csv
+import inspect
 import io
 from typing import Any
 
@@ -113,7 +114,11 @@ def to_json(content: Content) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Returns the JSON Schema of ``to_json``."""
-    return msgspec.json.schema(Document)
+    schema = msgspec.json.schema(Document)
+    for kind in schema["$defs"].values():
+        if "description" in kind:  # a docstring, whose indentation depends on the Python
+            kind["description"] = inspect.cleandoc(kind["description"])
+    return schema
 
 
 def to_csv(content: Content) -> str:

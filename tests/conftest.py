@@ -3,10 +3,10 @@
 import pytest
 
 _ALONE = {
-    "monitor", "test_theory.py", "test_gate.py", "test_against.py", "test_faults.py", "test_cli.py", "test_bad_input.py",
+    "monitor", "test_theory.py", "test_gate.py", "test_against.py",
     "test_session.py", "test_traffic.py", "test_watch.py",
 }  # fmt: skip
-"""Files and folders of tests that measure, which nothing may run beside."""
+"""Files and folders of tests that judge what they measure: nothing may run beside them."""
 
 
 def pytest_collection_modifyitems(items):

@@ -27,8 +27,8 @@ STRATEGIES = [
 CAUSES = ("cpu-python", "blocking-call", "gil-wait", "gc", "descheduled")
 
 
-def measured(chance: random.Random, samples: int) -> Measured:
-    """Makes up a run: so many samples, 400 points of a series, and the 100 stalls that are kept, of a dozen stacks."""
+def measured(chance: random.Random, samples: int, distinct: int) -> Measured:
+    """Makes up a run: so many samples, 400 points of a series, and the 100 stalls that are kept, of some stacks."""
 
     def times() -> list[tuple[int, int]]:
         return [(int(chance.lognormvariate(14, 1)), 1) for _ in range(samples)]
@@ -38,7 +38,7 @@ def measured(chance: random.Random, samples: int) -> Measured:
             Frame(file=f"/app/layer{depth}.py", line=chance.randrange(3), function=f"call{depth}")
             for depth in range(20)
         )
-        for _ in range(12)
+        for _ in range(distinct)
     ]
     stalls = tuple(
         Stall(
@@ -47,7 +47,7 @@ def measured(chance: random.Random, samples: int) -> Measured:
             cause=chance.choice(CAUSES),
             rule="made up",
             culprit=Frame(file=f"/app/module{chance.randrange(8)}.py", line=chance.randrange(40), function="handler"),
-            stack=chance.choice(stacks),
+            stack=stacks[number % distinct],
         )
         for number in range(100)
     )
@@ -66,7 +66,7 @@ def measured(chance: random.Random, samples: int) -> Measured:
     )  # fmt: skip
 
 
-def make(folder: Path, cells: int, runs: int, samples: int) -> None:
+def make(folder: Path, cells: int, runs: int, samples: int, distinct: int) -> None:
     """Writes a results folder."""
     chance = random.Random(1)
     made = tuple(
@@ -87,7 +87,7 @@ def make(folder: Path, cells: int, runs: int, samples: int) -> None:
     target = store.Store(folder)
     target.begin(plan)
     here = environment.describe()
-    pool = [measured(chance, samples) for _ in range(40)]
+    pool = [measured(chance, samples, distinct) for _ in range(40)]
     for cell in made:
         for index in range(runs):
             target.save(
@@ -132,13 +132,14 @@ def main() -> None:
     parser.add_argument("--cells", default="10,30,100", help="sizes")
     parser.add_argument("--runs", type=int, default=20, help="a cell")
     parser.add_argument("--samples", type=int, default=1000, help="raw samples a run")
+    parser.add_argument("--stacks", type=int, default=12, help="different ones among the 100 stalls of a run")
     parser.add_argument("--repeat", type=int, default=3, help="builds, of which the best counts")
     options = parser.parse_args()
     found: list[tuple[int, float]] = []
     for cells in map(int, options.cells.split(",")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "result"
-            make(folder, cells, options.runs, options.samples)
+            make(folder, cells, options.runs, options.samples, options.stacks)
             builds = [built(folder) for _ in range(options.repeat)]
             seconds, peak, size = min(item[0] for item in builds), builds[-1][1], builds[-1][2]
             task = drawn(folder / "index.html")

@@ -9,7 +9,7 @@ from typing import Self
 
 from loopstall.errors import InputError, MeasurementError
 from loopstall.gate.policy import samples
-from loopstall.metrics import METRICS
+from loopstall.measures import METRICS
 from loopstall.records import Environment, Reading, Run, Trend
 from loopstall.stats.changes import change_points
 from loopstall.stats.median import median_estimate

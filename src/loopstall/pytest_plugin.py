@@ -1,7 +1,7 @@
 """The pytest plugin: a test in which an event loop stalls for longer than its budget fails.
 
 Off unless asked for by ``--stall-budget``, the ini setting ``stall_budget``, the environment variable
-``LOOPSTALL_BUDGET``, a mark or the fixture; what does the work is imported only then.
+``LOOPSTALL_BUDGET``, another of its options, a mark or the fixture; what does the work is imported only then.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from loopstall.testing.benchmark import LoopBenchmark
     from loopstall.testing.plugin import StallPlugin
     from loopstall.testing.stalls import Stalls
 
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "stalls"]
+__all__ = ["loop_benchmark", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "stalls"]
 
 _NAME = "loopstall-budget"
 _VARIABLE = "LOOPSTALL_BUDGET"
@@ -26,18 +27,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     text = f"Fail a test that blocks an event loop for longer, like 50ms. [{_VARIABLE}]"
     group.addoption("--stall-budget", metavar="TIME", help=text)
     group.addoption("--stall-total", metavar="TIME", help="Fail a test whose stalls sum up to more, like 200ms.")
+    text = "Write the session's stalls to FILE: .html, .json, .junit or .speedscope.json."
+    group.addoption("--stall-report", metavar="FILE", help=text)
+    text = "Write down what breaks the budget today in loopstall-accepted.toml, instead of failing."
+    group.addoption("--stall-baseline", choices=("write",), help=text)
     parser.addini("stall_budget", "Fail a test that blocks an event loop for longer, like 50ms.")
     parser.addini("stall_total", "Fail a test whose stalls sum up to more, like 200ms.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turns the plugin on where a budget is asked for."""
+    """Turns the plugin on where it is asked for."""
     config.addinivalue_line(
         "markers",
         "stall_budget(budget, reason=None): fail the test if it blocks an event loop for longer than budget, like"
         ' "20ms"; None, with a reason, for no limit.',
     )
-    if _asked(config, "stall_budget", _VARIABLE) or _asked(config, "stall_total"):
+    budgets = _asked(config, "stall_budget", _VARIABLE) or _asked(config, "stall_total")
+    if config.getoption("stall_baseline") and not budgets:
+        raise pytest.UsageError("--stall-baseline write needs a budget to hold today's stalls against: --stall-budget")
+    if budgets or config.getoption("stall_report"):
         _turned_on(config)
 
 
@@ -56,6 +64,17 @@ def stalls(request: pytest.FixtureRequest) -> "Iterator[Stalls]":
         yield found
 
 
+@pytest.fixture
+def loop_benchmark(request: pytest.FixtureRequest) -> "Iterator[LoopBenchmark]":
+    """Benchmarks an ``async def`` in a running loop by pytest-benchmark: ``loop_benchmark(f, loop="uvloop")``."""
+    if not request.config.pluginmanager.has_plugin("benchmark"):
+        pytest.fail("loop_benchmark stands on pytest-benchmark: pip install pytest-benchmark", pytrace=False)
+    from loopstall.testing.benchmark import LoopBenchmark  # noqa: PLC0415  # off costs nothing
+
+    with LoopBenchmark(request.getfixturevalue("benchmark")) as made:
+        yield made
+
+
 def _asked(config: pytest.Config, name: str, variable: str = "") -> str:
     return str(config.getoption(name) or os.environ.get(variable) or config.getini(name) or "")
 
@@ -67,6 +86,12 @@ def _turned_on(config: pytest.Config) -> "StallPlugin":
     known = config.pluginmanager.get_plugin(_NAME)
     if isinstance(known, StallPlugin):
         return known
-    made = StallPlugin(budget=_asked(config, "stall_budget", _VARIABLE), total=_asked(config, "stall_total"))
+    made = StallPlugin(
+        config,
+        budget=_asked(config, "stall_budget", _VARIABLE),
+        total=_asked(config, "stall_total"),
+        report=config.getoption("stall_report") or "",
+        baseline=bool(config.getoption("stall_baseline")),
+    )
     config.pluginmanager.register(made, _NAME)
     return made

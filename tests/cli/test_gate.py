@@ -155,7 +155,7 @@ def test_accept_refuses_an_empty_reason_and_a_result_without_regressions(project
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[[accepted]]\nwhat = 'stall'\n", "has no workload"),
+        ("[[accepted]]\nwhat = 'stall'\n", "has no budget"),
         ("[[acepted]]\n", "unknown key 'acepted'"),
         ("not toml", "cannot read loopstall-accepted.toml"),
     ],

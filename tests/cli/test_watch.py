@@ -53,8 +53,8 @@ def test_stacks_and_json_lines_have_everything(program, tmp_path):
     assert "time.sleep(0.2)" in done.stderr
     assert "what to do:" in done.stderr
     lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
-    assert [line["cause"] for line in lines if line["duration_ns"] > 1e8] == ["blocking-call"]
-    assert lines[0]["stack"]
+    assert [line["stall"]["cause"] for line in lines if line["length_ns"] > 1e8] == ["blocking-call"]
+    assert lines[0]["stall"]["stack"]
 
 
 def test_module_is_run_as_python_runs_it(program, tmp_path):

@@ -9,7 +9,7 @@ from loopstall.records import Frame, Verdict
 
 TODAY = dt.date(2026, 11, 21)
 ENTRY = {
-    "what": "stall", "workload": "hashing", "budget": "80", "reason": "moves next quarter", "who": "ann",
+    "what": "stall", "workload": "hashing", "budget": "80ms", "reason": "moves next quarter", "who": "ann",
     "until": dt.date(2026, 12, 31),
 }  # fmt: skip
 
@@ -23,7 +23,7 @@ def stalled(amount=60e6, **extra):
 
 def read(**changes):
     entry = {key: value for key, value in (ENTRY | changes).items() if value is not None}
-    return parse({"accepted": [entry]}, "accepted.toml", stall=lambda text: float(text) / 1e3, share=float)
+    return parse({"accepted": [entry]}, "accepted.toml")
 
 
 def test_accepted_stall_is_marked_with_reason_and_date():
@@ -87,7 +87,7 @@ def test_wrong_entry_is_refused_in_a_sentence(changes, said):
 
 def test_other_tables_are_refused():
     with pytest.raises(InputError, match="unknown key 'acepted'"):
-        parse({"acepted": []}, "x", stall=float, share=float)
+        parse({"acepted": []}, "x")
     with pytest.raises(InputError, match=r"\[\[accepted\]\]"):
-        parse({"accepted": "all"}, "x", stall=float, share=float)
+        parse({"accepted": "all"}, "x")
     assert isinstance(read()[0], Accepted)

@@ -1,18 +1,16 @@
 """``loopstall accept``."""
 
-from collections.abc import Sequence
 import datetime as dt
 import getpass
-import json
 from pathlib import Path
 import subprocess
 from typing import Any
 
 import click
 
-from loopstall import store
-from loopstall.cli.types import DURATION, SHARE
+from loopstall import store, units
 from loopstall.errors import InputError
+from loopstall.gate import accepted_file
 from loopstall.gate.accepted import Accepted, apply
 from loopstall.records import STALL, Verdict
 
@@ -32,7 +30,7 @@ _MARGIN = 1.1
 @click.option("--budget", help="Up to which stall (80ms) or change (12%). [10% beyond what was measured]")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help=f"Last day. [in {_DAYS} days]")
 @click.option("--who", help="Who accepts it. [git's user.name]")
-@click.option("--file", "path", type=click.Path(path_type=Path), default="loopstall-accepted.toml", show_default=True)
+@click.option("--file", "path", type=click.Path(path_type=Path), default=accepted_file.NAME, show_default=True)
 def command(results: Path | None, path: Path, **options: Any) -> int:
     """Accept the regressions that a gate found: write them, with a reason and a date, into a file that gates honour.
 
@@ -59,7 +57,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     refused = [item for item in apply(chosen, entries, today=today) if not item.accepted]
     if refused:
         raise InputError(f"this would not cover {refused[0].name}: {refused[0].rule}")
-    _append(path, entries)
+    accepted_file.append(path, entries)
     for item in chosen:
         click.echo(f"accepted until {until}: {item.name}")
     return 0
@@ -78,39 +76,14 @@ def _user() -> str:
 
 
 def _entry(item: Verdict, *, reason: str, budget: str | None, until: dt.date, who: str) -> Accepted:
-    kind = DURATION if item.kind == STALL else SHARE
+    kind = units.DURATION if item.kind == STALL else units.SHARE
     unit = 1e9 if item.kind == STALL else 1.0
     try:
-        amount = item.amount * _MARGIN if budget is None else kind.convert(budget, None, None) * unit
-    except click.BadParameter as error:
-        raise click.UsageError(f"--budget: {error.message}") from error
+        amount = item.amount * _MARGIN if budget is None else kind.parse(budget) * unit
+    except ValueError as error:
+        raise click.UsageError(f"--budget: {error}") from error
     where = f"{Path(item.culprit.file).name}:{item.culprit.line}" if item.culprit is not None else ""
     return Accepted(
         what=item.kind, workload=item.row, strategy=item.strategy, where=where, budget=amount, reason=reason, who=who,
         until=until,
     )  # fmt: skip
-
-
-def _append(path: Path, entries: Sequence[Accepted]) -> None:
-    try:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        written = "\n".join(map(_toml, entries))
-        store.write_text(path, f"{before.rstrip()}\n\n{written}".lstrip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot write {path}: {error}") from error
-
-
-def _toml(entry: Accepted) -> str:
-    budget = f"{entry.budget / 1e6:.1f}ms" if entry.what == STALL else f"{entry.budget:.1%}"
-    fields = {
-        "what": entry.what,
-        "workload": entry.workload,
-        "strategy": entry.strategy,
-        **({"where": entry.where} if entry.where else {}),
-        "budget": budget,
-        "reason": entry.reason,
-        "who": entry.who,
-    }
-    # A JSON string is a TOML string: both escape the same way.
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
-    return "\n".join(["[[accepted]]", *lines, f"until = {entry.until}", ""])

@@ -7,7 +7,6 @@ from pathlib import Path
 import subprocess
 import sys
 import time
-import tomllib
 from typing import Any
 
 import click
@@ -22,10 +21,10 @@ from loopstall.cli.pages import content_of, write_index, write_page
 from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_options
 from loopstall.cli.progress import shown
 from loopstall.cli.settings import by_workload, defaults
-from loopstall.cli.types import DURATION, SHARE
+from loopstall.cli.types import SHARE
 from loopstall.duel import BURST_S, Duels
 from loopstall.errors import InputError
-from loopstall.gate import accepted, schedule
+from loopstall.gate import accepted, accepted_file, schedule
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
 from loopstall.gate.rules import Rules
@@ -82,7 +81,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop measuring after this long.")
 @click.option("--inconclusive", type=click.Choice(["fail", "pass"]), default="fail", show_default=True, help="Exit 5?")
-@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default="loopstall-accepted.toml",
+@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=accepted_file.NAME,
               show_default=True, help="What is lived with on purpose.")  # fmt: skip
 @click.option(
     "--format", "form", multiple=True, type=click.Choice(FORMATS), help="Repeat, each with its -o. [terminal]"
@@ -102,7 +101,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         click.echo(f"removed {removed}" if removed is not None else "there was nothing to remove")
         return 0
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
-    entries = _accepted(options["accepted_file"], required=_asked(ctx, "accepted_file"))
+    entries = accepted_file.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
     progress = Console(stderr=True, highlight=False, markup=False)
     judging = _stored if options["stored"] is not None else _by_turns
@@ -261,28 +260,6 @@ def _measure(
         except KeyboardInterrupt:
             progress.print(f"Interrupted: {count} pairs are saved in {printable(str(folder))}", soft_wrap=True)
             raise
-
-
-def _accepted(path: Path, *, required: bool) -> tuple[accepted.Accepted, ...]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        if required:
-            raise InputError(f"cannot read {path}: there is no such file") from error
-        return ()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-
-    def read(kind: Any) -> Callable[[str], float]:
-        def convert(text: str) -> float:
-            try:
-                return float(kind.convert(text, None, None))
-            except click.BadParameter as error:
-                raise ValueError(error.message) from error
-
-        return convert
-
-    return accepted.parse(table, str(path), stall=read(DURATION), share=read(SHARE))
 
 
 def _status(verdicts: Sequence[Verdict], *, passes: bool) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 from loopstall import store
 from loopstall.errors import InputError, did_you_mean
 from loopstall.history import History, Result, machine_of, trends
-from loopstall.metrics import METRICS
+from loopstall.measures import METRICS
 from loopstall.records import Reading, Trend
 from loopstall.report import trend
 from loopstall.report.text import printable

@@ -1,38 +1,51 @@
 """``loopstall watch``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import contextlib
-import json
+from dataclasses import asdict
+import os
 from pathlib import Path
-import runpy
-import signal
+import shlex
+import shutil
 import sys
-import threading
-import traceback
-from typing import IO, Any
+import tempfile
+import time
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from loopstall.cli.entry import Ended
+from loopstall.cli.pages import write_file
 from loopstall.cli.types import DURATION
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
-from loopstall.metrics import format_ns
-from loopstall.monitor import everywhere
-from loopstall.monitor.core import Monitor
-from loopstall.records import DESCHEDULED, Frame, Stall
-from loopstall.report.stalls import Culprit, described, in_a_line, worst_culprits
+from loopstall.measures import format_ns
+from loopstall.records import Sighting
+from loopstall.report.account import Account
+from loopstall.report.blame import source_line
+from loopstall.report.stall_files import Session, form_of, rendered
+from loopstall.report.stalls import described, in_a_line, summed_up
+from loopstall.report.text import place, printable
+from loopstall.watching.child import environment
+from loopstall.watching.program import run
+from loopstall.watching.teller import Settings, Teller, handed_over
 
 __all__ = ["command"]
 
 _WORST = 10
-
-
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
+_COLORS = {
+    "blocking-call": "blue", "cpu-python": "red", "cpu-native": "magenta", "gil-wait": "yellow", "gc": "green",
+    "descheduled": "dim",
+}  # fmt: skip
 
 
 @click.command("watch", context_settings=_SETTINGS)
 @click.option("--threshold", type=DURATION, default="20ms", show_default=True, help="From when a lag is a stall.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Report at the end: .html, .json, .junit or"
+              " .speedscope.json.")  # fmt: skip
 @click.option("--fail-over", type=DURATION, help="Exit 1 where a stall that the machine did not make was longer.")
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
 @click.option("--stacks", is_flag=True, help="Print the whole stack of each stall, and what to do.")
@@ -41,148 +54,160 @@ _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program unchanged and tell of each stall of its event loops, with its line and its cause.
 
-    Loops of asyncio, uvloop and trio are watched in every thread. The program's own exit code is passed on, unless
-    --fail-over is exceeded. Processes that the program starts are not watched.
+    Loops of asyncio, uvloop and trio are watched in every thread, and in every Python process that the program starts:
+    workers, reloaders. The program's own exit code is passed on, unless --fail-over is exceeded.
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
     if module is None and not Path(words[0]).exists():
         raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
-    fail_over, file = options["fail_over"], options["json_lines"]
-    with contextlib.ExitStack() as stack:
-        lines = stack.enter_context(_opened(file)) if file is not None else None
-        account = _Account(lines, stacks=options["stacks"])
-        stack.callback(account.summary)
-        stack.enter_context(_watching(round(options["threshold"] * NS_PER_S), account.add))
-        status = _run(module, words)
-    if fail_over is not None and account.longest_ns > fail_over * NS_PER_S:
-        return 1
-    return status
+    output, lines = (
+        path.absolute() if path is not None else None for path in (options["output"], options["json_lines"])
+    )
+    form = _form(output) if output is not None else ""
+    for path in filter(None, (output, lines)):
+        _probe(path)
+    account, began_ns, began = Account(), now_ns(), time.time()
+    with _folder() as folder:
+        settings = Settings(
+            threshold_ns=round(options["threshold"] * NS_PER_S),
+            fail_over_ns=round((options["fail_over"] or 0) * NS_PER_S),
+            home=os.getpid(),
+            folder=str(folder),
+            lines=str(lines or ""),
+            stacks=options["stacks"],
+        )
+        said = _Said(stacks=options["stacks"])
+        teller = Teller(settings, account, said.stall)
+        with _variables(environment(asdict(settings))):
+            teller.start()
+            try:
+                status = run(module, words)
+            finally:
+                teller.stop()
+        if os.getpid() != settings.home:
+            return status  # a copy that the program has forked ends here too
+        for seen in handed_over(folder):
+            account.add(seen)
+    session = Session(
+        title=printable(f"loopstall watch {'-m ' + module if module else ''} {shlex.join(words)}".replace("  ", " ")),
+        account=account,
+        watched_ns=now_ns() - began_ns,
+        began=began,
+        threshold_ns=settings.threshold_ns,
+        about=(f"The program's exit code was {status}.",),
+    )
+    said.summary(session)
+    if output is not None:
+        write_file(output, rendered(session, form))
+    return 1 if account.over else status
 
 
-class _Account:
-    """What is told of the stalls, as they end and at the end.
+class _Said:
+    """What people are told: in lines, or in colours where it is a terminal.
 
     Args:
-        lines: where each is appended as JSON, if anywhere.
-        stacks: whether to tell all of each.
+        stacks: whether to tell all of each stall.
     """
 
-    def __init__(self, lines: IO[str] | None, *, stacks: bool) -> None:
-        self.longest_ns = 0
-        self._lines = lines
+    def __init__(self, *, stacks: bool) -> None:
         self._stacks = stacks
-        self._culprits: dict[Frame | None, Culprit] = {}
-        self._count = 0
-        self._total_ns = 0
-        self._lock = threading.Lock()
-        self._began_ns = now_ns()
+        self._file = sys.__stderr__  # the real one, whatever the program does to sys.stderr
+        self._console = Console(file=self._file, highlight=False, markup=False)
 
-    def add(self, stall: Stall) -> None:
-        """Tells of a stall; called in the loop's thread."""
-        with self._lock:
-            self._count += 1
-            self._total_ns += stall.duration_ns
-            if stall.cause != DESCHEDULED:
-                self.longest_ns = max(self.longest_ns, stall.duration_ns)
-            frame = stall.holder or stall.culprit
-            known = self._culprits.setdefault(frame, Culprit(frame=frame, cause=stall.cause))
-            known.add(stall.duration_ns)
-            text = described(stall, stall.duration_ns) if self._stacks else in_a_line(stall)
-            with contextlib.suppress(OSError, ValueError):  # a program may have closed its stderr
-                _say(text)
-            if self._lines is not None:
-                with contextlib.suppress(OSError):
-                    self._lines.write(json.dumps(_plain(stall)) + "\n")
-                    self._lines.flush()
+    def stall(self, seen: Sighting) -> None:
+        """Tells of a stall."""
+        if self._stacks or not self._console.is_terminal:
+            self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen))
+            return
+        cause = seen.stall.cause
+        text = Text.assemble(
+            ("▲ " if seen.over else "● ", _COLORS.get(cause, "")),
+            (f"{format_ns(seen.length_ns):>8}", "bold"),
+            (f"  {cause:<14}", _COLORS.get(cause, "")),
+            place(seen.blamed) if seen.blamed is not None else "no culprit was seen",
+            (f"  {printable(seen.stall.task)}", "dim"),
+        )
+        source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
+        if source:
+            text.append(f"\n{' ' * 26}{printable(source)}", style="italic dim")
+        self._console.print(text, soft_wrap=True)
 
-    def summary(self) -> None:
+    def summary(self, session: Session) -> None:
         """Tells what there was in all."""
-        wall_ns = now_ns() - self._began_ns
-        said = [f"{self._count} stalls, {format_ns(self._total_ns)} of {format_ns(wall_ns)}"]
-        said += [f"  {item.line()}" for item in worst_culprits(self._culprits.values())[:_WORST]]
+        account = session.account
+        count = f"{account.count} stall{'' if account.count == 1 else 's'}"
+        head = f"{count}, {format_ns(account.total_ns)} of {format_ns(session.watched_ns)}"
         with contextlib.suppress(OSError, ValueError):
-            for text in said:
-                _say(text)
+            self._line(head)
+            if len(account.processes) > 1:
+                each = (f"{number} in {printable(name)}" for name, number in account.processes.most_common())
+                self._line(f"  {', '.join(each)}")
+            if account.count and self._console.is_terminal:
+                self._console.print(_table(account))
+            else:
+                for text in summed_up(account):
+                    self._line(f"  {text}")
+
+    def _line(self, text: str) -> None:
+        if self._file is not None:
+            self._file.write(f"loopstall: {text}\n")
+            self._file.flush()
 
 
-def _say(text: str) -> None:
-    """Writes to the real stderr, whatever the program has done to sys.stderr."""
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write(f"loopstall: {text}\n")
-        sys.__stderr__.flush()
+def _table(account: Account) -> Table:
+    table = Table()
+    for heading in ("longest", "in all", "stalls"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("cause", no_wrap=True)
+    table.add_column("culprit", overflow="fold")
+    for item in account.culprits[:_WORST]:
+        where = place(item.frame) if item.frame is not None else "no culprit was seen"
+        cause = Text(item.cause, style=_COLORS.get(item.cause, ""))
+        table.add_row(format_ns(item.longest_ns), format_ns(item.total_ns), str(item.count), cause, Text(where))
+    return table
 
 
-def _plain(stall: Stall) -> dict[str, Any]:
-    return {
-        "start_ns": stall.start_ns,
-        "duration_ns": stall.duration_ns,
-        "cause": stall.cause,
-        "rule": stall.rule,
-        "culprit": str(stall.culprit) if stall.culprit is not None else None,
-        "holder": str(stall.holder) if stall.holder is not None else None,
-        "task": stall.task,
-        "coroutine": stall.coroutine,
-        "stack": [str(frame) for frame in stall.stack],
-        "thread": threading.current_thread().name,
-    }
+def _absolute(path: Path | None) -> Path | None:
+    """The program may change its working directory."""
+    return path.absolute() if path is not None else None
 
 
-@contextlib.contextmanager
-def _watching(threshold_ns: int, on_stall: Callable[[Stall], object]) -> Iterator[None]:
-    """Has every loop that begins to run while this is entered watched."""
-
-    def begin(loop: Any) -> Callable[[], object]:
-        monitor = Monitor(threshold_ns=threshold_ns, kept=1, on_stall=on_stall)
-        monitor.start(loop)
-        return monitor.stop
-
-    everywhere.add(begin)
+def _form(path: Path) -> str:
     try:
-        yield
-    finally:
-        everywhere.discard(begin)
+        return form_of(path)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
-def _opened(path: Path) -> IO[str]:
+def _probe(path: Path) -> None:
+    """Raises ``InputError`` where a file cannot be written, before the program has run for nothing."""
     try:
-        return path.open("a", encoding="utf-8")
+        path.open("a", encoding="utf-8").close()
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
 
 
-def _run(module: str | None, words: tuple[str, ...]) -> int:
-    """Runs the program as Python would, and returns its exit code."""
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Makes a folder that the process removes which made it, and no copy of it."""
+    home, path = os.getpid(), Path(tempfile.mkdtemp(prefix="loopstall-watch-"))
     try:
-        if module is not None:
-            sys.argv = [module, *words]
-            sys.path.insert(0, "")
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        else:
-            sys.argv = list(words)
-            sys.path.insert(0, str(Path(words[0]).resolve().parent))
-            runpy.run_path(words[0], run_name="__main__")
-    except SystemExit as ended:
-        if ended.code is None or isinstance(ended.code, int):
-            return ended.code or 0
-        sys.stderr.write(f"{ended.code}\n")
-        return 1
-    except KeyboardInterrupt as interrupt:
-        return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
-    except ImportError as error:
-        if module is not None and error.name is None and error.path is None:  # of runpy itself
-            raise InputError(f"cannot run -m {module}: {error}") from error
-        _traceback(error)
-        return 1
-    except Exception as error:  # noqa: BLE001  # the program's own
-        _traceback(error)
-        return 1
-    return 0
+        yield path
+    finally:
+        if os.getpid() == home:
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _traceback(error: BaseException) -> None:
-    """Prints the program's traceback without our own frames in front."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in {__file__, runpy.__file__, "<frozen runpy>"}:
-        trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+@contextlib.contextmanager
+def _variables(wanted: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 import datetime as dt
+from fnmatch import fnmatchcase
+import os
 from typing import Any
 
+from loopstall.clock import NS_PER_S
 from loopstall.errors import InputError, did_you_mean
-from loopstall.metrics import format_ns
-from loopstall.records import REGRESSION, STALL, Verdict
+from loopstall.measures import format_ns
+from loopstall.records import REGRESSION, STALL, Frame, Verdict
+from loopstall.units import DURATION, SHARE
 
 __all__ = ["FIELDS", "Accepted", "apply", "parse"]
 
-FIELDS = ("what", "workload", "strategy", "where", "budget", "reason", "who", "until")
-_REQUIRED = ("what", "workload", "budget", "reason", "who", "until")
+FIELDS = ("what", "workload", "strategy", "test", "where", "budget", "reason", "who", "until")
+_REQUIRED = ("what", "budget", "reason", "who", "until")
+_EITHER = ("workload", "test")
 _KINDS = (STALL, REGRESSION)
 
 
@@ -22,9 +27,10 @@ class Accepted:
 
     Args:
         what: ``stall`` or ``regression``.
-        workload: its name, or its whole row with the parameters.
+        workload: its name, or its whole row with the parameters; "" where it is about tests.
         strategy: the one it is for; every one for "".
-        where: end of the path and line of the culprit of a stall, as ``app.py:12``; any for "".
+        test: the test in which it happens, as pytest names it, ``*`` for anything; "" where it is about a cell.
+        where: end of the culprit's path, with its line or its function: ``app.py:12``, ``app.py in login``; any for "".
         budget: the longest stall in ns, or the greatest relative change.
         reason: why it is accepted.
         who: by whom.
@@ -32,8 +38,9 @@ class Accepted:
     """
 
     what: str
-    workload: str
+    workload: str = ""
     strategy: str = ""
+    test: str = ""
     where: str = ""
     budget: float
     reason: str
@@ -44,18 +51,29 @@ class Accepted:
         """Says whether this entry is about a regression, whatever its size."""
         if item.kind != self.what or self.workload not in {item.row, item.row.partition("[")[0]}:
             return False
-        place = f"{item.culprit.file}:{item.culprit.line}" if item.culprit is not None else ""
-        return self.strategy in {"", item.strategy} and place.endswith(self.where)
+        return self.strategy in {"", item.strategy} and self._is_at(item.culprit)
+
+    def covers_stall(self, test: str, culprit: Frame | None) -> bool:
+        """Says whether this entry is about stalls of a line in a test, whatever their length."""
+        pattern = self.test.replace("[", "[[]")  # of parameters, not of a set of letters
+        return self.what == STALL and fnmatchcase(test, pattern) and self._is_at(culprit)
+
+    def _is_at(self, culprit: Frame | None) -> bool:
+        if not self.where:
+            return True
+        if culprit is None:
+            return False
+        file = culprit.file.replace(os.sep, "/")
+        places = (f"/{file}:{culprit.line}", f"/{file} in {culprit.function}")
+        return any(place.endswith(f"/{self.where}") for place in places)
 
 
-def parse(table: Mapping[str, Any], source: str, *, stall: Any, share: Any) -> tuple[Accepted, ...]:
+def parse(table: Mapping[str, Any], source: str) -> tuple[Accepted, ...]:
     """Reads the entries of an accepted file.
 
     Args:
         table: the file's content.
         source: the file's name, for errors.
-        stall: reads a length of time as seconds.
-        share: reads a percentage as a share.
 
     Raises:
         InputError: a key is unknown or missing, the reason is empty, or a value is not what it should be.
@@ -66,40 +84,47 @@ def parse(table: Mapping[str, Any], source: str, *, stall: Any, share: Any) -> t
     entries = table.get("accepted", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{source}: entries are [[accepted]] tables")
-    return tuple(_entry(entry, f"{source}, entry {number}", stall, share) for number, entry in enumerate(entries, 1))
+    return tuple(_entry(entry, f"{source}, entry {number}") for number, entry in enumerate(entries, 1))
 
 
-def _entry(entry: Mapping[str, Any], place: str, stall: Any, share: Any) -> Accepted:
+def _entry(entry: Mapping[str, Any], place: str) -> Accepted:
     for key in entry:
         if key not in FIELDS:
             raise InputError(f"{place}: unknown key {key!r}; {did_you_mean(key, FIELDS)}")
     for key in _REQUIRED:
         if not str(entry.get(key, "")).strip():
             raise InputError(f"{place} has no {key}; every entry says {', '.join(_REQUIRED)}")
+    if sum(bool(str(entry.get(key, "")).strip()) for key in _EITHER) != 1:
+        raise InputError(f"{place} says neither or both of {' and '.join(_EITHER)}; every entry is about one of them")
     if entry["what"] not in _KINDS:
         raise InputError(f"{place}: what = {entry['what']!r} is neither {' nor '.join(map(repr, _KINDS))}")
-    until = entry["until"]
-    if isinstance(until, str):
-        try:
-            until = dt.date.fromisoformat(until)
-        except ValueError as error:
-            raise InputError(f"{place}: until = {until!r} is not a date; write for instance 2027-01-31") from error
-    if isinstance(until, dt.datetime) or not isinstance(until, dt.date):
-        raise InputError(f"{place}: until = {until} is not a date; write for instance 2027-01-31")
     try:
-        budget = stall(str(entry["budget"])) * 1e9 if entry["what"] == STALL else share(str(entry["budget"]))
+        kind, unit = (DURATION, NS_PER_S) if entry["what"] == STALL else (SHARE, 1)
+        budget = kind.parse(str(entry["budget"])) * unit
     except ValueError as error:
         raise InputError(f"{place}: budget: {error}") from error
     return Accepted(
         what=entry["what"],
-        workload=str(entry["workload"]),
+        workload=str(entry.get("workload", "")),
         strategy=str(entry.get("strategy", "")),
+        test=str(entry.get("test", "")),
         where=str(entry.get("where", "")),
         budget=budget,
         reason=str(entry["reason"]).strip(),
         who=str(entry["who"]),
-        until=until,
+        until=_date(entry["until"], place),
     )
+
+
+def _date(until: Any, place: str) -> dt.date:
+    if isinstance(until, str):
+        try:
+            return dt.date.fromisoformat(until)
+        except ValueError as error:
+            raise InputError(f"{place}: until = {until!r} is not a date; write for instance 2027-01-31") from error
+    if isinstance(until, dt.datetime) or not isinstance(until, dt.date):
+        raise InputError(f"{place}: until = {until} is not a date; write for instance 2027-01-31")
+    return until
 
 
 def apply(verdicts: Sequence[Verdict], entries: Sequence[Accepted], *, today: dt.date) -> list[Verdict]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from loopstall.gate.policy import samples
-from loopstall.metrics import METRICS
+from loopstall.measures import METRICS
 from loopstall.records import Cell, Comparison, Environment, Estimate, Run
 from loopstall.stats.median import median_estimate
 from loopstall.stats.ratio import MIN_RUNS, ratio_estimate

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loopstall.clock import NS_PER_MS
-from loopstall.metrics import METRICS, format_ns
+from loopstall.measures import METRICS, format_ns
 from loopstall.records import Cell, Frame, Measured, Plan, Run, Summary
 from loopstall.stats.median import median_estimate
 

@@ -11,26 +11,27 @@ import sys
 import threading
 from typing import Any
 
+from loopstall.monitor.arrivals import Arrivals
 from loopstall.monitor.probes.trio import TrioRun
 
-__all__ = ["Beginner", "add", "discard", "include_trio"]
+__all__ = ["Beginner", "add", "discard"]
 
 Beginner = Callable[[Any], Callable[[], object]]
 """Called with a loop in its thread before it runs; returns what is called when it has."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _beginners: list[Beginner] = []
 _wrapped: dict[Any, tuple[Any, Any]] = {}  # class or module: (the wrapper, what it had itself)
+_arrivals: list[Arrivals] = []
 
 
 def add(beginner: Beginner) -> None:
-    """Has every loop that begins to run from now on told to ``beginner``."""
+    """Has every loop that begins to run from now on told to ``beginner``: of asyncio, uvloop or trio."""
     with _lock:
         _beginners.append(beginner)
-        for kind in _loop_classes():
-            if kind not in _wrapped:
-                _wrap(kind)
-    include_trio()
+        if not _arrivals:
+            _wrap(asyncio.BaseEventLoop)
+            _arrivals.append(Arrivals({"uvloop": lambda module: _wrap(module.Loop), "trio": _wrap_trio}))
 
 
 def discard(beginner: Beginner) -> None:
@@ -38,28 +39,24 @@ def discard(beginner: Beginner) -> None:
     with _lock:
         if beginner in _beginners:
             _beginners.remove(beginner)
-        if not _beginners:
-            for kind, (wrapper, own) in _wrapped.items():
-                name = wrapper.__name__
-                if kind.__dict__.get(name) is not wrapper:
-                    continue  # somebody wrapped it again; ours does nothing any more
-                if own is None:
-                    delattr(kind, name)
-                else:
-                    setattr(kind, name, own)
-            _wrapped.clear()
+        if _beginners:
+            return
+        while _arrivals:
+            _arrivals.pop().stop()
+        for kind, (wrapper, own) in _wrapped.items():
+            name = wrapper.__name__
+            if kind.__dict__.get(name) is not wrapper:
+                continue  # somebody wrapped it again; ours does nothing any more
+            if own is None:
+                delattr(kind, name)
+            else:
+                setattr(kind, name, own)
+        _wrapped.clear()
 
 
-def include_trio() -> None:
-    """Has runs of trio tell too, if trio has been imported by now."""
-    run = sys.modules.get("trio._core._run")
-    with _lock:
-        if run is not None and _beginners and run not in _wrapped:
-            _wrap_trio(run)
-
-
-def _wrap_trio(module: Any) -> None:
+def _wrap_trio(_trio: Any) -> None:
     """Hands every run of trio an instrument of ours: each is set up by one function."""
+    module: Any = sys.modules["trio._core._run"]
     inner = module.setup_runner
 
     class Beginning(sys.modules["trio"].abc.Instrument):  # type: ignore[misc]  # trio is optional
@@ -75,8 +72,9 @@ def _wrap_trio(module: Any) -> None:
     def setup_runner(clock: Any, instruments: Any, *rest: Any, **named: Any) -> Any:
         return inner(clock, [*instruments, Beginning()], *rest, **named)
 
-    module.setup_runner = setup_runner
-    _wrapped[module] = (setup_runner, inner)
+    with _lock:
+        module.setup_runner = setup_runner
+        _wrapped[module] = (setup_runner, inner)
 
 
 def _wrap(kind: Any) -> None:
@@ -89,15 +87,6 @@ def _wrap(kind: Any) -> None:
                 ends.callback(begin(loop))
             inner(loop)
 
-    kind.run_forever = run_forever
-    _wrapped[kind] = (run_forever, own)
-
-
-def _loop_classes() -> list[Any]:
-    """Returns the classes by which loops are run: that of asyncio, and uvloop's where it is installed."""
-    classes: list[Any] = [asyncio.BaseEventLoop]
-    try:
-        import uvloop  # noqa: PLC0415  # optional, and nobody's business before somebody asks for every loop
-    except ImportError:
-        return classes
-    return [*classes, uvloop.Loop]
+    with _lock:
+        kind.run_forever = run_forever
+        _wrapped[kind] = (run_forever, own)

@@ -18,6 +18,7 @@ from loopstall.records.judged import (
     Verdict,
 )
 from loopstall.records.runs import NOT_TRIED, Burst, Environment, Histogram, Measured, Pair, Run, RunError, Series
+from loopstall.records.sightings import Sighting, sighting_from, to_plain
 from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, Glimpse, Stall
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Run",
     "RunError",
     "Series",
+    "Sighting",
     "Skipped",
     "Stall",
     "Strategy",
@@ -53,6 +55,8 @@ __all__ = [
     "Value",
     "Verdict",
     "WorkloadRef",
+    "sighting_from",
+    "to_plain",
 ]
 
 SCHEMA_VERSION = 1

@@ -68,8 +68,8 @@ class Stall:
     """One span in which the loop ran no due callback: start from the measurement's start, both in ns.
 
     ``rule`` says by which comparison of the evidence the cause was chosen; ``task`` and ``coroutine`` name what the
-    loop was running; ``glimpses`` split a long stall; ``holder`` is the culprit of the thread that held the GIL,
-    where that is the cause, and ``holder_thread`` its name.
+    loop was running, ``label`` is what the program itself says of it (a route); ``glimpses`` split a long stall;
+    ``holder`` is the culprit of the thread that held the GIL, where that is the cause, ``holder_thread`` its name.
     """
 
     start_ns: int
@@ -80,6 +80,7 @@ class Stall:
     stack: tuple[Frame, ...] = ()
     task: str = ""
     coroutine: str = ""
+    label: str = ""
     glimpses: tuple[Glimpse, ...] = ()
     holder: Frame | None = None
     holder_thread: str = ""

@@ -20,14 +20,34 @@ _LONGEST_LINE = 160
 
 @dataclass(slots=True, kw_only=True)
 class Culprit:
-    """All the stalls of one line."""
+    """All the stalls of one line, and how many of them in which place: a cell, a test, a process."""
 
     frame: Frame | None
     count: int = 0
     total_ns: int = 0
+    longest_ns: int = 0
     longest: Stall | None = None
     causes: Counter[str] = field(default_factory=Counter)
-    cells: dict[str, int] = field(default_factory=dict)
+    places: Counter[str] = field(default_factory=Counter)
+
+    def add(self, stall: Stall, length_ns: int, place: str) -> None:
+        """Counts one more."""
+        self.count += 1
+        self.total_ns += length_ns
+        self.longest_ns = max(self.longest_ns, length_ns)
+        self.causes[stall.cause] += length_ns
+        self.places[place] += 1
+        if self.longest is None or _tells(stall) > _tells(self.longest):
+            self.longest = stall
+
+    @property
+    def cause(self) -> str:
+        """That of most of its time."""
+        return self.causes.most_common(1)[0][0]
+
+
+def _tells(stall: Stall) -> tuple[bool, int]:
+    return bool(stall.stack), stall.duration_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +72,7 @@ def culprits(samples: Iterable[tuple[int, Sequence[Run]]]) -> list[Culprit]:
     for number, runs in samples:
         for stall in (stall for run in runs if run.measured is not None for stall in run.measured.stalls):
             frame = stall.holder or stall.culprit  # where another thread held the GIL, it is that one's line
-            item = found.setdefault(frame, Culprit(frame=frame))
-            item.count += 1
-            item.total_ns += stall.duration_ns
-            item.causes[stall.cause] += stall.duration_ns
-            item.cells[str(number)] = item.cells.get(str(number), 0) + 1
-            if item.longest is None or (bool(stall.stack), stall.duration_ns) > (
-                bool(item.longest.stack),
-                item.longest.duration_ns,
-            ):
-                item.longest = stall
+            found.setdefault(frame, Culprit(frame=frame)).add(stall, stall.duration_ns, str(number))
     return sorted(found.values(), key=lambda item: -item.total_ns)
 
 
@@ -72,13 +83,12 @@ class _Node:
     children: dict[Frame, "_Node"] = field(default_factory=dict)
 
 
-def icicle(runs: Iterable[Run]) -> list[Block]:
+def icicle(stalls: Iterable[Stall]) -> list[Block]:
     """Lays the stalled time out by stacks, the outermost frame at the top."""
     spent: dict[tuple[int, Frame | None], list[Any]] = {}  # by the stack as an object: equal ones are mostly one
-    for run in runs:
-        for stall in run.measured.stalls if run.measured is not None else ():
-            if stall.stack:
-                spent.setdefault((id(stall.stack), stall.culprit), [stall.stack, 0])[1] += stall.duration_ns
+    for stall in stalls:
+        if stall.stack:
+            spent.setdefault((id(stall.stack), stall.culprit), [stall.stack, 0])[1] += stall.duration_ns
     root = _Node()
     for (_, culprit), (stack, duration_ns) in spent.items():
         root.total_ns += duration_ns

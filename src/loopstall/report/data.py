@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from loopstall.metrics import METRICS
+from loopstall.measures import METRICS
 from loopstall.records import SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
 from loopstall.report.content import Content, digest
 from loopstall.report.escape import csv_text

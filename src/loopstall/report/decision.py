@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import math
 
-from loopstall.metrics import METRICS, format_value
+from loopstall.measures import METRICS, format_value
 from loopstall.records import Cell, Estimate, Skipped, Summary
 from loopstall.report.grid import Grid, grids
 

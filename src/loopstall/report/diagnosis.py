@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from loopstall.gate.policy import Budgets
-from loopstall.metrics import format_ns, format_value
+from loopstall.measures import format_ns, format_value
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
 
 __all__ = ["RULES", "Diagnosis", "Rule", "advice_for", "diagnose", "interval"]

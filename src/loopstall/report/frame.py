@@ -5,7 +5,7 @@ from typing import Any
 
 from loopstall import store
 from loopstall.errors import InputError
-from loopstall.metrics import METRICS
+from loopstall.measures import METRICS
 
 __all__ = ["load"]
 

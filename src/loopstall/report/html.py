@@ -12,12 +12,13 @@ import jinja2
 
 from loopstall.gate.compare import differing
 from loopstall.gate.policy import samples
-from loopstall.metrics import METRICS, format_ns, format_value
+from loopstall.measures import METRICS, format_ns, format_value
 from loopstall.records import Environment, Finding, Trend, Verdict
 from loopstall.report.blame import culprits, icicle, source_line
 from loopstall.report.charts import chart_data, worst_run
 from loopstall.report.content import Content, digest
 from loopstall.report.decision import FIGURES, decision_table
+from loopstall.report.diagnosis import advice_for
 from loopstall.report.text import place, printable, verdict
 from loopstall.report.trend import ratio, sentences
 from loopstall.report.verdicts import change, gate_sentence, ordered, sentence
@@ -55,7 +56,7 @@ def to_html(content: Content) -> str:
             culprits=blamed[:_CULPRITS],
             culprit_count=len(blamed),
             stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),
-            blocks=icicle(content.runs),
+            blocks=icicle(stall for run in content.runs if run.measured is not None for stall in run.measured.stalls),
             charts=chart_data(made.summaries, made.samples, bases),
             comparison=_comparison(content),
             drawn=[_drawn(trend) for trend in content.trends],
@@ -64,7 +65,6 @@ def to_html(content: Content) -> str:
             other_machines=_other_machines(environments),
             loops=sorted({item.loop for item in environments}),
             loads=[item.load_1min for item in environments if item.load_1min is not None],
-            source_line=source_line,
         )
     )
 
@@ -97,8 +97,9 @@ def environment() -> jinja2.Environment:
     made.filters["clean"] = lambda value: printable(str(value))
     made.filters["place"] = place
     made.globals.update(
-        format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script()
-    )
+        format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
+        page_script=_text_of("templates", "page.js"), source_line=source_line, advice_for=advice_for,
+    )  # fmt: skip
     return made
 
 

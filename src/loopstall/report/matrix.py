@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from loopstall.metrics import format_ns, format_value
+from loopstall.measures import format_ns, format_value
 from loopstall.records import Cell, Summary
 from loopstall.report.content import Content, Digest, digest
 from loopstall.report.diagnosis import Diagnosis

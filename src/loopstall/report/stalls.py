@@ -1,55 +1,31 @@
 """Stalls in words: for a failed test, for a program that is watched."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-
-from loopstall.metrics import format_ns
+from loopstall.measures import format_ns
 from loopstall.monitor.stack import is_users
-from loopstall.records import Frame, Stall
-from loopstall.report.blame import source_line
+from loopstall.records import Frame, Sighting, Stall
+from loopstall.report.account import Account
+from loopstall.report.blame import Culprit, source_line
 from loopstall.report.diagnosis import advice_for
 from loopstall.report.text import place, printable
 
-__all__ = ["Culprit", "described", "in_a_line", "worst_culprits"]
+__all__ = ["culprit_line", "described", "in_a_line", "summed_up"]
 
 _FRAMES = 12
+_WORST = 10
 
 
-@dataclass(slots=True, kw_only=True)
-class Culprit:
-    """All the stalls of one line in a session."""
-
-    frame: Frame | None
-    cause: str
-    count: int = 0
-    total_ns: int = 0
-    longest_ns: int = 0
-    tests: set[str] = field(default_factory=set)
-
-    def add(self, length_ns: int, test: str = "") -> None:
-        """Counts one more, in a test if there is one."""
-        self.count += 1
-        self.total_ns += length_ns
-        self.longest_ns = max(self.longest_ns, length_ns)
-        if test:
-            self.tests.add(test)
-
-    def line(self) -> str:
-        """Says it in a line."""
-        within = f" in {_counted(len(self.tests), 'test')}" if self.tests else ""
-        count = f"{_counted(self.count, 'stall')}{within}"
-        times = f"{format_ns(self.longest_ns)} at worst, {format_ns(self.total_ns)} in all"
-        where = place(self.frame) if self.frame is not None else "no culprit was seen"
-        return printable(f"{times}, {count}: {where} ({self.cause})")
+def summed_up(account: Account) -> list[str]:
+    """Says a session's ten worst culprits, a line each."""
+    return [culprit_line(item) for item in account.culprits[:_WORST]]
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}"
-
-
-def worst_culprits(found: Iterable[Culprit]) -> list[Culprit]:
-    """Returns them, the longest stall first."""
-    return sorted(found, key=lambda item: -item.longest_ns)
+def culprit_line(item: Culprit) -> str:
+    """Says all the stalls of a line in one."""
+    tests = [name for name in item.places if "::" in name]
+    within = f" in {_counted(len(tests), 'test')}" if tests else ""
+    times = f"{format_ns(item.longest_ns)} at worst, {format_ns(item.total_ns)} in all"
+    where = place(item.frame) if item.frame is not None else "no culprit was seen"
+    return printable(f"{times}, {_counted(item.count, 'stall')}{within}: {where} ({item.cause})")
 
 
 def described(stall: Stall, length_ns: int) -> str:
@@ -68,13 +44,17 @@ def described(stall: Stall, length_ns: int) -> str:
     return printable("\n".join(lines))
 
 
-def in_a_line(stall: Stall) -> str:
+def in_a_line(seen: Sighting) -> str:
     """Says how long a stall was, why, where, and in which task."""
-    frame = stall.holder or stall.culprit
+    stall, frame = seen.stall, seen.blamed
     where = place(frame) if frame is not None else "no culprit was seen"
     held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
-    return printable(f"stall of {format_ns(stall.duration_ns)}, {stall.cause}: {where}{held}{task}")
+    return printable(f"stall of {format_ns(seen.length_ns)}, {stall.cause}: {where}{held}{task}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _frame(frame: Frame) -> list[str]:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.metrics import METRICS, format_ns, format_value
+from loopstall.measures import METRICS, format_ns, format_value
 from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.report.grid import Grid, grids
 from loopstall.report.text import printable, verdict

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 import re
 
-from loopstall.metrics import format_ns
+from loopstall.measures import format_ns
 from loopstall.records import Frame, Summary
 
 __all__ = ["place", "printable", "verdict"]

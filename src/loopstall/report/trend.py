@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.metrics import METRICS, format_value
+from loopstall.measures import METRICS, format_value
 from loopstall.records import Change, Reading, Trend
 from loopstall.report.escape import csv_text
 from loopstall.report.text import printable

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from loopstall.metrics import METRICS, format_value
+from loopstall.measures import METRICS, format_value
 from loopstall.records import Finding, Verdict
 from loopstall.report.text import printable
 

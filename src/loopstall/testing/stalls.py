@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+import os
 import threading
+import time
 from typing import Any
 
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
-from loopstall.records import DESCHEDULED, Stall
+from loopstall.records import DESCHEDULED, Sighting, Stall
 
 __all__ = ["Recorder", "Stalls"]
 
@@ -24,7 +26,7 @@ class Stalls:
     began_ns: int
     ended_ns: int = 0
     threshold_ns: int = 1
-    _found: list[tuple[int, int, Stall]] = field(default_factory=list)
+    _found: list[tuple[int, Sighting]] = field(default_factory=list)
     _windows: list[tuple[str, int, int]] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -40,34 +42,40 @@ class Stalls:
         finally:
             self._windows.append((name, began_ns, now_ns()))
 
-    def add(self, began_ns: int, ended_ns: int, stall: Stall) -> None:
-        """Notes a stall."""
-        self._found.append((began_ns, ended_ns, stall))
+    def add(self, began_ns: int, seen: Sighting) -> None:
+        """Notes a stall.
+
+        Args:
+            began_ns: when it began, by this module's clock.
+            seen: what there was.
+        """
+        self._found.append((began_ns, seen))
 
     def __iter__(self) -> Iterator[Stall]:
-        return (stall for stall, _ in self.counted())
+        return (seen.stall for seen in self.counted())
 
     def __len__(self) -> int:
         return len(self.counted())
 
     def __getitem__(self, index: int) -> Stall:
-        return self.counted()[index][0]
+        return self.counted()[index].stall
 
-    def counted(self) -> list[tuple[Stall, int]]:
-        """Returns each stall that counts, with how much of it lies within the test or its windows, in ns."""
+    def counted(self) -> list[Sighting]:
+        """Returns the stalls that count, each with how much of it lies within the test or its windows."""
         spans = [(began_ns, ended_ns) for _, began_ns, ended_ns in self._windows]
         spans = spans or [(self.began_ns, self.ended_ns or now_ns())]
-        found: list[tuple[Stall, int]] = []
-        for began_ns, ended_ns, stall in list(self._found):
+        found: list[Sighting] = []
+        for began_ns, seen in list(self._found):
+            ended_ns = began_ns + seen.stall.duration_ns
             within = sum(max(0, min(end, ended_ns) - max(begin, began_ns)) for begin, end in spans)
             if within >= self.threshold_ns:
-                found.append((stall, within))
+                found.append(replace(seen, length_ns=within))
         return found
 
     @property
-    def own(self) -> list[tuple[Stall, int]]:
-        """The stalls that count and that the machine did not make, each with how much of it, in ns."""
-        return [(stall, length) for stall, length in self.counted() if stall.cause != DESCHEDULED]
+    def own(self) -> list[Sighting]:
+        """Those that count and that the machine did not make."""
+        return [seen for seen in self.counted() if seen.stall.cause != DESCHEDULED]
 
 
 class Recorder:
@@ -101,7 +109,6 @@ class Recorder:
     @contextlib.contextmanager
     def during(self) -> Iterator[Stalls]:
         """Gathers the stalls of what runs while this is entered."""
-        everywhere.include_trio()
         found = Stalls(began_ns=now_ns(), threshold_ns=self._threshold_ns)
         with self._lock:
             self._open.append(found)
@@ -125,6 +132,13 @@ class Recorder:
 
     def _add(self, monitor: Monitor, stall: Stall) -> None:
         began_ns = monitor.started_ns + stall.start_ns
+        seen = Sighting(
+            stall=stall,
+            length_ns=stall.duration_ns,
+            at=time.time() - (now_ns() - began_ns) / NS_PER_S,
+            process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'pytest')} {os.getpid()}",
+            thread=threading.current_thread().name,
+        )
         with self._lock:
             for found in self._open:
-                found.add(began_ns, began_ns + stall.duration_ns, stall)
+                found.add(began_ns, seen)

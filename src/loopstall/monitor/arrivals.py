@@ -1,0 +1,73 @@
+"""Modules that are imported later: who waits for one is told once it is there."""
+
+from collections.abc import Callable, Sequence
+import importlib.abc
+from importlib.machinery import ModuleSpec
+import sys
+from types import ModuleType
+from typing import Any
+
+__all__ = ["Arrivals"]
+
+
+class Arrivals(importlib.abc.MetaPathFinder):
+    """Calls back when modules have been imported; at once for those that have been.
+
+    Args:
+        wanted: what to call, by the top-level name of the module, with the module.
+    """
+
+    def __init__(self, wanted: dict[str, Callable[[Any], object]]) -> None:
+        self._wanted = dict(wanted)
+        for name in wanted:
+            module = sys.modules.get(name)
+            if module is not None and not getattr(module.__spec__, "_initializing", False):
+                self._wanted.pop(name)(module)
+        if self._wanted:
+            sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Waits for nothing any more."""
+        self._wanted.clear()
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Finds a module that is waited for where the other finders do, and has its loader tell."""
+        if name not in self._wanted:
+            return None
+        for finder in [finder for finder in sys.meta_path if finder is not self]:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Telling(spec.loader, name, self._arrived)
+                return spec
+        return None
+
+    def _arrived(self, name: str, module: ModuleType) -> None:
+        told = self._wanted.pop(name, None)
+        if told is not None:
+            told(module)
+
+
+class _Telling(importlib.abc.Loader):
+    """A loader that tells when the module has been loaded, and then has never been there."""
+
+    def __init__(self, inner: Any, name: str, told: Callable[[str, ModuleType], object]) -> None:
+        self._inner = inner
+        self._name = name
+        self._told = told
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self._inner.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._inner
+        module.__loader__ = self._inner
+        self._inner.exec_module(module)
+        self._told(self._name, module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

@@ -1,0 +1,62 @@
+"""A stall with where and when it was seen, and its form as plain data for JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loopstall.records.stalls import Evidence, Frame, Glimpse, Stall
+
+__all__ = ["Sighting", "sighting_from", "to_plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One stall as it was seen.
+
+    Args:
+        stall: what the monitor found.
+        length_ns: how much of it counts: what lies in a test or its windows; else all of it.
+        at: when it began, in seconds since 1970, UTC.
+        process: name and number of the process.
+        thread: name of the loop's thread.
+        test: the test in which it happened, if one was running.
+        over: whether it broke a budget.
+    """
+
+    stall: Stall
+    length_ns: int
+    at: float
+    process: str = ""
+    thread: str = ""
+    test: str = ""
+    over: bool = False
+
+    @property
+    def blamed(self) -> Frame | None:
+        """The line to blame: of the thread that held the GIL where that was the cause, else the culprit."""
+        return self.stall.holder or self.stall.culprit
+
+
+def to_plain(sighting: Sighting) -> dict[str, Any]:
+    """Returns a sighting as JSON takes it; ``sighting_from`` reads it."""
+    return asdict(sighting)
+
+
+def sighting_from(plain: Mapping[str, Any]) -> Sighting:
+    """Reads what ``to_plain`` made, also after JSON.
+
+    Raises:
+        TypeError, KeyError, ValueError: it is something else.
+    """
+    stall = dict(plain["stall"])
+    stall["stack"] = tuple(Frame(**frame) for frame in stall["stack"])
+    for name in ("culprit", "holder"):
+        stall[name] = Frame(**stall[name]) if stall[name] is not None else None
+    stall["glimpses"] = tuple(
+        Glimpse(**{**item, "culprit": Frame(**item["culprit"]) if item["culprit"] else None})
+        for item in stall["glimpses"]
+    )
+    if stall["evidence"] is not None:
+        evidence = dict(stall["evidence"])
+        stall["evidence"] = Evidence(**{**evidence, "syscalls": tuple(evidence["syscalls"])})
+    return Sighting(**{**plain, "stall": Stall(**stall)})

@@ -1,0 +1,72 @@
+"""Amounts as people write them, with a unit; the standard library alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import math
+import re
+
+__all__ = ["DURATION", "RATE", "SHARE", "SIZE", "Unit"]
+
+_WRITTEN = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%/]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A kind of amount.
+
+    Args:
+        name: how help names it.
+        factors: what a unit multiplies by; "" for none.
+        low: the least value, after multiplication.
+        high: the greatest.
+        example: shown where the value is wrong.
+    """
+
+    name: str
+    factors: Mapping[str, float]
+    low: float
+    high: float
+    example: str
+
+    def parse(self, text: str) -> float:
+        """Reads an amount.
+
+        Raises:
+            ValueError: it is none, or out of range; the message says what to write.
+        """
+        match = _WRITTEN.fullmatch(text.strip())
+        factor = self.factors.get(match[2].lower()) if match else None
+        try:
+            number = float(match[1]) * factor if match and factor is not None else math.nan
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(f"{text!r} is not a {self.name}; write for instance {self.example}")
+        if not self.low <= number <= self.high:
+            raise ValueError(f"{text!r} is out of range; write for instance {self.example}")
+        return number
+
+
+DURATION = Unit(
+    name="duration",
+    factors={"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0},
+    low=0.001,
+    high=86_400.0,
+    example="50ms, 0.5s or 2m",
+)
+"""In seconds, 1 ms to a day; the unit must be there, for 50 may be meant as either."""
+
+RATE = Unit(name="rate", factors={"": 1.0, "/s": 1.0}, low=0.001, high=100_000, example="200 or 0.5/s")
+"""In jobs a second; more arrivals than this the loop that makes them cannot keep up with."""
+
+SIZE = Unit(
+    name="size",
+    factors={"": 1.0, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 1e3, "mb": 1e6, "gb": 1e9},
+    low=0,
+    high=2**60,
+    example="512MiB or 4GiB",
+)
+"""In bytes."""
+
+SHARE = Unit(name="share", factors={"": 1.0, "%": 0.01}, low=0.0, high=1.0, example="0.95 or 95%")
+"""From 0 to 1."""

@@ -97,7 +97,7 @@ def test_ended_program_is_summed_up(tmp_path):
 
 
 def asked(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own server
+    with urllib.request.urlopen(url, timeout=10) as answer:  # our own server
         return answer.read()
 
 

@@ -94,7 +94,7 @@ def test_collections_are_timed_until_closed():
     gc.collect()
     assert made.read().gc_ns >= before + 7
     made.close()
-    assert made._collected not in gc.callbacks
+    assert made.collected not in gc.callbacks
 
 
 @linux

@@ -126,7 +126,7 @@ class _Said:
             (f"{format_ns(seen.length_ns):>8}", "bold"),
             (f"  {cause:<14}", _COLORS.get(cause, "")),
             place(seen.blamed) if seen.blamed is not None else "no culprit was seen",
-            (f"  {printable(seen.stall.task)}", "dim"),
+            (f"  {printable(seen.stall.label or seen.stall.task)}", "dim"),
         )
         source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
         if source:

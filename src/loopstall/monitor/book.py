@@ -27,6 +27,7 @@ class Book:
         self.by_culprit: Counter[str] = Counter()
         self.ns_by_culprit: Counter[str] = Counter()
         self.ns_by_cause: Counter[str] = Counter()
+        self.by_cause: Counter[str] = Counter()
 
     def add(self, stall: Stall) -> None:
         """Enters a stall; where the book is full, the shortest goes."""
@@ -38,6 +39,7 @@ class Book:
         self.by_culprit[name] += 1
         self.ns_by_culprit[name] += stall.duration_ns
         self.ns_by_cause[stall.cause] += stall.duration_ns
+        self.by_cause[stall.cause] += 1
         item = (stall.duration_ns, self.count, stall)
         if len(self._heap) < self._kept:
             heapq.heappush(self._heap, item)

@@ -129,6 +129,8 @@ def _native(evidence: Evidence) -> str:
         if evidence.late <= evidence.asked * _LATE_SHARE:
             return ""
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
+    if evidence.in_c > evidence.looks / 2:
+        return f"{evidence.in_c} times of {evidence.looks} in a C call, in which garbage was collected"
     if evidence.free > evidence.looks / 2:
         return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     share = evidence.starved_ns / _length_ns(evidence)

@@ -77,7 +77,7 @@ class Monitor:
         self._counters = Counters(self._clock)
         self._observer = Observer(
             loop=self._loop,
-            busy_since=lambda: self._probe.busy_since() if self._runs() else 0,
+            busy_since=lambda: self.busy_since_ns,
             threshold_ns=self.threshold_ns,
             clock=self._clock,
             on_fault=self.faults.append,
@@ -141,6 +141,11 @@ class Monitor:
             self._counters.close()
 
     @property
+    def busy_since_ns(self) -> int:
+        """When the loop's present span of work began, 0 while it waits for events."""
+        return self._probe.busy_since() if self._runs() else 0
+
+    @property
     def wall_ns(self) -> int:
         """For how long has been watched."""
         return (self.ended_ns or self._clock()) - self.started_ns
@@ -199,6 +204,7 @@ class Monitor:
             stack=next((stack for stack in stacks if culprit(stack) == worst), ()),
             task=named.task if named else "",
             coroutine=named.coroutine if named else "",
+            label=next((sample.label() for sample in samples if sample.label is not None), ""),
             glimpses=_glimpses(samples, stacks, start),
             holder=holder,
             holder_thread=thread,
@@ -218,7 +224,8 @@ class Monitor:
         first = next(iter(looks), None)
         starved_from = first.asked_ns if first else max(self._observer.asked_ns, start)
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
-        waits = _waits([sample for sample in samples if sample.by_signal])
+        answers = [sample for sample in samples if sample.by_signal]
+        waits = _waits(answers)
         return Evidence(
             duration_ns=end - start,
             threshold_ns=self.threshold_ns,
@@ -233,9 +240,10 @@ class Monitor:
             overran_ns=self._overran_ns,
             starved_ns=max(0, (first.at_ns if first else end) - starved_from),
             asked=len(waits),
-            late=sum(wait > _LATE_NS for wait in waits),
+            late=sum(wait > _LATE_NS or one.in_c for wait, one in zip(waits, answers, strict=True)),
             unanswered_ns=sum(waits),
             looks=len(looks),
+            in_c=sum(look.in_c for look in looks),
             free=sum(s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
             syscalls=tuple(s.syscall for s in looks if _says_something(s)),
         )

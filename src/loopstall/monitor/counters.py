@@ -63,9 +63,10 @@ class Counters:
         self._gc_began_ns = 0
         self._schedstat = KeptFile(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
-        gc.callbacks.append(self._collected)
+        gc.callbacks.append(self.collected)
 
-    def _collected(self, phase: str, _info: dict[str, int]) -> None:
+    def collected(self, phase: str, _info: dict[str, int]) -> None:
+        """Is called by the garbage collector when it starts and when it has ended."""
         if phase == "start":
             self._gc_began_ns = self._clock()
         else:
@@ -78,8 +79,8 @@ class Counters:
 
     def close(self) -> None:
         """Puts everything back."""
-        if self._collected in gc.callbacks:
-            gc.callbacks.remove(self._collected)
+        if self.collected in gc.callbacks:
+            gc.callbacks.remove(self.collected)
         self._schedstat.close()
 
 

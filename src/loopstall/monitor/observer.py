@@ -18,9 +18,10 @@ import threading
 from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
-from loopstall.monitor.counters import cpu_of, futex_of, gil_futex, syscall_of
+from loopstall.monitor.counters import Counters, cpu_of, futex_of, gil_futex, syscall_of
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
-from loopstall.monitor.samples import HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
+from loopstall.monitor.labels import label_here
+from loopstall.monitor.samples import COLLECTS_ANYWHERE, HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
 from loopstall.monitor.stack import capture
 
 __all__ = ["Observer"]
@@ -238,6 +239,7 @@ class Observer:
             self._note(frames.get(self._ident), asked_ns, by_signal=False)
             self._views += self.crowd.look(frames)
             del frames
+            pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it: a look is no later than it was asked for
             asked_ns = self._clock() + pause_ns
             wait(pause_ns)
             pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)
@@ -263,14 +265,18 @@ class Observer:
     def _note(self, frame: FrameType | None, asked_ns: int, *, by_signal: bool) -> None:
         if frame is None or len(self._samples) >= _SAMPLES:
             return
-        task, coroutine = task_of(self._loop)
+        # A collection in the middle of a C call runs our callback, which lets others in: that call is what they meet.
+        in_c = COLLECTS_ANYWHERE and frame.f_code is Counters.collected.__code__
+        task, coroutine, label = task_of(self._loop)
         sample = Sample(
             at_ns=self._clock(),
             asked_ns=asked_ns,
             by_signal=by_signal,
-            stack=capture(frame),
+            stack=capture(frame.f_back if in_c else frame),
             task=task,
             coroutine=coroutine,
             syscall="" if by_signal else syscall_of(self._native_id, gil_futex.address),
+            in_c=in_c,
+            label=(label_here() if by_signal else None) or label,
         )
         self._samples.append(sample)

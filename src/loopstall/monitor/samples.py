@@ -11,16 +11,18 @@ from typing import Any
 
 from loopstall.clock import Clock
 from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
+from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.probes import TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
-__all__ = ["HAS_GIL", "READY", "Crowd", "Sample", "ThreadView", "frames_beside", "task_of"]
+__all__ = ["COLLECTS_ANYWHERE", "HAS_GIL", "READY", "Crowd", "Sample", "ThreadView", "frames_beside", "task_of"]
 
 _VIEWS = 4  # threads told of in one look
 READY = "ready"
 """What a thread is in that would run and has no CPU."""
 
-_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+"""Whether garbage is collected in the middle of C calls, and not between bytecodes alone."""
 
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 """Without it the frames of a thread that runs must not be read from another."""
@@ -34,7 +36,8 @@ class Sample:
     """The loop's thread at one moment.
 
     ``asked_ns`` is when the sample was due, ``at_ns`` when it could be taken: between the two somebody kept the GIL
-    or the CPU. ``by_signal`` says that the thread took it itself.
+    or the CPU. ``by_signal`` says that the thread took it itself; ``in_c``, that it came out of the middle of a C call,
+    however promptly.
     """
 
     at_ns: int
@@ -44,6 +47,8 @@ class Sample:
     task: str = ""
     coroutine: str = ""
     syscall: str = ""
+    in_c: bool = False
+    label: Label | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +75,7 @@ def frames_beside() -> dict[int, FrameType]:
         return {}
     # Python 3.11 may collect garbage in the middle of this and wait for ever for a lock that it holds itself (cpython
     # issue 106883); later ones collect between bytecodes alone.
-    collecting = _COLLECTS_ANYWHERE and gc.isenabled()
+    collecting = COLLECTS_ANYWHERE and gc.isenabled()
     if collecting:
         gc.disable()
     try:
@@ -138,15 +143,15 @@ def _settled_states(thread_ids: list[int]) -> dict[int, str]:
     return states
 
 
-def task_of(loop: Any) -> tuple[str, str]:
-    """Returns the name of the task that a loop is running and that of its coroutine, "" where there is none."""
+def task_of(loop: Any) -> tuple[str, str, Label | None]:
+    """Returns the name of the task that a loop is running, that of its coroutine, and its label; "" for none."""
     try:
         if isinstance(loop, TrioRun):
-            return loop.current_task()
+            return *loop.current_task(), None
         task = asyncio.current_task(loop)
     except Exception:  # noqa: BLE001  # a loop or a Python that does not tell from another thread
-        return "", ""
+        return "", "", None
     if task is None:
-        return "", ""
+        return "", "", None
     coroutine = task.get_coro()
-    return task.get_name(), getattr(coroutine, "__qualname__", type(coroutine).__name__)
+    return task.get_name(), getattr(coroutine, "__qualname__", type(coroutine).__name__), label_of(task)

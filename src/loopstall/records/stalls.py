@@ -29,8 +29,9 @@ class Evidence:
     process; time in the garbage collector; ``overran_ns``, how much later than asked for the loop came back from
     waiting for events; ``starved_ns``, for how long the watchdog was kept from looking; how many signals asked the
     loop's thread where it was, how many of them came in the middle of something longer than a fraction of a ms, and
-    ``unanswered_ns``, for how long they waited in all; of how many ``looks`` from outside how many found it
-    computing while the GIL was free; ``syscalls``, what it was waiting in when it was seen: a system call, or ``GIL``.
+    ``unanswered_ns``, for how long they waited in all; of how many ``looks`` from outside how many found it in the
+    middle of a C call, and how many computing while the GIL was free; ``syscalls``, what it was waiting in when it was
+    seen: a system call, or ``GIL``.
     """
 
     duration_ns: int
@@ -47,6 +48,7 @@ class Evidence:
     late: int = 0
     unanswered_ns: int = 0
     looks: int = 0
+    in_c: int = 0
     free: int = 0
     syscalls: tuple[str, ...] = ()
 

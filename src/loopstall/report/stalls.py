@@ -37,6 +37,8 @@ def described(stall: Stall, length_ns: int) -> str:
         lines.append(f"  culprit: {place(stall.culprit)}")
     if stall.task:
         lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
+    if stall.label:
+        lines.append(f"  during: {stall.label}")
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
@@ -50,6 +52,7 @@ def in_a_line(seen: Sighting) -> str:
     where = place(frame) if frame is not None else "no culprit was seen"
     held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
+    task += f", {stall.label}" if stall.label else ""
     return printable(f"stall of {format_ns(seen.length_ns)}, {stall.cause}: {where}{held}{task}")
 
 

@@ -1,0 +1,270 @@
+"""Loop lag, availability and stalls of a running service, for prometheus_client and OpenTelemetry.
+
+Example:
+    >>> from loopstall.metrics import LoopMetrics
+    >>> metrics = LoopMetrics().start()
+    >>> metrics.to_prometheus()  # pip install 'loopstall[prometheus]'
+    >>> metrics.to_opentelemetry()  # pip install 'loopstall[opentelemetry]'
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from dataclasses import dataclass
+import threading
+from typing import Any
+
+from loopstall.clock import NS_PER_S, Clock, now_ns
+from loopstall.monitor import everywhere
+from loopstall.monitor.core import Monitor
+
+__all__ = ["BUCKETS", "LoopFigures", "LoopMetrics"]
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the histogram of loop lag, in seconds."""
+
+_WINDOW_NS = 60 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFigures:
+    """What there was since the start, over all loops of the process.
+
+    Args:
+        loops: how many are watched now.
+        watched_s: for how long loops have been watched, in seconds; two loops count twice.
+        kept_s: how much of that callbacks kept a loop for over 1 ms at a time.
+        spans: those by length in ns: what a callback that fell due in one had to wait, at most.
+        stalls: by cause, how many.
+        stalled_s: by cause, for how long.
+        availability: share of the last minute that no callback kept, 0 to 1; of the time since figures were last asked
+            for, where that was longer ago.
+        lag_max_s: the longest span of that time, 0 where none was over 1 ms.
+    """
+
+    loops: int
+    watched_s: float
+    kept_s: float
+    spans: dict[int, int]
+    stalls: dict[str, int]
+    stalled_s: dict[str, float]
+    availability: float
+    lag_max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    at_ns: int
+    watched_ns: int
+    spans: Counter[int]
+
+    @property
+    def kept_ns(self) -> int:
+        return sum(length * count for length, count in self.spans.items())
+
+
+class LoopMetrics:
+    """Watches every event loop of the process, all day, and tells figures when asked.
+
+    Args:
+        threshold: seconds from which on a span without progress is a stall.
+        clock: monotonic time in ns.
+
+    Raises:
+        ValueError: the threshold is not positive.
+    """
+
+    def __init__(self, threshold: float = 0.02, *, clock: Clock = now_ns) -> None:
+        if not threshold > 0:
+            raise ValueError(f"threshold must be a positive number of seconds, not {threshold!r}")
+        self._threshold_ns = round(threshold * NS_PER_S)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._live: dict[Monitor, Any] = {}  # and the loop of each
+        self._watched_ns = 0
+        self._spans: Counter[int] = Counter()
+        self._stalls: Counter[str] = Counter()
+        self._stalled_ns: Counter[str] = Counter()
+        self._past: deque[_Totals] = deque()
+        self._ends: list[Callable[[], object]] = []
+
+    def start(self) -> "LoopMetrics":
+        """Watches the loop that runs in this thread, if one does, and every loop that begins to run from now on."""
+        everywhere.add(self._begin)
+        self._ends.append(lambda: everywhere.discard(self._begin))
+        with contextlib.suppress(RuntimeError):
+            self._ends.append(self._begin(asyncio.get_running_loop()))
+        self.figures()  # from where the first minute is counted
+        return self
+
+    def stop(self) -> None:
+        """Watches no more."""
+        while self._ends:
+            self._ends.pop()()
+        with self._lock:
+            live = tuple(self._live)
+        for monitor in live:
+            self._end(monitor)
+
+    def figures(self) -> LoopFigures:
+        """Returns what there was so far; any thread may ask."""
+        with self._lock:
+            live = tuple(self._live)
+            spans, stalls, stalled_ns = Counter(self._spans), Counter(self._stalls), Counter(self._stalled_ns)
+            watched_ns = self._watched_ns
+        for monitor in live:
+            spans.update(dict(monitor.spans.counts()))
+            stalls.update(monitor.book.by_cause)
+            stalled_ns.update(monitor.book.ns_by_cause)
+            watched_ns += monitor.wall_ns
+        now = _Totals(self._clock(), watched_ns, spans)
+        before = self._a_minute_before(now)
+        meanwhile = spans - before.spans
+        watched = now.watched_ns - before.watched_ns
+        return LoopFigures(
+            loops=len(live),
+            watched_s=watched_ns / NS_PER_S,
+            kept_s=now.kept_ns / NS_PER_S,
+            spans=dict(sorted(spans.items())),
+            stalls=dict(stalls),
+            stalled_s={cause: spent / NS_PER_S for cause, spent in stalled_ns.items()},
+            availability=min(1.0, max(0.0, 1 - (now.kept_ns - before.kept_ns) / watched)) if watched > 0 else 1.0,
+            lag_max_s=max(meanwhile, default=0) / NS_PER_S,
+        )
+
+    def to_prometheus(self, registry: Any = None) -> Any:
+        """Registers a collector with prometheus_client, and returns it.
+
+        Args:
+            registry: of prometheus_client; its default one for None.
+
+        Raises:
+            ImportError: it is not installed.
+        """
+        try:
+            import prometheus_client  # noqa: PLC0415  # an extra
+        except ImportError as error:
+            raise ImportError("prometheus_client is not installed (pip install 'loopstall[prometheus]')") from error
+        collector = _Collector(self)
+        (registry or prometheus_client.REGISTRY).register(collector)
+        return collector
+
+    def to_opentelemetry(self, meter: Any = None) -> None:
+        """Makes observable instruments of OpenTelemetry.
+
+        Args:
+            meter: which makes them; that of the global provider for None.
+
+        Raises:
+            ImportError: OpenTelemetry's API is not installed.
+        """
+        try:
+            from opentelemetry import metrics  # noqa: PLC0415  # an extra
+        except ImportError as error:
+            raise ImportError("OpenTelemetry is not installed (pip install 'loopstall[opentelemetry]')") from error
+        made = meter or metrics.get_meter("loopstall")
+
+        def told(read: Callable[[LoopFigures], Iterable[tuple[float, dict[str, str]]]]) -> Any:
+            return [lambda _options: [metrics.Observation(*one) for one in read(self.figures())]]
+
+        for name, unit, about, read in _COUNTERS:
+            made.create_observable_counter(f"loopstall.{name}", told(read), unit, about)
+        for name, unit, about, read in _GAUGES:
+            made.create_observable_gauge(f"loopstall.{name}", told(read), unit, about)
+
+    def _begin(self, loop: Any) -> Callable[[], object]:
+        with self._lock:
+            if any(known is loop for known in self._live.values()):
+                return lambda: None  # it was running already when this began, and is being run anew
+        monitor = Monitor(threshold_ns=self._threshold_ns, kept=1)
+        monitor.start(loop)
+        with self._lock:
+            self._live[monitor] = loop
+        return lambda: self._end(monitor)
+
+    def _end(self, monitor: Monitor) -> None:
+        monitor.stop()
+        with self._lock:
+            if monitor not in self._live:
+                return
+            del self._live[monitor]
+            self._spans.update(dict(monitor.spans.counts()))
+            self._stalls.update(monitor.book.by_cause)
+            self._stalled_ns.update(monitor.book.ns_by_cause)
+            self._watched_ns += monitor.wall_ns
+
+    def _a_minute_before(self, now: _Totals) -> _Totals:
+        """Returns the newest totals that are a minute old, else the oldest there are, and keeps these."""
+        with self._lock:
+            self._past.append(now)
+            while len(self._past) > 1 and now.at_ns - self._past[1].at_ns >= _WINDOW_NS:
+                self._past.popleft()
+            if len(self._past) > _SNAPSHOTS:  # somebody asks more often than it is worth
+                del self._past[-2]
+            return self._past[0]
+
+
+_SNAPSHOTS = 240
+
+_Read = Callable[[LoopFigures], Iterable[tuple[float, dict[str, str]]]]
+
+
+def _by_cause(values: dict[str, Any]) -> list[tuple[float, dict[str, str]]]:
+    return [(value, {"cause": cause}) for cause, value in sorted(values.items())]
+
+
+_COUNTERS: tuple[tuple[str, str, str, _Read], ...] = (
+    ("loop.watched", "s", "For how long event loops have been watched.", lambda f: [(f.watched_s, {})]),
+    ("loop.kept", "s", "For how long callbacks kept a loop for over 1 ms at a time.", lambda f: [(f.kept_s, {})]),
+    ("stalls", "1", "Stalls of event loops, by cause.", lambda f: _by_cause(f.stalls)),
+    ("stalled", "s", "Time spent in stalls, by cause.", lambda f: _by_cause(f.stalled_s)),
+)
+_GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
+    ("loops", "1", "Event loops that are watched now.", lambda f: [(f.loops, {})]),
+    (
+        "loop.availability",
+        "1",
+        "Share of the last minute that no callback kept for over 1 ms.",
+        lambda f: [(f.availability, {})],
+    ),
+    ("loop.lag.max", "s", "Longest that a due callback waited in the last minute.", lambda f: [(f.lag_max_s, {})]),
+)
+
+
+class _Collector:
+    """What prometheus_client asks at every scrape.
+
+    Args:
+        metrics: what is told.
+    """
+
+    def __init__(self, metrics: LoopMetrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Any]:
+        """Returns nothing: the names are known when they are collected."""
+        return ()
+
+    def collect(self) -> Iterator[Any]:
+        """Yields a family a figure."""
+        from prometheus_client import core  # noqa: PLC0415  # an extra
+
+        figures = self._metrics.figures()
+        for kind, rows in ((core.CounterMetricFamily, _COUNTERS), (core.GaugeMetricFamily, _GAUGES)):
+            for name, unit, about, read in rows:
+                full = f"loopstall_{name.replace('.', '_')}{'_seconds' if unit == 's' else ''}"
+                labels = ["cause"] if name in {"stalls", "stalled"} else []
+                family = kind(full, about, labels=labels)
+                for value, attributes in read(figures):
+                    family.add_metric(list(attributes.values()), value)
+                yield family
+        lag = core.HistogramMetricFamily(
+            "loopstall_loop_lag_seconds", "Spans of over 1 ms: what a callback that fell due in one waited at most."
+        )
+        counts = [
+            (str(bound), sum(count for length, count in figures.spans.items() if length <= bound * NS_PER_S))
+            for bound in BUCKETS
+        ]
+        lag.add_metric([], [*counts, ("+Inf", sum(figures.spans.values()))], sum_value=figures.kept_s)
+        yield lag

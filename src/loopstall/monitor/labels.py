@@ -1,0 +1,77 @@
+"""What a program itself says of what its loop is running, such as the route of a request."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+import contextlib
+from contextvars import ContextVar
+import sys
+from typing import Any
+from weakref import WeakKeyDictionary
+
+__all__ = ["Label", "following", "label_here", "label_of", "labelled"]
+
+Label = Callable[[], str]
+"""Asked when a stall has ended, for a route may be known only later."""
+
+_label: ContextVar[Label] = ContextVar("loopstall_label")
+_of_tasks: WeakKeyDictionary[Any, Label] = WeakKeyDictionary()
+"""For Python 3.11, where no other thread can read the context of a task."""
+
+_CONTEXT_IS_SEEN = sys.version_info >= (3, 12)
+
+
+@contextlib.contextmanager
+def labelled(label: Label) -> Iterator[None]:
+    """Has stalls of this task, and of the tasks that it starts, carry a label.
+
+    Args:
+        label: returns the text.
+    """
+    token = _label.set(label)
+    task = asyncio.current_task()
+    if task is not None:
+        _of_tasks[task] = label
+    try:
+        yield
+    finally:
+        _label.reset(token)
+        if task is not None:
+            _of_tasks.pop(task, None)
+
+
+@contextlib.contextmanager
+def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Has tasks that a task starts take over its label, where their context does not tell.
+
+    Args:
+        loop: whose tasks; one that has a task factory of its own keeps it, and they do not.
+    """
+    if _CONTEXT_IS_SEEN or loop.get_task_factory() is not None:
+        yield
+        return
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **named)
+        label = _label.get(None)
+        if label is not None:
+            _of_tasks[task] = label
+        return task
+
+    loop.set_task_factory(make)
+    try:
+        yield
+    finally:
+        if loop.get_task_factory() is make:
+            loop.set_task_factory(None)
+
+
+def label_here() -> Label | None:
+    """Returns the label of what this thread is running."""
+    return _label.get(None)
+
+
+def label_of(task: Any) -> Label | None:
+    """Returns the label of a task, in any thread."""
+    context = getattr(task, "get_context", None)  # Python 3.12
+    found: Label | None = context().get(_label) if context is not None else None
+    return found or _of_tasks.get(task)

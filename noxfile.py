@@ -132,11 +132,15 @@ def report_cost(session: nox.Session) -> None:
 
 @nox.session
 def schema(session: nox.Session) -> None:
-    """Write docs/report.schema.json anew."""
+    """Write the schemas in docs/ anew."""
     session.install("--quiet", ".")
-    code = "import json; from loopstall.report.data import json_schema; print(json.dumps(json_schema(), indent=1))"
-    with Path("docs/report.schema.json").open("w", encoding="utf-8") as file:
-        session.run("python", "-c", code, stdout=file)
+    for name, module, kind in (("report", "data", "Document"), ("stalls", "stall_files", "StallDocument")):
+        code = (
+            f"import json; from loopstall.report.data import json_schema; from loopstall.report.{module} import {kind};"
+            f"print(json.dumps(json_schema({kind}), indent=1))"
+        )
+        with Path(f"docs/{name}.schema.json").open("w", encoding="utf-8") as file:
+            session.run("python", "-c", code, stdout=file)
 
 
 @nox.session

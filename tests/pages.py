@@ -1,8 +1,10 @@
 """Pages made of hand-made records."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from helpers import ENVIRONMENT, cell, failed, measured, pair, plan, run
+import pytest
 
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
@@ -85,3 +87,24 @@ def gate_content(text="work"):
         baselines=[one.base for one in pairs],
         trends=(trend,),
     )
+
+
+def opened(browser, folder, html, *, width=1200, dark=False):
+    path = folder / "page.html"
+    path.write_text(html, encoding="utf-8")
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+    return [entry for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+
+
+def axe_violations(browser):
+    """What axe-core finds on the page that is open, all details unfolded: rule and elements."""
+    axe = pytest.importorskip("axe_core_python")
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script("const done = arguments[0]; axe.run().then((r) => done(r.violations))")
+    return [(item["id"], [node["html"][:200] for node in item["nodes"][:3]]) for item in found]

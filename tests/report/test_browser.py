@@ -1,24 +1,10 @@
 """The page in real headless Chromium."""
 
-from pathlib import Path
-
 from helpers import cell, measured, plan, run
-from pages import HOSTILE, gate_page, hostile_page, page
+from pages import HOSTILE, axe_violations, gate_page, hostile_page, opened, page
 import pytest
 
 pytestmark = pytest.mark.browser
-
-
-def opened(browser, folder, html, *, width=1200, dark=False):
-    path = folder / "page.html"
-    path.write_text(html, encoding="utf-8")
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
-    browser.get_log("browser")
-    browser.get(path.as_uri())
-    return [entry for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
 
 
 def matrix_page():
@@ -105,12 +91,8 @@ def test_charts_have_tables_and_the_icicle_can_be_read(browser, tmp_path):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("made", [matrix_page, gate_page], ids=["matrix", "gate"])
 def test_axe_finds_no_violation(browser, tmp_path, made, dark):
-    axe = pytest.importorskip("axe_core_python")
     opened(browser, tmp_path, made(), dark=dark)
-    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
-    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script("const done = arguments[0]; axe.run().then((r) => done(r.violations))")
-    assert [(item["id"], [node["html"][:200] for node in item["nodes"][:3]]) for item in found] == []
+    assert axe_violations(browser) == []
 
 
 def test_everything_that_can_be_chosen_is_reached_by_the_keyboard(browser, tmp_path):

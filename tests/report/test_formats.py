@@ -19,6 +19,7 @@ from loopstall.cli.pages import FORMATS, rendered
 from loopstall.records import Frame, Skipped
 from loopstall.report.content import Content
 from loopstall.report.data import Document, json_schema
+from loopstall.report.stall_files import StallDocument
 
 ROOT = Path(__file__).parents[2]
 TRACE = {
@@ -65,6 +66,11 @@ def content(text="work", cells=2):
         plan=plan(*made, processes=1, skipped=(left,)),
         warnings=[text],
     )
+
+
+def test_stalls_schema_is_up_to_date():
+    published = json.loads((ROOT / "docs" / "stalls.schema.json").read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(json_schema(StallDocument))), "docs/stalls.schema.json: nox -s schema"
 
 
 def test_json_is_as_its_published_schema_says():

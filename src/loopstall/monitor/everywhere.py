@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from loopstall.monitor.arrivals import Arrivals
+from loopstall.arrivals import Arrivals
 from loopstall.monitor.probes.trio import TrioRun
 
 __all__ = ["Beginner", "add", "discard"]

@@ -239,7 +239,7 @@ class Observer:
             self._note(frames.get(self._ident), asked_ns, by_signal=False)
             self._views += self.crowd.look(frames)
             del frames
-            pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it: a look is no later than it was asked for
+            pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
             asked_ns = self._clock() + pause_ns
             wait(pause_ns)
             pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)

@@ -45,7 +45,10 @@ def is_users(file: str) -> bool:
     """Says whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
     if file.startswith("<"):
         return False
-    path = Path(file).resolve()
+    try:
+        path = Path(file).resolve()
+    except (ValueError, OSError):  # code may name any text as its file
+        return False
     if path.is_relative_to(_PACKAGE):
         return path.is_relative_to(_PACKAGE / "_bundled")
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)

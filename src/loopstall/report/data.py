@@ -112,12 +112,12 @@ def to_json(content: Content) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def json_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of ``to_json``."""
-    schema = msgspec.json.schema(Document)
-    for kind in schema["$defs"].values():
-        if "description" in kind:  # a docstring, whose indentation depends on the Python
-            kind["description"] = inspect.cleandoc(kind["description"])
+def json_schema(kind: type = Document) -> dict[str, Any]:
+    """Returns the JSON Schema of ``to_json``, or of another document."""
+    schema = msgspec.json.schema(kind)
+    for part in schema["$defs"].values():
+        if "description" in part:  # a docstring, whose indentation depends on the Python
+            part["description"] = inspect.cleandoc(part["description"])
     return schema
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from loopstall.monitor.arrivals import Arrivals
+from loopstall.arrivals import Arrivals
 
 __all__ = ["VARIABLE", "begin", "environment"]
 

@@ -1,0 +1,117 @@
+"""The page of a session's stalls: its words, and in real headless Chromium."""
+
+from dataclasses import replace
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from pages import HOSTILE, axe_violations, opened
+import pytest
+
+from loopstall.records import Frame, Glimpse, Sighting, Stall, sighting_from, to_plain
+from loopstall.report.account import Account
+from loopstall.report.stall_files import FORMS, Session, form_of, rendered
+from loopstall.report.stall_page import to_page
+
+FRAME = Frame(file="/srv/app.py", line=12, function="login")
+OTHER = Frame(file="/srv/other.py", line=3, function="export")
+
+
+def sighting(length_ms=80, frame=FRAME, **extra):
+    stall = Stall(
+        start_ns=5, duration_ns=int(length_ms * 1e6), cause=extra.pop("cause", "blocking-call"), rule="a rule",
+        culprit=frame, stack=(frame, OTHER) if frame else (), task=extra.pop("task", "Task-1"),
+        glimpses=(Glimpse(at_ns=5, culprit=frame),), label=extra.pop("label", ""),
+    )  # fmt: skip
+    return Sighting(stall=stall, length_ns=stall.duration_ns, at=1000.5, **{"process": "app 7", **extra})
+
+
+def session(*seen, **extra):
+    account = Account()
+    for one in seen:
+        account.add(one)
+    return Session(
+        title="watch app.py", account=account, watched_ns=2 * 10**9, began=1000.0, threshold_ns=20_000_000, **extra
+    )
+
+
+def rich():
+    many = [sighting(20 + number, cause=cause, process=f"worker-{number % 3} {number % 3}") for number, cause in enumerate(
+        ["blocking-call", "cpu-python", "cpu-native", "gil-wait", "gc", "descheduled", "unknown"] * 8)]  # fmt: skip
+    return session(*many, sighting(400, OTHER, over=True, test="tests/test_a.py::test_it[1]"), sighting(30, None))
+
+
+def test_account_counts_all_and_keeps_the_longest():
+    account = Account(kept=3)
+    for length in (10, 50, 20, 40, 30):
+        account.add(sighting(length))
+    account.add(sighting(90, cause="descheduled"))
+    assert account.count == 6
+    assert [one.length_ns / 1e6 for one in account.longest] == [90, 50, 40]
+    assert account.longest_ns == 50e6  # the machine's own does not count
+    (culprit,) = account.culprits
+    assert (culprit.count, culprit.longest_ns, culprit.cause) == (6, 90e6, "blocking-call")
+
+
+@pytest.mark.parametrize("seen", [sighting(), sighting(frame=None), replace(sighting(), over=True, test="a::b")])
+def test_sighting_goes_to_json_and_back(seen):
+    assert sighting_from(json.loads(json.dumps(to_plain(seen)))) == seen
+
+
+@pytest.mark.parametrize("broken", [{}, {"stall": {}}, {"stall": {"stack": 5}}, {"stall": None}])
+def test_what_is_no_sighting_is_refused(broken):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        sighting_from(broken)
+
+
+def test_form_is_that_of_the_name():
+    assert {form_of(Path(f"out{end}")) for end in FORMS} == {"html", "json", "junit", "speedscope"}
+    assert form_of(Path("a.b/OUT.SPEEDSCOPE.JSON")) == "speedscope"
+    with pytest.raises(ValueError, match=r"\.html"):
+        form_of(Path("out.txt"))
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMS.values())))
+def test_every_form_renders_nothing_and_much(form):
+    for made in (session(), rich()):
+        text = rendered(made, form)
+        if form in {"json", "speedscope"}:
+            json.loads(text)
+        elif form == "junit":
+            suite = ET.fromstring(text).find("testsuite")  # noqa: S314  # our own
+            assert int(suite.get("tests")) == len(suite.findall("testcase"))
+            assert int(suite.get("failures")) == len(list(suite.iter("failure"))) == made.account.over
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
+def test_hostile_text_stays_text_in_every_form(text):
+    frame = Frame(file=text, line=1, function=text)
+    made = session(sighting(frame=frame, task=text, label=text, process=text, over=True, test=text))
+    made = replace(made, title=text, about=(text,))
+    for form in set(FORMS.values()):
+        written = rendered(made, form)
+        if form == "junit":
+            ET.fromstring(written)  # noqa: S314  # our own
+        assert "\0" not in written
+        assert "\x1b" not in written
+        if form == "html":
+            assert "<script>window" not in written
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [360, 1200, 2560])
+def test_page_renders_without_errors_and_without_scrolling_sideways(browser, tmp_path, width, dark):
+    assert opened(browser, tmp_path, to_page(rich()), width=width, dark=dark) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script("return document.querySelectorAll('.lane rect').length") == 58
+    browser.execute_script("document.querySelector('.icicle button').click()")
+    assert "/srv/other.py:3" in browser.execute_script("return document.querySelector('#block').innerText")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("made", [session, rich])
+def test_axe_finds_no_violation(browser, tmp_path, made, dark):
+    opened(browser, tmp_path, to_page(made()), dark=dark)
+    assert axe_violations(browser) == []

@@ -74,7 +74,6 @@ class Monitor:
         self._loop: Any = loop or asyncio.get_running_loop()
         self._ident = threading.get_ident()
         self._throttle = Throttle()
-        self._counters = Counters(self._clock)
         self._observer = Observer(
             loop=self._loop,
             busy_since=lambda: self.busy_since_ns,
@@ -90,6 +89,8 @@ class Monitor:
             listener=self,
         )
         self._observer.start()
+        self._counters = Counters(self._clock, self._observer.file)
+        self._looked_ns = self._observer.cpu_ns
         self._baseline = self._counters.read()
         self.started_ns = self._clock()
         self._probe.install()

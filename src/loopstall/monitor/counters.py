@@ -1,6 +1,7 @@
 """The counters of the loop's thread that tell why a stall happened, read where the system has them."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 import gc
 import platform
 import threading
@@ -55,13 +56,16 @@ class Counters:
 
     Args:
         clock: monotonic time in ns.
+        kept: returns a file that somebody else keeps open, or None.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, kept: Callable[[str], KeptFile | None] = lambda _: None) -> None:
         self._clock = clock
         self._gc_ns = 0
         self._gc_began_ns = 0
-        self._schedstat = KeptFile(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        self._kept = kept(path)
+        self._schedstat = self._kept or KeptFile(path)
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
         gc.callbacks.append(self.collected)
 
@@ -81,7 +85,8 @@ class Counters:
         """Puts everything back."""
         if self.collected in gc.callbacks:
             gc.callbacks.remove(self.collected)
-        self._schedstat.close()
+        if self._kept is None:
+            self._schedstat.close()
 
 
 class Throttle:
@@ -91,7 +96,7 @@ class Throttle:
     """
 
     def __init__(self, root: str = "/sys/fs/cgroup", groups: str = "/proc/self/cgroup") -> None:
-        self._path = next(filter(_is_limited, _candidates(root, groups)), "")
+        self._path = _limited(root, groups)
         self._before_ns = self._total_ns()
 
     def _total_ns(self) -> int:
@@ -107,6 +112,12 @@ class Throttle:
         """Returns the time in ns since this was last asked."""
         before, self._before_ns = self._before_ns, self._total_ns()
         return self._before_ns - before
+
+
+@cache
+def _limited(root: str, groups: str) -> str:
+    """Returns the folder of the innermost group that has a CPU quota, "" where none has; asked once a process."""
+    return next(filter(_is_limited, _candidates(root, groups)), "")
 
 
 def _candidates(root: str, groups: str) -> Iterator[str]:

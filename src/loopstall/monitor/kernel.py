@@ -5,6 +5,7 @@ where other threads compute, the loop would wait up to a switch interval to get 
 """
 
 import ctypes
+from functools import cache
 import os
 import signal
 import sys
@@ -46,6 +47,11 @@ _OFF = _TimerSpec()
 def _libc() -> ctypes.PyDLL:
     if sys.platform != "linux":
         raise UnavailableError(f"{sys.platform} has no timers of this kind")
+    return _loaded()
+
+
+@cache
+def _loaded() -> ctypes.PyDLL:
     return ctypes.PyDLL(None, use_errno=True)
 
 

@@ -9,20 +9,17 @@ frame is being pushed or popped.
 """
 
 from collections.abc import Callable
-import contextlib
-import os
-import select
-import signal
 import sys
 import threading
 from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
 from loopstall.monitor.counters import Counters, cpu_of, futex_of, gil_futex, syscall_of
-from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
+from loopstall.monitor.kernel import Alarm, KeptFile, SignalTimer, UnavailableError
 from loopstall.monitor.labels import label_here
 from loopstall.monitor.samples import COLLECTS_ANYWHERE, HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
 from loopstall.monitor.stack import capture
+from loopstall.monitor.watchdog import Look, Wait, Watchdog, give_back, watchdog
 
 __all__ = ["Observer"]
 
@@ -68,10 +65,11 @@ class Observer:
         self._asked_ns = 0
         self._signal_asked_ns = 0
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="loopstall-watchdog", daemon=True)
+        self._watchdog: Watchdog | None = None
+        self._poller: threading.Thread | None = None
         self._alarm: Alarm | None = None
         self._timer: SignalTimer | None = None
-        self._ended_reader = self._ended_writer = -1
+        self._thread_id = 0  # of whoever looks from outside
         self.crowd = Crowd({self._ident}, clock)
 
     @property
@@ -80,74 +78,67 @@ class Observer:
         return self._timer is not None
 
     def start(self) -> None:
-        """Starts the watchdog, and takes a signal where this is the main thread."""
+        """Has a watchdog look, and takes a signal where this is the main thread."""
         try:
-            self._alarm = Alarm()
-            self._ended_reader, self._ended_writer = os.pipe2(os.O_CLOEXEC)
+            self._watchdog = watchdog()
         except (UnavailableError, OSError) as error:
             self._on_fault(f"stacks are sampled by a polling thread: {error}")
         if not HAS_GIL:
             self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
-        self._thread.start()
-        if self._alarm is not None:
-            self._take_signal()
+        if self._watchdog is not None:
+            thread, self._alarm = self._watchdog.thread, self._watchdog.alarm
+            self._watchdog.serve(self._guarded(self._look))
+        else:
+            thread = self._poller = threading.Thread(
+                target=self._guarded(self._poll), args=(self._pause,), name="loopstall-watchdog", daemon=True
+            )
+            thread.start()
+        self._thread_id = thread.native_id or 0
+        self.crowd.ignore(thread.ident or 0)
+        if self._watchdog is not None:
+            self._take_signal(self._watchdog)
         if HAS_GIL:
             self._learn_gil()
-            self.crowd.look()
+            self.crowd.begin()
 
     def _learn_gil(self) -> None:
         """Finds out where threads wait for the GIL: wakes the watchdog, which wants it, without giving it up."""
-        watchdog = self._thread.native_id
-        if gil_futex.address or self._alarm is None or watchdog is None:
+        if gil_futex.address or self._alarm is None:
             return
         self._alarm.arm(1)
         for _ in range(_GIL_READS):
-            address = futex_of(watchdog)
+            address = futex_of(self._thread_id)
             if address:
                 gil_futex.address = address
                 return
 
-    def _take_signal(self) -> None:
+    def _take_signal(self, watchdog: Watchdog) -> None:
         if threading.current_thread() is not threading.main_thread():
             return  # Python runs handlers in the main thread alone
         try:
-            timer = SignalTimer((_ANY_THREAD and self._thread.native_id) or self._native_id)
+            self._timer = watchdog.timer((_ANY_THREAD and self._thread_id) or self._native_id, self._on_signal)
         except UnavailableError as error:
             self._on_fault(f"computing in C is told from computing in Python by the watchdog alone: {error}")
-            return
-        signal.signal(timer.signal, self._on_signal)
-        signal.siginterrupt(timer.signal, False)  # the parameter has no other form
-        self._timer = timer
+
+    def file(self, path: str) -> KeptFile | None:
+        """Returns a file that is read again and again, and that is not to be closed; None where nobody keeps one."""
+        return self._watchdog.file(path) if self._watchdog is not None else None
 
     def stop(self) -> None:
-        """Ends the watchdog and gives the signal back; called in any thread but the watchdog."""
+        """Gives the watchdog and the signal back; called in any thread but the watchdog."""
         self._stopped.set()
-        if self._timer is not None:
-            self._timer.disarm()
-            self._timer.close()
-            with contextlib.suppress(ValueError):  # not the main thread: the signal stays taken, and nobody sends it
-                signal.signal(self._timer.signal, signal.SIG_IGN)  # one may still be on its way
-                signal.signal(self._timer.signal, signal.SIG_DFL)
-            self._timer = None
-        if self._alarm is None:
-            self._thread.join()
-            return
-        os.write(self._ended_writer, b".")
-        self._thread.join()
-        self._alarm.close()
-        os.close(self._ended_reader)
-        os.close(self._ended_writer)
+        self._timer = None
+        if self._watchdog is not None:
+            give_back(self._watchdog)
+        if self._poller is not None:
+            self._poller.join()
 
     def abandon(self) -> None:
         """Forgets everything in a forked child, where neither the thread nor the timer exists."""
         self._stopped.set()
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            signal.signal(timer.signal, signal.SIG_DFL)
-        if self._alarm is not None:
-            alarm, self._alarm = self._alarm, None
-            for fd in (alarm.fd, self._ended_reader, self._ended_writer):
-                os.close(fd)
+        watchdog, self._watchdog, self._alarm, self._timer = self._watchdog, None, None, None
+        if watchdog is not None:
+            watchdog.abandon()
 
     def put_off(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts both looks off.
@@ -179,7 +170,7 @@ class Observer:
     @property
     def cpu_ns(self) -> int:
         """The CPU time that looking has taken so far."""
-        return cpu_of(self._thread.native_id or 0)
+        return cpu_of(self._thread_id)
 
     @property
     def asked_ns(self) -> int:
@@ -192,40 +183,30 @@ class Observer:
         views, self._views = self._views, []
         return sorted(samples, key=lambda sample: sample.at_ns), views
 
-    def _watch(self) -> None:
-        self.crowd.ignore(threading.get_ident())
-        try:
-            if self._alarm is None:
-                self._poll()
-            else:
-                self._sleep(self._alarm)
-        except Exception as error:  # noqa: BLE001  # a broken observer never breaks the observed program
-            self._on_fault(f"watchdog switched off: {type(error).__name__}: {error}")
+    def _guarded(self, function: Callable[[Wait], object]) -> Look:
+        def guarded(wait: Wait) -> None:
+            if self._stopped.is_set():
+                return
+            try:
+                function(wait)
+            except Exception as error:  # noqa: BLE001  # a broken observer never breaks the observed program
+                self._stopped.set()
+                self._on_fault(f"watchdog switched off: {type(error).__name__}: {error}")
 
-    def _sleep(self, alarm: Alarm) -> None:
-        called = select.poll()
-        called.register(alarm.fd, select.POLLIN)
-        called.register(self._ended_reader, select.POLLIN)
+        return guarded
 
-        def wait(pause_ns: int) -> None:
-            since = self._busy_since()
-            if called.poll(pause_ns / NS_PER_MS) and self._busy_since() == since:
-                alarm.clear()  # it was set within the span that is being looked at; one of a later span stands
+    def _pause(self, pause_ns: int) -> bool:
+        return self._stopped.wait(pause_ns / NS_PER_S)
 
-        while not self._stopped.is_set():
-            called.poll()
-            alarm.clear()
-            self._look(wait)
-
-    def _poll(self) -> None:
+    def _poll(self, wait: Wait) -> None:
         """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
-        while not self._stopped.wait(self._threshold_ns / 2 / NS_PER_S):
+        while not wait(self._threshold_ns // 2):
             since = self._busy_since()
             if since and self._clock() - since > self._threshold_ns // 2:
                 self._asked_ns = self._clock()
-                self._look(lambda pause_ns: self._stopped.wait(pause_ns / NS_PER_S))
+                self._look(wait)
 
-    def _look(self, wait: Callable[[int], object]) -> None:
+    def _look(self, wait: Wait) -> None:
         """Samples with growing pauses until the loop gives a sign of life."""
         since = self._busy_since()
         pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
@@ -241,7 +222,8 @@ class Observer:
             del frames
             pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
             asked_ns = self._clock() + pause_ns
-            wait(pause_ns)
+            if wait(pause_ns) and self._busy_since() == since and self._alarm is not None:
+                self._alarm.clear()  # it was set within the span that is being looked at; one of a later span stands
             pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)
 
     def _on_signal(self, _number: int, frame: FrameType | None) -> None:

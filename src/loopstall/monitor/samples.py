@@ -104,6 +104,12 @@ class Crowd:
         """Leaves out one more thread."""
         self._ignored.add(ident)
 
+    def begin(self) -> None:
+        """Takes down what each thread has computed so far."""
+        for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock
+            if thread.native_id is not None and thread.ident not in self._ignored:
+                self._before[thread.native_id] = cpu_of(thread.native_id)
+
     def look(self, frames: Mapping[int, FrameType] | None = None) -> list[ThreadView]:
         """Returns the threads that have computed since the last look, the busiest first."""
         frames = frames_beside() if frames is None else frames

@@ -1,6 +1,7 @@
 """trio: timed by an instrument, which it tells before and after it waits for events."""
 
 from collections.abc import Callable
+from functools import cache
 import sys
 from typing import Any
 
@@ -61,19 +62,7 @@ class TrioProbe(IterationProbe):
 
     def install(self) -> None:
         """Hands trio the instrument."""
-        probe = self
-
-        class Instrument(self._run.trio.abc.Instrument):  # type: ignore[misc, name-defined]  # trio is optional
-            def before_io_wait(self, timeout: float) -> None:
-                probe.before_wait(briefly=timeout == 0)
-
-            def after_io_wait(self, timeout: float) -> None:
-                probe.after_wait(timeout)
-
-            def after_run(self) -> None:
-                probe.ended()
-
-        self._instrument = Instrument()
+        self._instrument = _instrument_class(self._run.trio)(self)
         self.restart()
         self._run.trio.lowlevel.add_instrument(self._instrument)
 
@@ -89,3 +78,23 @@ class TrioProbe(IterationProbe):
         self._busy_since_ns = 0
         self._run.ended = True
         self._listener.rest()
+
+
+@cache
+def _instrument_class(trio: Any) -> Any:
+    """Returns the class of our instruments; made once, for a class of trio's costs as much as a short run."""
+
+    class Instrument(trio.abc.Instrument):  # type: ignore[misc]  # trio is optional
+        def __init__(self, probe: TrioProbe) -> None:
+            self._probe = probe
+
+        def before_io_wait(self, timeout: float) -> None:
+            self._probe.before_wait(briefly=timeout == 0)
+
+        def after_io_wait(self, timeout: float) -> None:
+            self._probe.after_wait(timeout)
+
+        def after_run(self) -> None:
+            self._probe.ended()
+
+    return Instrument

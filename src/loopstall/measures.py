@@ -1,11 +1,11 @@
-"""The figures of a run: name, unit, which way is better, and how one is written for people."""
+"""The figures of a run: name, unit, and which way is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from loopstall.records import Measured
 
-__all__ = ["METRICS", "Metric", "format_bytes", "format_ns", "format_value"]
+__all__ = ["METRICS", "Metric"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,38 +108,3 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-
-_STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
-
-
-def format_ns(value: float) -> str:
-    """Writes a time with three significant digits: "12.3 ms"."""
-    for size, unit in _STEPS:
-        if value >= size:
-            return f"{_three(value / size)} {unit}"
-    return f"{value:.0f} ns"
-
-
-def format_bytes(value: float) -> str:
-    """Writes an amount of memory: "41 MiB"."""
-    mib = value / 2**20
-    return f"{mib:.0f} MiB" if mib < 1024 else f"{_three(mib / 1024)} GiB"  # noqa: PLR2004
-
-
-def format_value(value: float, unit: str) -> str:
-    """Writes a value of a metric with its unit."""
-    if unit == "ns":
-        return format_ns(value)
-    if unit == "bytes":
-        return format_bytes(value)
-    if unit == "share":
-        return f"{value:.1%}"
-    if unit == "1/s":
-        return f"{_three(value)}/s"
-    return f"{value:.0f}"
-
-
-def _three(value: float) -> str:
-    if value >= 100:  # noqa: PLR2004
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004

@@ -1,6 +1,9 @@
 """Bounded memory for unbounded streams of times: counts by value, and peaks over time."""
 
-from loopstall.records import Series
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopstall.records import Series
 
 __all__ = ["Peaks", "Tally"]
 
@@ -64,9 +67,11 @@ class Peaks:
         self._buckets = merged
         self._width_ns *= 2
 
-    def series(self) -> Series:
+    def series(self) -> "Series":
         """Returns what was kept, in the order of time."""
         points = sorted(self._buckets.items())
+        from loopstall.records import Series  # noqa: PLC0415  # whoever counts alone needs none
+
         return Series(
             width_ns=self._width_ns,
             at_ns=tuple(slot * self._width_ns for slot, _ in points),

@@ -1,11 +1,11 @@
-"""Amounts as people write them, with a unit; the standard library alone."""
+"""Amounts as people write and read them, with a unit; the standard library alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 import math
 import re
 
-__all__ = ["DURATION", "RATE", "SHARE", "SIZE", "Unit"]
+__all__ = ["DURATION", "RATE", "SHARE", "SIZE", "Unit", "format_bytes", "format_ns", "format_value"]
 
 _WRITTEN = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%/]*)", re.IGNORECASE)
 
@@ -70,3 +70,38 @@ SIZE = Unit(
 
 SHARE = Unit(name="share", factors={"": 1.0, "%": 0.01}, low=0.0, high=1.0, example="0.95 or 95%")
 """From 0 to 1."""
+
+_STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+
+
+def format_ns(value: float) -> str:
+    """Writes a time with three significant digits: "12.3 ms"."""
+    for size, unit in _STEPS:
+        if value >= size:
+            return f"{_three(value / size)} {unit}"
+    return f"{value:.0f} ns"
+
+
+def format_bytes(value: float) -> str:
+    """Writes an amount of memory: "41 MiB"."""
+    mib = value / 2**20
+    return f"{mib:.0f} MiB" if mib < 1024 else f"{_three(mib / 1024)} GiB"  # noqa: PLR2004
+
+
+def format_value(value: float, unit: str) -> str:
+    """Writes a value of a metric with its unit."""
+    if unit == "ns":
+        return format_ns(value)
+    if unit == "bytes":
+        return format_bytes(value)
+    if unit == "share":
+        return f"{value:.1%}"
+    if unit == "1/s":
+        return f"{_three(value)}/s"
+    return f"{value:.0f}"
+
+
+def _three(value: float) -> str:
+    if value >= 100:  # noqa: PLR2004
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004

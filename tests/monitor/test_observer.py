@@ -25,10 +25,11 @@ def watch():
 
     def start(busy=lambda: 1, threshold_ns=MS):
         faults = []
-        observer = Observer(loop=None, busy_since=busy, threshold_ns=threshold_ns, clock=time.perf_counter_ns,
+        observer = Observer(busy_since=busy, threshold_ns=threshold_ns, clock=time.perf_counter_ns,
                             on_fault=faults.append)  # fmt: skip
         observer.faults = faults
         observer.start()
+        observer.attach(None)
         started.append(observer)
         return observer
 
@@ -43,9 +44,10 @@ def test_broken_observer_switches_itself_off_and_says_so():
     def broken():
         raise ZeroDivisionError("no")
 
-    observer = Observer(loop=None, busy_since=broken, threshold_ns=MS, clock=time.perf_counter_ns,
+    observer = Observer(busy_since=broken, threshold_ns=MS, clock=time.perf_counter_ns,
                         on_fault=faults.append)  # fmt: skip
     observer.start()
+    observer.attach(None)
     observer.put_off(time.perf_counter_ns(), 1, 3600 * 1000 * MS)
     while not faults:
         time.sleep(0.001)

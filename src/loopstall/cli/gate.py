@@ -24,7 +24,7 @@ from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import SHARE
 from loopstall.duel import BURST_S, Duels
 from loopstall.errors import InputError
-from loopstall.gate import accepted, accepted_file, schedule
+from loopstall.gate import ACCEPTED_FILE, accepted, accepted_file, schedule
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.judge import judge
 from loopstall.gate.rules import Rules
@@ -81,7 +81,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop measuring after this long.")
 @click.option("--inconclusive", type=click.Choice(["fail", "pass"]), default="fail", show_default=True, help="Exit 5?")
-@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=accepted_file.NAME,
+@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=ACCEPTED_FILE,
               show_default=True, help="What is lived with on purpose.")  # fmt: skip
 @click.option(
     "--format", "form", multiple=True, type=click.Choice(FORMATS), help="Repeat, each with its -o. [terminal]"

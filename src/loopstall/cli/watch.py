@@ -21,13 +21,13 @@ from loopstall.cli.pages import write_file
 from loopstall.cli.types import DURATION
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
-from loopstall.measures import format_ns
 from loopstall.records import Sighting
 from loopstall.report.account import Account
 from loopstall.report.blame import source_line
 from loopstall.report.stall_files import Session, form_of, rendered
 from loopstall.report.stalls import described, in_a_line, summed_up
 from loopstall.report.text import place, printable
+from loopstall.units import format_ns
 from loopstall.watching.child import environment
 from loopstall.watching.program import run
 from loopstall.watching.teller import Settings, Teller, handed_over

@@ -9,9 +9,8 @@ from typing import Any
 
 from loopstall.clock import NS_PER_S
 from loopstall.errors import InputError, did_you_mean
-from loopstall.measures import format_ns
 from loopstall.records import REGRESSION, STALL, Frame, Verdict
-from loopstall.units import DURATION, SHARE
+from loopstall.units import DURATION, SHARE, format_ns
 
 __all__ = ["FIELDS", "Accepted", "apply", "parse"]
 

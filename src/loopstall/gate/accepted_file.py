@@ -9,9 +9,7 @@ from loopstall.errors import InputError
 from loopstall.gate.accepted import Accepted, parse
 from loopstall.records import STALL
 
-__all__ = ["NAME", "append", "read"]
-
-NAME = "loopstall-accepted.toml"
+__all__ = ["append", "read"]
 
 
 def read(path: Path, *, required: bool = False) -> tuple[Accepted, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from loopstall.gate.compare import NOISE_THRESHOLD, Figures, compare, differing, noise_of_controls
 from loopstall.gate.policy import stack_of, summarise
 from loopstall.gate.rules import AVAILABILITY, TIME, Rules
-from loopstall.measures import METRICS, format_value
+from loopstall.measures import METRICS
 from loopstall.records import (
     REGRESSION,
     STALL,
@@ -20,6 +20,7 @@ from loopstall.records import (
     Summary,
     Verdict,
 )
+from loopstall.units import format_value
 
 __all__ = ["Noise", "judge_apart", "noise_between"]
 

@@ -14,9 +14,9 @@ import statistics
 from loopstall.gate.evidence import PairedSample, differences, finding, trapped
 from loopstall.gate.policy import stack_of, summarise
 from loopstall.gate.rules import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Rules
-from loopstall.measures import format_ns
 from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
+from loopstall.units import format_ns
 
 __all__ = ["judge", "suspicious", "undecided"]
 

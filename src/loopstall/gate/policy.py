@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loopstall.clock import NS_PER_MS
-from loopstall.measures import METRICS, format_ns
+from loopstall.measures import METRICS
 from loopstall.records import Cell, Frame, Measured, Plan, Run, Summary
 from loopstall.stats.median import median_estimate
+from loopstall.units import format_ns
 
 __all__ = [
     "DEFAULT_AVAILABILITY",

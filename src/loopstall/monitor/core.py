@@ -61,6 +61,7 @@ class Monitor:
         self.ended_ns = 0
         self._overran_ns = 0
         self._looked_ns = 0
+        self._loop: Any = None
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
@@ -71,34 +72,51 @@ class Monitor:
         Args:
             loop: the loop that runs in this thread, or is about to; None for that of asyncio or uvloop that runs.
         """
-        self._loop: Any = loop or asyncio.get_running_loop()
+        self.attach(loop or asyncio.get_running_loop())
+        self._watch_restarts()
+
+    def attach(self, loop: Any) -> None:
+        """Watches a loop in its own thread until ``detach``, after which another one may come, in any thread.
+
+        Args:
+            loop: it runs in this thread, or is about to.
+        """
+        if not self.started_ns:
+            self._open()
         self._ident = threading.get_ident()
-        self._throttle = Throttle()
-        self._observer = Observer(
-            loop=self._loop,
-            busy_since=lambda: self.busy_since_ns,
-            threshold_ns=self.threshold_ns,
-            clock=self._clock,
-            on_fault=self.faults.append,
-        )
+        self._observer.attach(loop)
+        self._counters.attach()
         self._probe = probe_for(
-            self._loop,
+            loop,
             threshold_ns=self.threshold_ns,
             floor_ns=min(self.threshold_ns, _FLOOR_NS),
             clock=self._clock,
             listener=self,
         )
-        self._observer.start()
-        self._counters = Counters(self._clock, self._observer.file)
-        self._looked_ns = self._observer.cpu_ns
+        self._overran_ns, self._looked_ns = 0, self._observer.cpu_ns
         self._baseline = self._counters.read()
-        self.started_ns = self._clock()
+        self._loop = loop
         self._probe.install()
-        _ACTIVE.add(self)
-        self._watch_restarts()
 
-    def _runs(self) -> bool:
-        return bool(self._loop.is_running())
+    def detach(self) -> None:
+        """Watches the loop no more, which has just stopped in this thread; the span that ended with it counts."""
+        self._probe.tell(self._clock())
+        self._probe.remove()
+        self._loop = None
+        self._observer.detach()
+
+    def _open(self) -> None:
+        self._throttle = Throttle()
+        self._observer = Observer(
+            busy_since=lambda: self.busy_since_ns,
+            threshold_ns=self.threshold_ns,
+            clock=self._clock,
+            on_fault=self.faults.append,
+        )
+        self._observer.start()
+        self._counters = Counters(self._clock)
+        self.started_ns = self._clock()
+        _ACTIVE.add(self)
 
     def _watch_restarts(self) -> None:
         """Has the loop tell when it is run anew: what lies between two runs is no stall."""
@@ -121,15 +139,18 @@ class Monitor:
             return
         self.ended_ns = self._clock()
         _ACTIVE.discard(self)
-        if threading.get_ident() == self._ident:
-            if self._runs():
+        if not self.started_ns:
+            return
+        loop = self._loop
+        if loop is not None and threading.get_ident() == self._ident:
+            if loop.is_running():
                 self._probe.tell(self.ended_ns)
             self._probe.remove()
-        else:
+        elif loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has been closed
-                self._loop.call_soon_threadsafe(self._probe.remove)
-        if self._run_forever and getattr(self._loop, "__dict__", {}).get("run_forever") is self._run_forever:
-            del self._loop.run_forever
+                loop.call_soon_threadsafe(self._probe.remove)
+        if self._run_forever and getattr(loop, "__dict__", {}).get("run_forever") is self._run_forever:
+            del loop.run_forever
         self._observer.stop()
         self._counters.close()
 
@@ -137,14 +158,16 @@ class Monitor:
         """Leaves a forked child unwatched and clean."""
         if not self.ended_ns:
             self.ended_ns = self._clock()
-            self._probe.remove()
+            if self._loop is not None:
+                self._probe.remove()
             self._observer.abandon()
             self._counters.close()
 
     @property
     def busy_since_ns(self) -> int:
         """When the loop's present span of work began, 0 while it waits for events."""
-        return self._probe.busy_since() if self._runs() else 0
+        loop = self._loop
+        return self._probe.busy_since() if loop is not None and loop.is_running() else 0
 
     @property
     def wall_ns(self) -> int:

@@ -56,18 +56,24 @@ class Counters:
 
     Args:
         clock: monotonic time in ns.
-        kept: returns a file that somebody else keeps open, or None.
     """
 
-    def __init__(self, clock: Clock, kept: Callable[[str], KeptFile | None] = lambda _: None) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._gc_ns = 0
         self._gc_began_ns = 0
-        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
-        self._kept = kept(path)
-        self._schedstat = self._kept or KeptFile(path)
+        self._thread_id = threading.get_native_id()
+        self._schedstat = KeptFile(f"/proc/self/task/{self._thread_id}/schedstat")
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
         gc.callbacks.append(self.collected)
+
+    def attach(self) -> None:
+        """Counts for this thread from now on."""
+        thread_id = threading.get_native_id()
+        if thread_id != self._thread_id:
+            self._schedstat.close()
+            self._thread_id = thread_id
+            self._schedstat = KeptFile(f"/proc/self/task/{thread_id}/schedstat")
 
     def collected(self, phase: str, _info: dict[str, int]) -> None:
         """Is called by the garbage collector when it starts and when it has ended."""
@@ -85,8 +91,7 @@ class Counters:
         """Puts everything back."""
         if self.collected in gc.callbacks:
             gc.callbacks.remove(self.collected)
-        if self._kept is None:
-            self._schedstat.close()
+        self._schedstat.close()
 
 
 class Throttle:

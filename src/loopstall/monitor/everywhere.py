@@ -13,7 +13,6 @@ from typing import Any
 
 from loopstall.arrivals import Arrivals
 from loopstall.monitor.probes.trio import TrioRun
-from loopstall.monitor.watchdog import keep_watchdogs, let_watchdogs_go
 
 __all__ = ["Beginner", "add", "discard"]
 
@@ -30,7 +29,6 @@ def add(beginner: Beginner) -> None:
     """Has every loop that begins to run from now on told to ``beginner``: of asyncio, uvloop or trio."""
     with _lock:
         _beginners.append(beginner)
-        keep_watchdogs()
         if not _arrivals:
             _wrap(asyncio.BaseEventLoop)
             _arrivals.append(Arrivals({"uvloop": lambda module: _wrap(module.Loop), "trio": _wrap_trio}))
@@ -41,7 +39,6 @@ def discard(beginner: Beginner) -> None:
     with _lock:
         if beginner in _beginners:
             _beginners.remove(beginner)
-            let_watchdogs_go()
         if _beginners:
             return
         while _arrivals:

@@ -15,11 +15,11 @@ from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
 from loopstall.monitor.counters import Counters, cpu_of, futex_of, gil_futex, syscall_of
-from loopstall.monitor.kernel import Alarm, KeptFile, SignalTimer, UnavailableError
+from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
 from loopstall.monitor.labels import label_here
 from loopstall.monitor.samples import COLLECTS_ANYWHERE, HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
 from loopstall.monitor.stack import capture
-from loopstall.monitor.watchdog import Look, Wait, Watchdog, give_back, watchdog
+from loopstall.monitor.watchdog import Look, Wait, Watchdog
 
 __all__ = ["Observer"]
 
@@ -34,10 +34,9 @@ _ANY_THREAD = sys.version_info >= (3, 13)
 
 
 class Observer:
-    """Looks at the thread that makes it whenever that thread has not called ``put_off`` in time.
+    """Looks at the thread that attaches it to its loop whenever that thread has not called ``put_off`` in time.
 
     Args:
-        loop: whose tasks are named.
         busy_since: returns when the loop's present span of work began, in ns; 0 while it waits for events.
         threshold_ns: how long a span is a stall.
         clock: monotonic time in ns.
@@ -47,30 +46,28 @@ class Observer:
     def __init__(
         self,
         *,
-        loop: object,
         busy_since: Callable[[], int],
         threshold_ns: int,
         clock: Clock,
         on_fault: Callable[[str], None],
     ) -> None:
-        self._loop = loop
         self._busy_since = busy_since
         self._threshold_ns = threshold_ns
         self._clock = clock
         self._on_fault = on_fault
-        self._ident = threading.get_ident()
-        self._native_id = threading.get_native_id()
+        self._loop: object = None
+        self._ident = self._native_id = 0
         self._samples: list[Sample] = []
         self._views: list[ThreadView] = []
         self._asked_ns = 0
         self._signal_asked_ns = 0
         self._stopped = threading.Event()
         self._watchdog: Watchdog | None = None
-        self._poller: threading.Thread | None = None
         self._alarm: Alarm | None = None
         self._timer: SignalTimer | None = None
+        self._thread: threading.Thread | None = None
         self._thread_id = 0  # of whoever looks from outside
-        self.crowd = Crowd({self._ident}, clock)
+        self.crowd = Crowd(set(), clock)
 
     @property
     def by_signal(self) -> bool:
@@ -78,28 +75,41 @@ class Observer:
         return self._timer is not None
 
     def start(self) -> None:
-        """Has a watchdog look, and takes a signal where this is the main thread."""
+        """Starts the watchdog."""
         try:
-            self._watchdog = watchdog()
+            self._watchdog = Watchdog(self._guarded(self._look), self._on_signal)
+            self._alarm, self._thread = self._watchdog.alarm, self._watchdog.thread
         except (UnavailableError, OSError) as error:
             self._on_fault(f"stacks are sampled by a polling thread: {error}")
-        if not HAS_GIL:
-            self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
-        if self._watchdog is not None:
-            thread, self._alarm = self._watchdog.thread, self._watchdog.alarm
-            self._watchdog.serve(self._guarded(self._look))
-        else:
-            thread = self._poller = threading.Thread(
+            self._thread = threading.Thread(
                 target=self._guarded(self._poll), args=(self._pause,), name="loopstall-watchdog", daemon=True
             )
-            thread.start()
-        self._thread_id = thread.native_id or 0
-        self.crowd.ignore(thread.ident or 0)
+            self._thread.start()
+        if not HAS_GIL:
+            self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
+        self._thread_id = self._thread.native_id or 0
+
+    def attach(self, loop: object) -> None:
+        """Looks at this thread from now on, and takes a signal where it is the main one.
+
+        Args:
+            loop: whose tasks are named.
+        """
+        self._loop = loop
+        ident = threading.get_ident()
+        if ident != self._ident:
+            self._ident, self._native_id = ident, threading.get_native_id()
+            self.crowd = Crowd({ident, (self._thread and self._thread.ident) or 0}, self._clock)
         if self._watchdog is not None:
             self._take_signal(self._watchdog)
         if HAS_GIL:
             self._learn_gil()
             self.crowd.begin()
+
+    def detach(self) -> None:
+        """Looks at nobody until it is attached again."""
+        self.rest()
+        self._timer = self._loop = None
 
     def _learn_gil(self) -> None:
         """Finds out where threads wait for the GIL: wakes the watchdog, which wants it, without giving it up."""
@@ -116,22 +126,18 @@ class Observer:
         if threading.current_thread() is not threading.main_thread():
             return  # Python runs handlers in the main thread alone
         try:
-            self._timer = watchdog.timer((_ANY_THREAD and self._thread_id) or self._native_id, self._on_signal)
+            self._timer = watchdog.timer((_ANY_THREAD and self._thread_id) or self._native_id)
         except UnavailableError as error:
             self._on_fault(f"computing in C is told from computing in Python by the watchdog alone: {error}")
 
-    def file(self, path: str) -> KeptFile | None:
-        """Returns a file that is read again and again, and that is not to be closed; None where nobody keeps one."""
-        return self._watchdog.file(path) if self._watchdog is not None else None
-
     def stop(self) -> None:
-        """Gives the watchdog and the signal back; called in any thread but the watchdog."""
+        """Ends the watchdog and gives the signal back; called in any thread but the watchdog."""
         self._stopped.set()
         self._timer = None
         if self._watchdog is not None:
-            give_back(self._watchdog)
-        if self._poller is not None:
-            self._poller.join()
+            self._watchdog.end()
+        elif self._thread is not None:
+            self._thread.join()
 
     def abandon(self) -> None:
         """Forgets everything in a forked child, where neither the thread nor the timer exists."""

@@ -4,22 +4,26 @@ Times are integers in ns while they are measured. A record holds built-in types 
 and back unchanged.
 """
 
-from loopstall.records.cells import Cell, Load, Plan, Skipped, Strategy, Value, WorkloadRef
-from loopstall.records.judged import (
-    REGRESSION,
-    STALL,
-    Change,
-    Comparison,
-    Estimate,
-    Finding,
-    Reading,
-    Summary,
-    Trend,
-    Verdict,
-)
-from loopstall.records.runs import NOT_TRIED, Burst, Environment, Histogram, Measured, Pair, Run, RunError, Series
-from loopstall.records.sightings import Sighting, sighting_from, to_plain
-from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, Glimpse, Stall
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopstall.records.cells import Cell, Load, Plan, Skipped, Strategy, Value, WorkloadRef
+    from loopstall.records.judged import (
+        REGRESSION,
+        STALL,
+        Change,
+        Comparison,
+        Estimate,
+        Finding,
+        Reading,
+        Summary,
+        Trend,
+        Verdict,
+    )
+    from loopstall.records.runs import NOT_TRIED, Burst, Environment, Histogram, Measured, Pair, Run, RunError, Series
+    from loopstall.records.sightings import Sighting, sighting_from, to_plain
+    from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, Glimpse, Stall
 
 __all__ = [
     "DESCHEDULED",
@@ -60,3 +64,25 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+"""Of everything that is written for other programs, or for later."""
+
+_NAMES = {
+    "cells": ("Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"),
+    "judged": ("Change", "Comparison", "Estimate", "Finding", "Reading", "REGRESSION", "STALL", "Summary", "Trend",
+               "Verdict"),
+    "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Pair", "Run", "RunError", "Series"),
+    "sightings": ("Sighting", "sighting_from", "to_plain"),
+    "stalls": ("DESCHEDULED", "Evidence", "Frame", "Glimpse", "Stall"),
+}  # fmt: skip
+"""Names by module: each is imported when a name of it is first asked for, for making all of them takes 30 ms."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Imports the module that a name is in."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from functools import cache
 import linecache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from loopstall.records import Frame, Run, Stall
+from loopstall.records import Frame, Stall
+
+if TYPE_CHECKING:
+    from loopstall.records import Run
 
 __all__ = ["Block", "Culprit", "culprits", "icicle", "source_line"]
 
@@ -62,7 +65,7 @@ class Block:
     culprit: bool
 
 
-def culprits(samples: Iterable[tuple[int, Sequence[Run]]]) -> list[Culprit]:
+def culprits(samples: "Iterable[tuple[int, Sequence[Run]]]") -> list[Culprit]:
     """Gathers the stalls of a matrix by the line to blame, the most stalled time first.
 
     Args:

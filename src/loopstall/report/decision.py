@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import math
 
-from loopstall.measures import METRICS, format_value
+from loopstall.measures import METRICS
 from loopstall.records import Cell, Estimate, Skipped, Summary
 from loopstall.report.grid import Grid, grids
+from loopstall.units import format_value
 
 __all__ = ["FIGURES", "Figure", "Row", "Table", "decision_table"]
 

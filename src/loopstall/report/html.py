@@ -12,16 +12,17 @@ import jinja2
 
 from loopstall.gate.compare import differing
 from loopstall.gate.policy import samples
-from loopstall.measures import METRICS, format_ns, format_value
+from loopstall.measures import METRICS
 from loopstall.records import Environment, Finding, Trend, Verdict
 from loopstall.report.blame import culprits, icicle, source_line
 from loopstall.report.charts import chart_data, worst_run
 from loopstall.report.content import Content, digest
 from loopstall.report.decision import FIGURES, decision_table
-from loopstall.report.diagnosis import advice_for
+from loopstall.report.rules import rule_of
 from loopstall.report.text import place, printable, verdict
 from loopstall.report.trend import ratio, sentences
 from loopstall.report.verdicts import change, gate_sentence, ordered, sentence
+from loopstall.units import format_ns, format_value
 
 __all__ = ["environment", "to_html", "trends_to_html"]
 
@@ -98,7 +99,7 @@ def environment() -> jinja2.Environment:
     made.filters["place"] = place
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
-        page_script=_text_of("templates", "page.js"), source_line=source_line, advice_for=advice_for,
+        page_script=_text_of("templates", "page.js"), source_line=source_line, rule_of=rule_of,
     )  # fmt: skip
     return made
 

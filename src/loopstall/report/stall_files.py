@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from loopstall.measures import format_ns
 from loopstall.records import SCHEMA_VERSION, Frame, Sighting
 from loopstall.report.account import Account
 from loopstall.report.profile import speedscope_document
 from loopstall.report.stalls import culprit_line, described
 from loopstall.report.text import place, printable
+from loopstall.units import format_ns
 
 __all__ = ["FORMS", "Session", "StallDocument", "form_of", "rendered"]
 

@@ -5,12 +5,12 @@ import datetime as dt
 from typing import Any
 
 from loopstall.clock import NS_PER_S
-from loopstall.measures import format_ns
 from loopstall.records import Sighting
 from loopstall.report.blame import icicle
 from loopstall.report.html import environment
 from loopstall.report.stall_files import Session
 from loopstall.report.stalls import culprit_line
+from loopstall.units import format_ns
 
 __all__ = ["sentence", "to_page"]
 

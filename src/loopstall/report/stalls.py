@@ -1,12 +1,12 @@
 """Stalls in words: for a failed test, for a program that is watched."""
 
-from loopstall.measures import format_ns
 from loopstall.monitor.stack import is_users
 from loopstall.records import Frame, Sighting, Stall
 from loopstall.report.account import Account
 from loopstall.report.blame import Culprit, source_line
-from loopstall.report.diagnosis import advice_for
+from loopstall.report.rules import rule_of
 from loopstall.report.text import place, printable
+from loopstall.units import format_ns
 
 __all__ = ["culprit_line", "described", "in_a_line", "summed_up"]
 
@@ -42,7 +42,7 @@ def described(stall: Stall, length_ns: int) -> str:
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
-    lines.append(f"  what to do: {advice_for(stall.cause)}")
+    lines.append(f"  what to do: {rule_of(stall.cause).advice}")
     return printable("\n".join(lines))
 
 

@@ -7,11 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.measures import METRICS, format_ns, format_value
+from loopstall.measures import METRICS
 from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.report.grid import Grid, grids
 from loopstall.report.text import printable, verdict
 from loopstall.report.verdicts import detail, ordered
+from loopstall.units import format_ns, format_value
 
 __all__ = ["comparison_table", "results", "verdicts_shown"]
 

@@ -5,9 +5,13 @@ from functools import cache
 import os
 from pathlib import Path
 import re
+from typing import TYPE_CHECKING
 
-from loopstall.measures import format_ns
-from loopstall.records import Frame, Summary
+from loopstall.records import Frame
+from loopstall.units import format_ns
+
+if TYPE_CHECKING:
+    from loopstall.records import Summary
 
 __all__ = ["place", "printable", "verdict"]
 
@@ -43,7 +47,7 @@ def _short(file: str) -> str:
     return f"~/{file.removeprefix(home)}" if file.startswith(home) else file
 
 
-def verdict(summaries: Sequence[Summary]) -> str:
+def verdict(summaries: "Sequence[Summary]") -> str:
     """Says in a sentence or two what a matrix found."""
     measured = [summary for summary in summaries if summary.runs]
     failed = [summary for summary in summaries if summary.error is not None]

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from loopstall.measures import METRICS, format_value
+from loopstall.measures import METRICS
 from loopstall.records import Finding, Verdict
 from loopstall.report.text import printable
+from loopstall.units import format_value
 
 __all__ = ["change", "detail", "gate_sentence", "ordered", "sentence"]
 

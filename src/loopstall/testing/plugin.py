@@ -12,17 +12,15 @@ import pytest
 
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
-from loopstall.gate.accepted_file import NAME
-from loopstall.measures import format_ns
+from loopstall.gate import ACCEPTED_FILE
 from loopstall.records import Sighting, sighting_from, to_plain
 from loopstall.report.account import Account
 from loopstall.report.blame import Culprit
 from loopstall.report.escape import github_command
-from loopstall.report.stall_files import Session, form_of, rendered
 from loopstall.report.stalls import culprit_line, described, summed_up
 from loopstall.testing.baseline import Baseline
 from loopstall.testing.stalls import Recorder, Stalls
-from loopstall.units import DURATION
+from loopstall.units import DURATION, format_ns
 
 __all__ = ["StallPlugin"]
 
@@ -59,7 +57,7 @@ class StallPlugin:
         self._worker = hasattr(config, "workerinput")  # of xdist: the session that started it sums up
         self._report = _writable(Path(config.invocation_params.dir, report)) if report and not self._worker else None
         try:
-            self._baseline = Baseline(config.rootpath / NAME, writes=baseline)
+            self._baseline = Baseline(config.rootpath / ACCEPTED_FILE, writes=baseline)
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
         self._title = " ".join(["pytest", *config.invocation_params.args])
@@ -137,14 +135,15 @@ class StallPlugin:
             if self._baseline.writes:
                 self._said.append(self._baseline.write())
             if self._report is not None:
-                self._report.write_text(rendered(self._session(), form_of(self._report)), encoding="utf-8")
-                self._said.append(f"the stalls are in {self._report}")
+                self._write(self._report)
         except (InputError, OSError) as error:
             self._said.append(f"cannot write {self._report}: {error}" if isinstance(error, OSError) else str(error))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def _session(self) -> Session:
-        return Session(
+    def _write(self, path: Path) -> None:
+        from loopstall.report.stall_files import Session, form_of, rendered  # noqa: PLC0415  # for those who ask for one
+
+        session = Session(
             title=self._title,
             account=self._account,
             watched_ns=now_ns() - self._began_ns,
@@ -152,6 +151,8 @@ class StallPlugin:
             threshold_ns=round(_THRESHOLD_S * NS_PER_S),
             about=("The calls of the tests were watched, not their fixtures.",),
         )
+        path.write_text(rendered(session, form_of(path)), encoding="utf-8")
+        self._said.append(f"the stalls are in {path}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Lists the ten worst culprits of the session."""
@@ -209,6 +210,8 @@ def _parsed(text: str, what: str) -> int | None:
 
 def _writable(path: Path) -> Path:
     """Returns the path; raises a ``pytest.UsageError`` where nothing can be written there, or its form is unknown."""
+    from loopstall.report.stall_files import form_of  # noqa: PLC0415  # for those who ask for one
+
     try:
         form_of(path)
         path.open("a", encoding="utf-8").close()

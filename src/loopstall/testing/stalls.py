@@ -90,6 +90,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._open: list[Stalls] = []
         self._monitors: set[Monitor] = set()
+        self._idle: list[Monitor] = []
         self._on = False
 
     def start(self) -> None:
@@ -105,6 +106,7 @@ class Recorder:
         for monitor in tuple(self._monitors):
             monitor.stop()
         self._monitors.clear()
+        self._idle.clear()
 
     @contextlib.contextmanager
     def during(self) -> Iterator[Stalls]:
@@ -120,13 +122,21 @@ class Recorder:
                 self._open.remove(found)
 
     def _begin(self, loop: Any) -> Callable[[], object]:
-        monitor = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(monitor, stall))
-        monitor.start(loop)
-        self._monitors.add(monitor)
+        """Watches a loop while it runs; a monitor goes from one to the next, for tests run thousands of short ones."""
+        with self._lock:
+            monitor = self._idle.pop() if self._idle else None
+        if monitor is None or monitor.ended_ns:  # in a forked child
+            made = monitor = Monitor(
+                threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(made, stall)
+            )
+            self._monitors.add(monitor)
+        current = monitor
+        current.attach(loop)
 
         def end() -> None:
-            self._monitors.discard(monitor)
-            monitor.stop()
+            current.detach()
+            with self._lock:
+                self._idle.append(current)
 
         return end
 

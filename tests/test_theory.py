@@ -67,3 +67,74 @@ def test_stalls_of_a_trap_name_the_workloads_own_line(figures):
     for measured in figures["blocking_sleep", "", "asyncio/inline"]:
         assert all(stall.culprit.file.endswith("blocking_sleep.py") for stall in measured.stalls if stall.culprit)
         assert any(stall.culprit for stall in measured.stalls)
+
+
+@pytest.fixture(scope="module")
+def on_request(tmp_path_factory):
+    """The medians of the workloads that are measured on request, by workload and dispatch."""
+    folder = tmp_path_factory.mktemp("request")
+    names = ("json_parse", "regex_backtrack", "password_hash", "sqlite", "pickling", "subprocess_wait", "template_render",
+             "logging_to_file")  # fmt: skip
+    strategies = [word for name in ("inline", "native", "to_thread", "processes") for word in ("-s", name)]
+    done = loopstall("run", *names, *strategies, "--processes", 3, "-o", "out", cwd=folder, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    gathered = {}
+    for run in store.load([folder / "out"]).runs:
+        gathered.setdefault((run.cell.workload.name, run.cell.strategy.dispatch), []).append(run.measured)
+
+    def median(name, dispatch, figure):
+        return statistics.median(getattr(measured, figure) for measured in gathered[name, dispatch])
+
+    return median
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["json_parse", "regex_backtrack", "template_render"])
+def test_work_that_keeps_the_gil_leaves_the_loop_alone_in_processes_alone(on_request, name):
+    stalled = [on_request(name, dispatch, "longest_stall_ns") for dispatch in ("inline", "to_thread", "processes")]
+    assert stalled[2] < stalled[0] / 2
+    assert stalled[2] < stalled[1]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["password_hash", "sqlite"])
+def test_work_that_gives_the_gil_up_leaves_the_loop_alone_in_threads(on_request, name):
+    assert on_request(name, "to_thread", "longest_stall_ns") < on_request(name, "inline", "longest_stall_ns") / 2
+
+
+@pytest.mark.once
+def test_big_argument_makes_processes_lose(on_request):
+    assert on_request("pickling", "processes", "throughput") < on_request("pickling", "inline", "throughput") / 4
+
+
+@pytest.mark.once
+def test_programs_that_are_awaited_run_beside_one_another(on_request):
+    assert on_request("subprocess_wait", "native", "throughput") > 1.5 * on_request(
+        "subprocess_wait", "inline", "throughput"
+    )
+
+
+@pytest.mark.once
+def test_async_twin_that_awaits_nothing_blocks_just_as_long(on_request):
+    assert (
+        on_request("template_render", "native", "longest_stall_ns")
+        > on_request("template_render", "inline", "longest_stall_ns") / 3
+    )
+
+
+@pytest.mark.once
+def test_log_that_goes_through_a_queue_does_not_wait_for_the_disk(on_request):
+    assert on_request("logging_to_file", "native", "throughput") > on_request("logging_to_file", "inline", "throughput")
+
+
+@pytest.mark.once
+def test_more_jobs_than_tokens_wait_for_one_another_under_anyio(tmp_path):
+    pytest.importorskip("anyio")
+    words = ("-p", "seconds=0.05", "-s", "anyio", "-s", "threads", "--concurrency", 80, "--processes", 3)
+    done = loopstall("run", "blocking_sleep", *words, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for run in store.load([tmp_path / "out"]).runs:
+        found.setdefault(run.cell.strategy.dispatch, []).append(run.measured.throughput)
+    limited, free = (statistics.median(found[name]) for name in ("anyio", "threads"))
+    assert limited < 0.75 * free  # 40 tokens for 80 jobs

@@ -81,6 +81,7 @@ def test_healthy_program_passes_under_the_plugin(session, name):
     assert f"PASSED test_all.py::test_{name}" in done.stdout, done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", HEALTHY)
 def test_nothing_of_a_healthy_program_is_flagged_under_watch(tmp_path, name):
     done = loopstall("watch", "--fail-over", "100ms", FOLDER / "healthy" / f"{name}.py", cwd=tmp_path)

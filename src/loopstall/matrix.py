@@ -18,12 +18,18 @@ _SHORT = {
     "processes": "asyncio/processes",
     "native": "asyncio/native",
     "inline": "asyncio/inline",
+    "anyio": "asyncio/anyio",
 }
 
 
-def strategies() -> tuple[Strategy, ...]:
-    """Every loop with every dispatch."""
-    return tuple(Strategy(loop=loop, dispatch=dispatch) for loop in LOOPS for dispatch in DISPATCHES)
+def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
+    """Every loop with every dispatch.
+
+    Args:
+        everything: also those that are for who asks for them.
+    """
+    chosen = [name for name, item in DISPATCHES.items() if everything or not item.on_request]
+    return tuple(Strategy(loop=loop, dispatch=dispatch) for loop in LOOPS for dispatch in chosen)
 
 
 def parse_strategy(text: str) -> Strategy:

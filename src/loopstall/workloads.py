@@ -30,11 +30,14 @@ class Workload:
     ``verify`` and ``context`` are decorators for the optional parts.
     """
 
-    def __init__(self, function: Callable[..., Any], *, grids: tuple[Grid, ...], control: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, grids: tuple[Grid, ...], control: bool, on_request: bool = False
+    ) -> None:
         self.function = function
         self.name = function.__name__
         self.grids = grids
         self.control = control
+        self.on_request = on_request
         self.path = inspect.getsourcefile(function) or ""
         self.stands_for = (inspect.getdoc(function) or "").strip()
         self.native_twin: Callable[..., Awaitable[Any]] | None = None
@@ -98,7 +101,7 @@ def workload(function: Callable[..., Any], /) -> Workload: ...
 
 @overload
 def workload(
-    *, params: Grid | Sequence[Grid] = (), control: bool = False
+    *, params: Grid | Sequence[Grid] = (), control: bool = False, on_request: bool = False
 ) -> Callable[[Callable[..., Any]], Workload]: ...
 
 
@@ -108,6 +111,7 @@ def workload(
     *,
     params: Grid | Sequence[Grid] = (),
     control: bool = False,
+    on_request: bool = False,
 ) -> Workload | Callable[[Callable[..., Any]], Workload]:
     """Makes a workload of a function ``function(seed, **params)`` with built-in types in and out.
 
@@ -116,6 +120,7 @@ def workload(
         params: a grid, parameter name to list of values, all combinations of which are measured; or several
             such grids, one after the other.
         control: the workload shows that the machinery works and decides nothing.
+        on_request: it is measured where its name or ``--all`` asks for it, and left out of the default matrix.
 
     Returns:
         The ``Workload``, or a decorator that makes one.
@@ -127,7 +132,7 @@ def workload(
 
     def decorate(plain: Callable[..., Any]) -> Workload:
         _check_signature(plain, grids)
-        made = Workload(plain, grids=grids or ({},), control=control)
+        made = Workload(plain, grids=grids or ({},), control=control, on_request=on_request)
         plain.__globals__.setdefault(_REGISTER, []).append(made)
         return made
 
@@ -243,8 +248,12 @@ def discover() -> dict[str, Workload]:
     return known
 
 
-def find(words: Sequence[str]) -> tuple[Workload, ...]:
-    """Returns the workloads that the words name: names, or paths of files; all of them for no words.
+def find(words: Sequence[str], *, everything: bool = False) -> tuple[Workload, ...]:
+    """Returns the workloads that the words name: names, or paths of files; the default ones for no words.
+
+    Args:
+        words: what to find.
+        everything: for no words, also those that are left out of the default matrix.
 
     Raises:
         InputError: a word names nothing.
@@ -261,5 +270,6 @@ def find(words: Sequence[str]) -> tuple[Workload, ...]:
             items = (known[word],)
         chosen.update({item.ref: item for item in items})
     if not words:
-        return tuple(sorted(discover().values(), key=lambda item: (not item.control, item.name)))
+        chosen_ones = (item for item in discover().values() if everything or not item.on_request)
+        return tuple(sorted(chosen_ones, key=lambda item: (not item.control, item.name)))
     return tuple(chosen.values())

@@ -10,6 +10,8 @@ WORKLOAD = """
 import os, time
 from loopstall import workload
 
+pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+
 @workload()
 def wait(seed):
     time.sleep(0.002 * int(os.environ.get("FACTOR", 1)))

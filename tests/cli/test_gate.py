@@ -25,6 +25,8 @@ WORKLOAD = """
 import mylib
 from loopstall import workload
 
+pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+
 @workload(params={"n": [4000]})
 def calc(seed, *, n):
     mylib.work(n)

@@ -4,7 +4,7 @@ from helpers import cell, measured, plan, run
 from pages import HOSTILE, axe_violations, gate_page, hostile_page, opened, page
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.once]
 
 
 def matrix_page():

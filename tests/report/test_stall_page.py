@@ -99,6 +99,7 @@ def test_hostile_text_stays_text_in_every_form(text):
 
 
 @pytest.mark.browser
+@pytest.mark.once
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 1200, 2560])
 def test_page_renders_without_errors_and_without_scrolling_sideways(browser, tmp_path, width, dark):
@@ -110,6 +111,7 @@ def test_page_renders_without_errors_and_without_scrolling_sideways(browser, tmp
 
 
 @pytest.mark.browser
+@pytest.mark.once
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("made", [session, rich])
 def test_axe_finds_no_violation(browser, tmp_path, made, dark):

@@ -20,7 +20,7 @@ def command(workloads: tuple[str, ...]) -> int:
 
     WORKLOADS are names, or paths of workload files; all that can be found for none.
     """
-    items = find(workloads)
+    items = find(workloads, everything=True)
     console = Console(highlight=False, markup=False, soft_wrap=False)
     console.print("Workloads", style="bold")
     for item in items:
@@ -41,7 +41,7 @@ def command(workloads: tuple[str, ...]) -> int:
 
 
 def _show(console: Console, item: Workload) -> None:
-    label = " (control)" if item.control else ""
+    label = " (control)" if item.control else " (on request: by name, or with --all)" if item.on_request else ""
     console.print(Text(f"  {printable(item.name)}{label}", style="bold cyan"), Text(printable(item.path), style="dim"))
     for paragraph in printable(item.stands_for).split("\n\n"):
         console.print(Padding(Text(" ".join(paragraph.split())), (0, 0, 0, 6)))

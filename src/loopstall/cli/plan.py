@@ -29,6 +29,7 @@ _TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
 _OPTIONS = (
     click.argument("workloads", nargs=-1),
     click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; may be repeated. [all]"),
+    click.option("--all", "everything", is_flag=True, help="With what is left out of the default matrix."),
     click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a parameter: NAME=V1,V2."),
     click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]"),
     click.option("--rate", type=RATE, help="Open load: jobs due a second."),
@@ -60,9 +61,11 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
     Raises:
         InputError: a workload or strategy does not exist, or there are too many runs.
     """
-    chosen = find(options["workloads"])
+    chosen = find(options["workloads"], everything=options["everything"])
     grids = matrix.override(chosen, [_setting(text) for text in options["param"]])
-    wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies()
+    wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies(
+        everything=options["everything"]
+    )
     load = Load(
         jobs=options["jobs"],
         seconds=None if options["jobs"] else (options["seconds"] or SECONDS),

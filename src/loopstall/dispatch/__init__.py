@@ -1,6 +1,6 @@
 """The dispatches: how a job gets off the loop. Adding one is one file and one line here."""
 
-from loopstall.dispatch import inline, native, processes, threads, to_thread
+from loopstall.dispatch import anyio_thread, inline, native, processes, threads, to_thread
 from loopstall.dispatch.base import Call, Dispatch, Job
 
 __all__ = ["DISPATCHES", "Call", "Dispatch", "Job"]
@@ -13,5 +13,6 @@ DISPATCHES: dict[str, Dispatch] = {
         to_thread.DISPATCH,
         threads.DISPATCH,
         processes.DISPATCH,
+        anyio_thread.DISPATCH,
     )
 }

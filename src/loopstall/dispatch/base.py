@@ -27,10 +27,12 @@ class Dispatch:
     """One way for a job to get off the loop, or to stay on it.
 
     ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
-    the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``.
+    the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``. ``on_request``
+    leaves it out of the default matrix.
     """
 
     name: str
     summary: str
     missing: Callable[[Workload], str | None]
     open: Callable[[Job], AbstractAsyncContextManager[Call]]
+    on_request: bool = False

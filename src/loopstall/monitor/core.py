@@ -62,6 +62,7 @@ class Monitor:
         self._overran_ns = 0
         self._looked_ns = 0
         self._loop: Any = None
+        self._baseline: Reading | None = None
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
@@ -93,8 +94,7 @@ class Monitor:
             clock=self._clock,
             listener=self,
         )
-        self._overran_ns, self._looked_ns = 0, self._observer.cpu_ns
-        self._baseline = self._counters.read()
+        self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
         self._loop = loop
         self._probe.install()
 
@@ -177,7 +177,7 @@ class Monitor:
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts the looks off and takes the counters' stand, unless the present span has long begun."""
         reading = self._counters.read()
-        if not self._overran_ns and reading.at_ns - now < NS_PER_MS:
+        if self._baseline is None or (not self._overran_ns and reading.at_ns - now < NS_PER_MS):
             self._baseline = reading
         self._observer.put_off(now, watchdog_ns, signal_ns)
 
@@ -239,7 +239,7 @@ class Monitor:
             self._on_stall(stall)
 
     def _evidence(self, start: int, end: int, samples: list[Sample], after: Reading) -> Evidence:
-        before = self._baseline
+        before = self._baseline or after
         own_ns = after.own_cpu_ns - before.own_cpu_ns
         delay_ns = None
         if after.run_delay_ns is not None and before.run_delay_ns is not None:

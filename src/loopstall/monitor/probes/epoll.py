@@ -68,7 +68,7 @@ class EpollProbe(SelectorProbe):
         """Returns a ``select`` that does what the original does, and times it."""
         clock, poll, fd_to_key = self._seconds, self._poll, self._fd_to_key
         floor, late, rearm = self._floor_ns / NS_PER_S, LATE_NS / NS_PER_S, self._pace.rearm_ns / NS_PER_S
-        idles_long = False
+        idles_long = True  # the first wait may be long: a look that nobody needs costs more than to take it back
         busy_since = _NEVER  # while it waits for events
         due_sign = 0.0
 

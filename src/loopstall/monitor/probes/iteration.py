@@ -27,7 +27,7 @@ class IterationProbe:
         self._clock = clock
         self._listener = listener
         self._tick_s = tick_s
-        self._idles_long = False
+        self._idles_long = True  # the first wait may be long
         self._busy_since_ns = self._asked_ns = self._signed_ns = 0
 
     def busy_since(self) -> int:

@@ -6,11 +6,11 @@ import os
 from helpers import loopstall
 import pytest
 
+pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+
 WORKLOAD = """
 import os, time
 from loopstall import workload
-
-pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
 
 @workload()
 def wait(seed):

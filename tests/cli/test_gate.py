@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 from helpers import loopstall
 import pytest
 
+pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+
 LIBRARY = """
 import time
 
@@ -24,8 +26,6 @@ def work(n):
 WORKLOAD = """
 import mylib
 from loopstall import workload
-
-pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
 
 @workload(params={"n": [4000]})
 def calc(seed, *, n):

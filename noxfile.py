@@ -68,6 +68,19 @@ def detectors(session: nox.Session) -> None:
 
 
 @nox.session
+def suites(session: nox.Session) -> None:
+    """Run the test suites of real projects without and with the pytest plugin; arguments go to bench/suites.py."""
+    session.run("python", "bench/suites.py", *session.posargs)
+
+
+@nox.session
+def service(session: nox.Session) -> None:
+    """Measure what watching costs a FastAPI service under load; arguments go to bench/fastapi_load.py."""
+    session.install("--quiet", ".[uvloop]", "fastapi", "uvicorn")
+    session.run("python", "bench/fastapi_load.py", *session.posargs)
+
+
+@nox.session
 def stress(session: nox.Session) -> None:
     """Stress the monitor for ten minutes; arguments go to bench/stress.py."""
     session.install("--quiet", ".[uvloop]")

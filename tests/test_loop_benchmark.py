@@ -45,9 +45,10 @@ def run(folder, tests, *words, plugins=("loopstall.pytest_plugin", "benchmark"))
     (folder / "test_bench.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\n")
     named = [word for name in plugins for word in ("-p", name)]
+    outer = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}  # of xdist's worker
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *named, *words], cwd=folder, check=False, text=True,
-        capture_output=True, timeout=300, env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, timeout=300, env={**outer, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
 
 

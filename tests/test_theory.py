@@ -8,7 +8,7 @@ import pytest
 from loopstall import store
 from loopstall.gate.policy import Budget, breach
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 REPEATS = 5
 
@@ -76,7 +76,9 @@ def on_request(tmp_path_factory):
     names = ("json_parse", "regex_backtrack", "password_hash", "sqlite", "pickling", "subprocess_wait", "template_render",
              "logging_to_file")  # fmt: skip
     strategies = [word for name in ("inline", "native", "to_thread", "processes") for word in ("-s", name)]
-    done = loopstall("run", *names, *strategies, "--processes", 3, "-o", "out", cwd=folder, timeout=400)
+    done = loopstall(
+        "run", *names, *strategies, "--processes", 3, "--seconds", "0.3s", "-o", "out", cwd=folder, timeout=400
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     gathered = {}
     for run in store.load([folder / "out"]).runs:
@@ -88,7 +90,6 @@ def on_request(tmp_path_factory):
     return median
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("name", ["json_parse", "regex_backtrack", "template_render"])
 def test_work_that_keeps_the_gil_leaves_the_loop_alone_in_processes_alone(on_request, name):
     stalled = [on_request(name, dispatch, "longest_stall_ns") for dispatch in ("inline", "to_thread", "processes")]
@@ -96,25 +97,21 @@ def test_work_that_keeps_the_gil_leaves_the_loop_alone_in_processes_alone(on_req
     assert stalled[2] < stalled[1]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("name", ["password_hash", "sqlite"])
 def test_work_that_gives_the_gil_up_leaves_the_loop_alone_in_threads(on_request, name):
     assert on_request(name, "to_thread", "longest_stall_ns") < on_request(name, "inline", "longest_stall_ns") / 2
 
 
-@pytest.mark.once
 def test_big_argument_makes_processes_lose(on_request):
     assert on_request("pickling", "processes", "throughput") < on_request("pickling", "inline", "throughput") / 4
 
 
-@pytest.mark.once
 def test_programs_that_are_awaited_run_beside_one_another(on_request):
     assert on_request("subprocess_wait", "native", "throughput") > 1.5 * on_request(
         "subprocess_wait", "inline", "throughput"
     )
 
 
-@pytest.mark.once
 def test_async_twin_that_awaits_nothing_blocks_just_as_long(on_request):
     assert (
         on_request("template_render", "native", "longest_stall_ns")
@@ -122,12 +119,10 @@ def test_async_twin_that_awaits_nothing_blocks_just_as_long(on_request):
     )
 
 
-@pytest.mark.once
 def test_log_that_goes_through_a_queue_does_not_wait_for_the_disk(on_request):
     assert on_request("logging_to_file", "native", "throughput") > on_request("logging_to_file", "inline", "throughput")
 
 
-@pytest.mark.once
 def test_more_jobs_than_tokens_wait_for_one_another_under_anyio(tmp_path):
     pytest.importorskip("anyio")
     words = ("-p", "seconds=0.05", "-s", "anyio", "-s", "threads", "--concurrency", 80, "--processes", 3)

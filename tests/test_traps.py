@@ -41,6 +41,7 @@ def test_there_are_ten_of_each():
     assert all(culprits(FOLDER / f"{name}.py") for name in TRAPS)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", TRAPS)
 def test_trap_is_named_with_line_and_cause_under_watch(tmp_path, name):
     done = loopstall("watch", "--threshold", "50ms", "-o", "out.json", FOLDER / f"{name}.py", cwd=tmp_path)

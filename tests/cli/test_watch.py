@@ -73,7 +73,13 @@ def test_error_of_the_program_is_its_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [((), "say which program"), (("no.py",), "does not exist"), (("-m", "nothere"), "nothere")]
+    ("words", "said"),
+    [
+        ((), "say which program"),
+        (("--treshold", "5ms", "x.py"), "no such option --treshold"),
+        (("no.py",), "does not exist"),
+        (("-m", "nothere"), "nothere"),
+    ],
 )
 def test_wrong_use_is_a_sentence(tmp_path, words, said):
     done = loopstall("watch", *words, cwd=tmp_path)
@@ -270,3 +276,11 @@ def test_workers_and_reloaders_of_uvicorn_report_their_own(tmp_path, how):
     assert {one["stall"]["label"] for one in slow} == {"GET /slow/{number}"}
     assert all(one["process"].startswith("SpawnProcess-") for one in slow)
     assert "app.py:7 in slow" in said
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full disk to write to")  # noqa: PTH110
+def test_full_disk_loses_the_lines_of_the_file_and_nothing_else(program, tmp_path):
+    done = loopstall("watch", "--json-lines", "/dev/full", "prog.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "loopstall: stall of" in done.stderr
+    assert "1 stall: prog.py:5 in handler" in done.stderr

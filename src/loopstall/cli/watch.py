@@ -59,11 +59,11 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
+    if module is None and words[0].startswith("-"):
+        raise click.UsageError(f"no such option {words[0]}; options of loopstall's come before the script or -m")
     if module is None and not Path(words[0]).exists():
         raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
-    output, lines = (
-        path.absolute() if path is not None else None for path in (options["output"], options["json_lines"])
-    )
+    output, lines = _absolute(options["output"]), _absolute(options["json_lines"])
     form = _form(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)

@@ -100,6 +100,8 @@ class Monitor:
 
     def detach(self) -> None:
         """Watches the loop no more, which has just stopped in this thread; the span that ended with it counts."""
+        if self.ended_ns:  # another thread has ended the watch meanwhile
+            return
         self._probe.tell(self._clock())
         self._probe.remove()
         self._loop = None

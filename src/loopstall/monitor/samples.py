@@ -100,10 +100,6 @@ class Crowd:
         self._clock = clock
         self._before: dict[int, int] = {}
 
-    def ignore(self, ident: int) -> None:
-        """Leaves out one more thread."""
-        self._ignored.add(ident)
-
     def begin(self) -> None:
         """Takes down what each thread has computed so far."""
         for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock

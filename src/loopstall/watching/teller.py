@@ -14,7 +14,7 @@ from typing import Any
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
-from loopstall.records import Sighting, Stall, sighting_from, to_plain
+from loopstall.records import DESCHEDULED, Sighting, Stall, sighting_from, to_plain
 from loopstall.report.account import Account
 from loopstall.report.stalls import described, in_a_line
 
@@ -61,7 +61,8 @@ class Teller:
         self._say = say
         self._lock = threading.Lock()
         self._handed = 0
-        os.register_at_fork(after_in_child=self._forked) if hasattr(os, "register_at_fork") else None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
 
     def start(self) -> None:
         """Watches every loop that begins to run from now on."""
@@ -92,27 +93,36 @@ class Teller:
             at=time.time() - (now_ns() - began_ns) / NS_PER_S,
             process=process_name(),
             thread=threading.current_thread().name,
-            over=bool(over_ns) and stall.duration_ns > over_ns and stall.cause != "descheduled",
+            over=bool(over_ns) and stall.duration_ns > over_ns and stall.cause != DESCHEDULED,
         )
-        with self._lock, contextlib.suppress(OSError, ValueError):  # a program may close its stderr, a disk be full
-            self._told(seen)
+        with self._lock:
+            for tell in (self._sum_up, self._keep, self._print):  # a disk may be full, a program close its stderr:
+                with contextlib.suppress(OSError, ValueError):  # what one of them cannot do, the others still do
+                    tell(seen)
 
-    def _told(self, seen: Sighting) -> None:
-        settings = self._settings
-        at_home = os.getpid() == settings.home
-        if at_home and self._account is not None:
-            self._account.add(seen)
-        elif not at_home:
+    @property
+    def _at_home(self) -> bool:
+        return os.getpid() == self._settings.home
+
+    def _sum_up(self, seen: Sighting) -> None:
+        if not self._at_home:
             self._handed += 1
-            slim = replace(seen, stall=replace(seen.stall, stack=(), glimpses=(), evidence=None))
-            _append(Path(settings.folder, f"{os.getpid()}.jsonl"), seen if self._handed <= _FULL else slim)
-        if settings.lines:
-            _append(Path(settings.lines), seen)
-        if at_home and self._say is not None:
+            if self._handed > _FULL:
+                seen = replace(seen, stall=replace(seen.stall, stack=(), glimpses=(), evidence=None))
+            _append(Path(self._settings.folder, f"{os.getpid()}.jsonl"), seen)
+        elif self._account is not None:
+            self._account.add(seen)
+
+    def _keep(self, seen: Sighting) -> None:
+        if self._settings.lines:
+            _append(Path(self._settings.lines), seen)
+
+    def _print(self, seen: Sighting) -> None:
+        if self._at_home and self._say is not None:
             self._say(seen)
         elif sys.__stderr__ is not None:
-            text = described(seen.stall, seen.length_ns) if settings.stacks else in_a_line(seen)
-            sys.__stderr__.write(f"loopstall{'' if at_home else f' [{seen.process}]'}: {text}\n")
+            text = described(seen.stall, seen.length_ns) if self._settings.stacks else in_a_line(seen)
+            sys.__stderr__.write(f"loopstall{'' if self._at_home else f' [{seen.process}]'}: {text}\n")
             sys.__stderr__.flush()
 
 

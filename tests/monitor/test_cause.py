@@ -38,6 +38,8 @@ def evidence(*, length=100, threshold=5, **known):
         ("cpu-python", {"own": 98, "asked": 4, "late": 1, "looks": 3, "syscalls": (GIL,)}),
         ("cpu-native", {"own": 98, "starved": 95, "asked": 1, "late": 1}),
         ("cpu-native", {"own": 98, "starved": 95}),
+        ("cpu-native", {"own": 99, "asked": 22, "late": 9, "looks": 16, "in_c": 16}),  # it answers signals: re
+        ("cpu-python", {"own": 99, "asked": 4, "late": 1, "looks": 2, "in_c": 2}),  # met a handler by chance
         ("cpu-native", {"own": 98, "looks": 4, "free": 3}),
         ("blocking-call", {"own": 1, "syscalls": ("clock_nanosleep",)}),
         ("blocking-call", {"own": 30, "syscalls": ("fsync", GIL)}),

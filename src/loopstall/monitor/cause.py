@@ -22,6 +22,7 @@ _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
 _DELAY_OF_OWN = 0.6  # a thread that mostly ran is not descheduled, however busy the machine
 _CPU_SHARE = 0.5
 _LATE_SHARE = 0.5  # of the signals, that came in the middle of a C call
+_FEW_LOOKS = 2  # at code in Python that may have met a handler by chance
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
 _NATIVE_STARVED_SHARE = 0.35
 
@@ -125,12 +126,12 @@ def _native(evidence: Evidence) -> str:
 
     The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up.
     """
-    if evidence.asked:
-        if evidence.late <= evidence.asked * _LATE_SHARE:
-            return ""
+    if evidence.asked and evidence.late > evidence.asked * _LATE_SHARE:
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
-    if evidence.in_c > evidence.looks / 2:
-        return f"{evidence.in_c} times of {evidence.looks} in a C call, in which garbage was collected"
+    if evidence.in_c > max(evidence.looks / 2, _FEW_LOOKS if evidence.asked else 0):
+        return f"{evidence.in_c} times of {evidence.looks} in a C call that ran our own code"
+    if evidence.asked:
+        return ""
     if evidence.free > evidence.looks / 2:
         return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     share = evidence.starved_ns / _length_ns(evidence)

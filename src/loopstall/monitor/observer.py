@@ -28,6 +28,7 @@ _GIL_READS = 300  # of a file of /proc, 1 to 2 µs each
 _KEPT_NS = NS_PER_MS // 2
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
+_OUR_DEPTH = 8  # calls from a handler or callback of ours to where it lets others in
 
 _ANY_THREAD = sys.version_info >= (3, 13)
 """Whether the main thread handles a signal soon that another thread was sent, which cuts none of its system calls."""
@@ -253,18 +254,38 @@ class Observer:
     def _note(self, frame: FrameType | None, asked_ns: int, *, by_signal: bool) -> None:
         if frame is None or len(self._samples) >= _SAMPLES:
             return
-        # A collection in the middle of a C call runs our callback, which lets others in: that call is what they meet.
-        in_c = COLLECTS_ANYWHERE and frame.f_code is Counters.collected.__code__
+        inner = _under_our_own(frame)
         task, coroutine, label = task_of(self._loop)
         sample = Sample(
             at_ns=self._clock(),
             asked_ns=asked_ns,
             by_signal=by_signal,
-            stack=capture(frame.f_back if in_c else frame),
+            stack=capture(inner),
             task=task,
             coroutine=coroutine,
             syscall="" if by_signal else syscall_of(self._native_id, gil_futex.address),
-            in_c=in_c,
+            in_c=inner is not frame,
             label=(label_here() if by_signal else None) or label,
         )
         self._samples.append(sample)
+
+
+def _under_our_own(frame: FrameType) -> FrameType | None:
+    """Returns what a thread does beneath our own code that a C call has let in, else the frame itself.
+
+    A collection in the middle of a C call runs our callback, and some calls (regular expressions) run the handlers of
+    signals: either lets other threads in, which then meet the call.
+    """
+    inner: FrameType | None = frame
+    for _ in range(_OUR_DEPTH):
+        if inner is None:
+            break
+        if inner.f_code in _OUR_OWN:
+            return inner.f_back
+        inner = inner.f_back
+    return frame
+
+
+_OUR_OWN = {Observer._on_signal.__code__}  # noqa: SLF001  # it is ours
+if COLLECTS_ANYWHERE:
+    _OUR_OWN.add(Counters.collected.__code__)

@@ -47,6 +47,7 @@ def evidence(*, length=100, threshold=5, **known):
         ("gil-wait", {"own": 2, "others": 95, "starved": 20}),
         ("gil-wait", {"own": 2, "others": 95, "syscalls": (GIL,)}),
         ("gil-wait", {"own": 2, "others": 95, "overran": 90}),
+        ("gil-wait", {"own": 1, "others": 99, "starved": 95, "unanswered": 95, "syscalls": ("futex",)}),  # at first
         ("gil-wait", {"own": 2, "others": 95, "unanswered": 40}),
         ("gil-wait", {"own": 0, "others": 25, "starved": 99, "unanswered": 98}),  # by a thread that lacks a CPU
         ("descheduled", {"own": 6, "others": 0, "overran": 97}),  # woken up late

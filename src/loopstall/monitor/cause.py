@@ -87,7 +87,8 @@ def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
         return f"coming back from its wait for events took it {evidence.overran_ns / length:.0%}"
     for_gil = evidence.syscalls.count(GIL)
     waits = len(evidence.syscalls) - for_gil
-    if not waits and evidence.unanswered_ns >= _UNANSWERED_SHARE * length:
+    shut_out = evidence.starved_ns >= _UNANSWERED_SHARE * length
+    if (shut_out or not waits) and evidence.unanswered_ns >= _UNANSWERED_SHARE * length:
         return f"a signal went unanswered for {evidence.unanswered_ns / length:.0%}"
     elsewhere = waits + evidence.free
     if elsewhere and for_gil <= elsewhere:  # it was seen doing something else

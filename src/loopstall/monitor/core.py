@@ -26,6 +26,7 @@ __all__ = ["Monitor"]
 
 _GLIMPSES = 8  # of one stall that are kept
 _LATE_NS = NS_PER_MS * 2 // 5  # for an answer: what the watchdog itself takes while it looks is less
+_MOST = 0.5
 _PROMPT_NS = NS_PER_MS  # for the watchdog to get the GIL: less than anybody keeps it who computes in Python
 _FLOOR_NS = NS_PER_MS  # shorter spans of work are not counted
 
@@ -247,8 +248,6 @@ class Monitor:
         if after.run_delay_ns is not None and before.run_delay_ns is not None:
             delay_ns = after.run_delay_ns - before.run_delay_ns
         looks = [sample for sample in samples if not sample.by_signal and sample not in self._waiting]
-        first = next(iter(looks), None)
-        starved_from = first.asked_ns if first else max(self._observer.asked_ns, start)
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
         answers = [sample for sample in samples if sample.by_signal]
         waits = _waits(answers)
@@ -264,14 +263,14 @@ class Monitor:
             throttled_ns=min(self._throttle.since_last_ns(), end - start),
             gc_ns=after.gc_ns - before.gc_ns,
             overran_ns=self._overran_ns,
-            starved_ns=max(0, (first.at_ns if first else end) - starved_from),
+            starved_ns=_starved_ns(looks, max(self._observer.asked_ns, start), end),
             asked=len(waits),
             late=sum(wait > _LATE_NS or one.in_c for wait, one in zip(waits, answers, strict=True)),
             unanswered_ns=sum(waits),
             looks=len(looks),
             in_c=sum(look.in_c for look in looks),
             free=sum(s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
-            syscalls=tuple(s.syscall for s in looks if _says_something(s)),
+            syscalls=tuple(s.syscall for s in looks if _says_something(s, end - start)),
         )
 
 
@@ -289,14 +288,22 @@ def _blamed(stacks: list[tuple[Frame, ...]]) -> Frame | None:
     return blamed[0][0] if blamed else None
 
 
-def _says_something(look: Sample) -> bool:
-    """Says whether a look tells what the loop waits for; that it waits for the GIL, one that came promptly does not.
+def _says_something(look: Sample, length_ns: int) -> bool:
+    """Says whether a look tells what the loop waited for during a stall of a length.
 
-    For then it may be the watchdog itself that has it.
+    That it waits for the GIL, one that came promptly does not: it may be the watchdog itself that has it. What else it
+    waits for, one that was kept out for most of the stall does not: it met what came after.
     """
+    late_ns = look.at_ns - look.asked_ns
     if look.syscall == GIL:
-        return look.at_ns - look.asked_ns >= _PROMPT_NS
-    return look.syscall not in {"", RUNNING}
+        return late_ns >= _PROMPT_NS
+    return look.syscall not in {"", RUNNING} and late_ns < length_ns * _MOST
+
+
+def _starved_ns(looks: list[Sample], asked_ns: int, end: int) -> int:
+    """Returns the longest time in ns that the watchdog was kept from a look, the one still due at the end included."""
+    pending_ns = end - asked_ns if not looks or asked_ns > looks[-1].at_ns else 0
+    return max(0, pending_ns, *(look.at_ns - look.asked_ns for look in looks))
 
 
 def _waits(answers: list[Sample]) -> list[int]:

@@ -24,7 +24,7 @@ from loopstall.monitor.watchdog import Look, Wait, Watchdog
 __all__ = ["Observer"]
 
 _SAMPLES = 64  # of one stall; the pause between two grows with its length
-_GIL_READS = 300  # of a file of /proc, 1 to 2 µs each
+_GIL_READS = 10_000  # of a file of /proc, 1 to 2 µs each; few do, unless the watchdog has to wait for a CPU
 _KEPT_NS = NS_PER_MS // 2
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
@@ -228,7 +228,7 @@ class Observer:
             self._views += self.crowd.look(frames)
             del frames
             pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
-            asked_ns = self._clock() + pause_ns
+            self._asked_ns = asked_ns = self._clock() + pause_ns
             if wait(pause_ns) and self._busy_since() == since and self._alarm is not None:
                 self._alarm.clear()  # it was set within the span that is being looked at; one of a later span stands
             pause_ns = min(pause_ns * 5 // 4, _LONGEST_PAUSE_NS)

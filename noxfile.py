@@ -26,7 +26,8 @@ def group(name: str) -> list[str]:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests on every supported Python that is there; arguments go to pytest."""
-    session.install("--quiet", "-e", ".[suite]", *group("test"))
+    servers = [] if _TESTED else group("servers")  # what needs them is tested once
+    session.install("--quiet", "-e", ".[suite]", *group("test"), *servers)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -56,6 +57,22 @@ def bench(session: nox.Session) -> None:
     """Measure the matrix and write its page to reports/; arguments replace --quick."""
     session.install("--quiet", ".[uvloop,aiofiles]")
     session.run("loopstall", "run", *(session.posargs or ["--quick"]))
+
+
+@nox.session
+def bench_all(session: nox.Session) -> None:
+    """Measure every workload under every strategy and every server, one run each; what is missing says why."""
+    session.install("--quiet", ".[suite,web,celery,dask]", "httpx", "aiohttp", "trio")
+    once = session.posargs or ["--processes", "1"]
+    session.run("loopstall", "run", "--all", *once, success_codes=[0, 1])
+    session.run("loopstall", "serve-bench", *once, success_codes=[0, 1])
+
+
+@nox.session
+def advise_accuracy(session: nox.Session) -> None:
+    """Hold the advice against servers of its own for twenty functions; arguments go to bench/advise_accuracy.py."""
+    session.install("--quiet", ".")
+    session.run("python", "bench/advise_accuracy.py", *session.posargs)
 
 
 @nox.session

@@ -4,7 +4,7 @@ import pytest
 
 _ALONE = {
     "monitor", "test_theory.py", "test_gate.py", "test_against.py",
-    "test_session.py", "test_traffic.py", "test_watch.py", "test_traps.py",
+    "test_session.py", "test_traffic.py", "test_watch.py", "test_traps.py", "test_probe.py", "test_ways_out.py",
 }  # fmt: skip
 """Files and folders of tests that judge what they measure: nothing may run beside them."""
 

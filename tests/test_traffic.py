@@ -4,6 +4,7 @@ import statistics
 
 import pytest
 
+from loopstall.loops.face import AsyncioFace
 from loopstall.records import Load
 from loopstall.traffic import DISTINCT_SEEDS, JobLog, WrongResultError, drive, due_times
 
@@ -22,7 +23,11 @@ class Clock:
 
 def drive_with(load, call, clock, check=lambda seed, result: None, *, settle=True):
     log = JobLog(check)
-    asyncio.run(drive(call, load, log, seed=7, started_ns=0, clock=clock))
+
+    async def main():
+        await drive(call, load, log, seed=7, started_ns=0, face=AsyncioFace(), clock=clock)
+
+    asyncio.run(main())
     if settle:
         log.settle()
     return log

@@ -29,6 +29,7 @@ def describe() -> Environment:
         gil=getattr(sys, "_is_gil_enabled", lambda: True)(),
         packages=tuple((name, version) for name in _PACKAGES if (version := _version(name))),
         commit=_commit(),
+        host=platform.node(),
     )
 
 

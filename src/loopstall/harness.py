@@ -1,6 +1,5 @@
 """The process that measures one run: started by the runner, fresh for every run."""
 
-import asyncio
 from collections.abc import Callable
 import contextlib
 from dataclasses import replace
@@ -11,12 +10,12 @@ import traceback
 
 from loopstall import protocol, sandbox
 from loopstall.clock import Clock, now_ns
-from loopstall.dispatch import DISPATCHES, Job
+from loopstall.dispatch import DISPATCHES, DispatchError, Job
 from loopstall.errors import InputError
-from loopstall.loops import LOOPS
+from loopstall.loops import LOOPS, Face
 from loopstall.meters import Meters
 from loopstall.protocol import Outcome
-from loopstall.records import Cell, Measured, RunError
+from loopstall.records import Cell, Measured, Profile, RunError
 from loopstall.traffic import WrongResultError
 from loopstall.turns import Turns
 from loopstall.workloads import resolve
@@ -52,6 +51,7 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     loop_name = request.cell.strategy.loop
     load_1min = _load_average()
     measured: Measured | None = None
+    profile: Profile | None = None
     error: RunError | None = None
 
     def tell(line: bytes) -> None:
@@ -59,19 +59,28 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
             os.write(int(done_writer), line)
 
     try:
-        measured = measure(
-            request.cell,
-            seed=request.seed,
-            threshold_ns=request.threshold_ns,
-            turns=Turns(orders, tell) if request.by_turns else None,
-            load_ended=lambda: tell(protocol.ENDED),
-        )
-        loop_name = LOOPS[loop_name].version()
+        if request.probe:
+            from loopstall.advice.probe import probe_cell  # noqa: PLC0415  # for whoever asks for advice alone
+
+            profile = probe_cell(request.cell, seed=request.seed)
+        elif request.cell.load.heavy is not None:
+            from loopstall.serving import measure as serving  # noqa: PLC0415  # for servers alone
+
+            measured = serving.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns)
+        else:
+            measured = measure(
+                request.cell,
+                seed=request.seed,
+                threshold_ns=request.threshold_ns,
+                turns=Turns(orders, tell) if request.by_turns else None,
+                load_ended=lambda: tell(protocol.ENDED),
+            )
+            loop_name = LOOPS[loop_name].version()
     except BaseException as failure:  # noqa: BLE001  # whatever a job raises is this run's result
         error = explain(failure)
     if os.getpid() != own_pid:  # a job forked and let its copy come home
         os._exit(0)
-    outcome = Outcome(loop=loop_name, load_1min=load_1min, measured=measured, error=error)
+    outcome = Outcome(loop=loop_name, load_1min=load_1min, measured=measured, error=error, profile=profile)
     try:
         protocol.write(outcome, Path(folder) / protocol.OUTCOME)
     except OSError as failure:
@@ -112,11 +121,22 @@ def measure(
         extra = stack.enter_context(workload.make_context(seed, **params)) if workload.make_context else None
         kwargs = {**params, **(extra or {})}
         setup_ns = clock() - begun_ns
-        job = Job(workload=workload, kwargs=kwargs, concurrency=cell.load.concurrency)
-        meters, warming = (Meters(workload, kwargs, threshold_ns=threshold_ns, clock=clock) for _ in range(2))
-        with asyncio.Runner(loop_factory=LOOPS[cell.strategy.loop].make) as runner:
-            priming_ns = runner.run(_drive(cell, job, meters, warming, seed=seed, turns=turns, load_ended=load_ended))
-        return meters.figures(setup_ns=setup_ns, priming_ns=priming_ns)
+        loop = LOOPS[cell.strategy.loop]
+        job = Job(workload=workload, kwargs=kwargs, concurrency=cell.load.concurrency, loop=cell.strategy.loop)
+
+        async def main() -> tuple[Meters, int]:
+            face = loop.face()
+            meters, warming = (
+                Meters(workload, kwargs, threshold_ns=threshold_ns, face=face, clock=clock) for _ in range(2)
+            )
+            priming_ns = await _drive(
+                cell, job, meters, warming, seed=seed, turns=turns, face=face, load_ended=load_ended
+            )
+            return meters, priming_ns
+
+        meters, priming_ns = loop.run(main)
+        figures: Measured = meters.figures(setup_ns=setup_ns, priming_ns=priming_ns)
+        return figures
 
 
 async def _drive(
@@ -127,6 +147,7 @@ async def _drive(
     *,
     seed: int,
     turns: Turns | None,
+    face: Face,
     load_ended: Callable[[], object],
 ) -> int:
     """Puts the load on the running loop and returns how long it took to open the dispatch, in ns."""
@@ -136,7 +157,7 @@ async def _drive(
         if turns is None:
             await meters.burst(call, cell.load, seed=seed)
         else:
-            async for jobs in turns:
+            async for jobs in turns.taken(face):
                 chosen = meters if jobs > 0 else warming
                 turns.answer(await chosen.burst(call, replace(cell.load, jobs=abs(jobs), seconds=None), seed=seed))
         load_ended()
@@ -160,6 +181,8 @@ def explain(failure: BaseException) -> RunError:
 _Matcher = Callable[[BaseException, str], bool]
 _KINDS: tuple[tuple[str, _Matcher, str], ...] = (
     ("wrong-result", lambda e, _: isinstance(e, WrongResultError), "{failure}"),
+    ("dispatch", lambda e, _: isinstance(e, DispatchError), "{failure}"),
+    ("server", lambda e, _: type(e).__name__ == "ServerError", "{failure}"),
     ("no-job", lambda e, _: isinstance(e, NoJobError), "{failure}"),
     ("input", lambda e, _: isinstance(e, InputError), "{failure}"),
     ("out-of-memory", lambda e, _: isinstance(e, MemoryError), "a job ran out of memory ({text})"),

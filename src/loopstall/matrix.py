@@ -12,14 +12,7 @@ from loopstall.workloads import Grid, Workload, grid_points
 
 __all__ = ["again", "build", "override", "parse_strategy", "strategies"]
 
-_SHORT = {
-    "threads": "asyncio/threads",
-    "to_thread": "asyncio/to_thread",
-    "processes": "asyncio/processes",
-    "native": "asyncio/native",
-    "inline": "asyncio/inline",
-    "anyio": "asyncio/anyio",
-}
+_SHORT = {name: f"asyncio/{name}" for name in DISPATCHES}
 
 
 def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
@@ -29,7 +22,14 @@ def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
         everything: also those that are for who asks for them.
     """
     chosen = [name for name, item in DISPATCHES.items() if everything or not item.on_request]
-    return tuple(Strategy(loop=loop, dispatch=dispatch) for loop in LOOPS for dispatch in chosen)
+    loops = [name for name, item in LOOPS.items() if everything or not item.on_request]
+    return tuple(
+        Strategy(loop=loop, dispatch=dispatch) for loop in loops for dispatch in chosen if _can(loop, dispatch)
+    )
+
+
+def _can(loop: str, dispatch: str) -> bool:
+    return loop != "trio" or DISPATCHES[dispatch].on_trio
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -46,6 +46,9 @@ def parse_strategy(text: str) -> Strategy:
         raise InputError(f"unknown loop {loop!r} in strategy {text!r}; {did_you_mean(loop, LOOPS)}")
     if dispatch not in DISPATCHES:
         raise InputError(f"unknown dispatch {dispatch!r} in strategy {text!r}; {did_you_mean(dispatch, DISPATCHES)}")
+    if not _can(loop, dispatch):
+        there = ", ".join(name for name in DISPATCHES if _can(loop, name))
+        raise InputError(f"strategy {text!r} cannot be had: {loop} has {there}")
     return Strategy(loop=loop, dispatch=dispatch)
 
 
@@ -128,6 +131,7 @@ def build(
         for item in workloads
         for point in grid_points(grids[item.name])
         for strategy in wanted
+        if not item.dispatches or strategy.dispatch in item.dispatches
     ]
     return _sorted(planned)
 

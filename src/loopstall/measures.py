@@ -76,6 +76,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(name="stalled", label="time in stalls", unit="ns", better="lower", read=lambda m: m.stalled_ns),
         Metric(name="stalls", label="stalls", unit="1", better="lower", read=lambda m: m.stall_count),
+        Metric(name="errors", label="failed requests", unit="1", better="lower", read=lambda m: m.errors),
         Metric(
             name="availability",
             label="loop availability",

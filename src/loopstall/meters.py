@@ -6,6 +6,7 @@ from typing import Any
 from loopstall import histogram
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch import Call
+from loopstall.loops import Face
 from loopstall.monitor import Book, LagMeter, Monitor
 from loopstall.records import DESCHEDULED, Burst, Load, Measured
 from loopstall.traffic import JobLog, WrongResultError, drive
@@ -25,14 +26,24 @@ class Meters:
         workload: whose jobs they are.
         kwargs: what every job is called with.
         threshold_ns: from when a lag is a stall.
+        face: of the running loop.
         clock: monotonic time in ns.
     """
 
-    def __init__(self, workload: Workload, kwargs: dict[str, Any], *, threshold_ns: int, clock: Clock = now_ns) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        kwargs: dict[str, Any],
+        *,
+        threshold_ns: int,
+        face: Face,
+        clock: Clock = now_ns,
+    ) -> None:
         self._clock = clock
+        self._face = face
         self._threshold_ns = threshold_ns
         self._book = Book(_STALLS)
-        self._meter = LagMeter(clock=clock)
+        self._meter = LagMeter(clock=clock, later=face.later)
         self._log = JobLog(_checker(workload, kwargs))
         self._bursts: list[Burst] = []
         self._used: list[tuple[Usage, Usage]] = []
@@ -50,9 +61,9 @@ class Meters:
         before = usage_now()
         started_ns = self._clock()
         self._log.begin(started_ns)
-        monitor.start()
+        monitor.start(self._face.watched)
         self._meter.start()
-        await drive(call, load, self._log, seed=seed, started_ns=started_ns, clock=self._clock)
+        await drive(call, load, self._log, seed=seed, started_ns=started_ns, face=self._face, clock=self._clock)
         wall_ns = self._clock() - started_ns
         self._meter.stop()
         monitor.stop()

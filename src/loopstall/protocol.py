@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from loopstall.records import Burst, Cell, Measured, RunError
+from loopstall.records import Burst, Cell, Measured, Profile, RunError
 
 __all__ = [
     "ENDED",
@@ -41,6 +41,8 @@ class Request:
     threshold_ns: int
     memory_limit_bytes: int
     by_turns: bool = False
+    probe: bool = False
+    """The function is to be measured by itself, without a loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Outcome:
     load_1min: float | None
     measured: Measured | None = None
     error: RunError | None = None
+    profile: Profile | None = None
 
 
 def burst_line(burst: Burst) -> bytes:

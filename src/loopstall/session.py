@@ -1,12 +1,12 @@
 """Carries a plan out: which run comes when, each saved as soon as it ends."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 import random
 
 from loopstall.records import NOT_TRIED, Cell, Plan, Run, RunError
 
-__all__ = ["execute", "order", "remaining", "run_seed"]
+__all__ = ["Slot", "execute", "order", "remaining", "run_seed"]
 
 Slot = tuple[Cell, int]
 
@@ -40,7 +40,7 @@ def remaining(plan: Plan, done: Iterable[Run]) -> list[Slot]:
 
 def execute(
     plan: Plan, slots: Iterable[Slot], *, run: Callable[[Cell, int, int], Run], save: Callable[[Run], object]
-) -> Iterator[Run]:
+) -> Generator[Run]:
     """Measures the slots one by one and yields each run when it has been saved.
 
     After a cell's first failure its other runs are not tried, for a hang would cost the time limit every time:

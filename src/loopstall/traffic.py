@@ -1,6 +1,5 @@
 """The load: how jobs reach the loop, closed or open, and the log of what became of them."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 import itertools
 import math
@@ -10,6 +9,7 @@ from typing import Any
 
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch.base import Call
+from loopstall.loops import Face
 from loopstall.records import Load
 from loopstall.series import Peaks, Tally
 
@@ -92,13 +92,15 @@ def due_times(load: Load, seed: int) -> Iterator[int]:
         yield int(at * 1e9)
 
 
-async def drive(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, clock: Clock = now_ns) -> None:
-    """Sends the whole load through ``call`` and returns when its last job has ended."""
+async def drive(
+    call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock = now_ns
+) -> None:
+    """Sends the whole load through ``call`` on the running loop, and returns when its last job has ended."""
     driver = _closed if load.rate is None else _open
-    await driver(call, load, log, seed=seed, started_ns=started_ns, clock=clock)
+    await driver(call, load, log, seed=seed, started_ns=started_ns, face=face, clock=clock)
 
 
-async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, clock: Clock) -> None:
+async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock) -> None:
     seeds: Iterator[int] = itertools.cycle(range(seed, seed + DISTINCT_SEEDS))
     deadline: float = math.inf
     if load.jobs is not None:
@@ -118,23 +120,23 @@ async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns:
                 return
             due = end
             # A client's next request reaches a server through the loop, whatever the job did: let it turn.
-            await asyncio.sleep(0)
+            await face.sleep(0)
 
-    async with asyncio.TaskGroup() as group:
+    async with face.group() as start_task:
         for _ in range(load.concurrency):
-            group.create_task(client())
+            start_task(client)
 
 
-async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, clock: Clock) -> None:
+async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock) -> None:
     async def one(job_seed: int, due: int) -> None:
         start = clock()
         result = await call(job_seed)
         log.done(job_seed, result, due, start, clock())
 
-    async with asyncio.TaskGroup() as group:
+    async with face.group() as start_task:
         for number, offset in enumerate(due_times(load, seed)):
             due = started_ns + offset
             wait = due - clock()
             if wait > _TOLERANCE_NS:
-                await asyncio.sleep(wait / 1e9)
-            group.create_task(one(seed + number % DISTINCT_SEEDS, due))
+                await face.sleep(wait / 1e9)
+            start_task(one, seed + number % DISTINCT_SEEDS, due)

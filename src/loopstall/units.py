@@ -71,6 +71,7 @@ SIZE = Unit(
 SHARE = Unit(name="share", factors={"": 1.0, "%": 0.01}, low=0.0, high=1.0, example="0.95 or 95%")
 """From 0 to 1."""
 
+_BYTES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 
 
@@ -84,8 +85,10 @@ def format_ns(value: float) -> str:
 
 def format_bytes(value: float) -> str:
     """Writes an amount of memory: "41 MiB"."""
-    mib = value / 2**20
-    return f"{mib:.0f} MiB" if mib < 1024 else f"{_three(mib / 1024)} GiB"  # noqa: PLR2004
+    for size, unit in _BYTES:
+        if value >= size:
+            return f"{_three(value / size)} {unit}" if unit == "GiB" else f"{value / size:.0f} {unit}"
+    return f"{value:.0f} B"
 
 
 def format_value(value: float, unit: str) -> str:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 import sys
 
-__all__ = ["Usage", "usage_now"]
+__all__ = ["Usage", "children_usage", "usage_now"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,21 +45,30 @@ def usage_now() -> Usage:
         )
     own = resource.getrusage(resource.RUSAGE_SELF)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    living = [_living(pid) for pid in _children()]
+    living_cpu_ns, living_memory = children_usage()
     unit = 1 if sys.platform == "darwin" else 1024
     return Usage(
         cpu_user_ns=int(own.ru_utime * 1e9),
         cpu_system_ns=int(own.ru_stime * 1e9),
-        children_cpu_ns=int((ended.ru_utime + ended.ru_stime) * 1e9) + sum(cpu for cpu, _ in living),
-        peak_memory_bytes=own.ru_maxrss * unit + sum(memory for _, memory in living),
+        children_cpu_ns=int((ended.ru_utime + ended.ru_stime) * 1e9) + living_cpu_ns,
+        peak_memory_bytes=own.ru_maxrss * unit + living_memory,
         switches_voluntary=own.ru_nvcsw,
         switches_involuntary=own.ru_nivcsw,
     )
 
 
-def _children() -> list[int]:
+def children_usage() -> tuple[int, int]:
+    """Returns CPU time in ns and peak memory in bytes of the processes below this one that live, at any depth."""
+    pids = _children()
+    for pid in pids:  # it grows meanwhile
+        pids += _children(pid)
+    living = [_living(pid) for pid in pids]
+    return sum(cpu for cpu, _ in living), sum(memory for _, memory in living)
+
+
+def _children(of: int | str = "self") -> list[int]:
     pids: list[int] = []
-    for listing in Path("/proc/self/task").glob("*/children"):
+    for listing in Path(f"/proc/{of}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             pids += [int(pid) for pid in listing.read_text(encoding="ascii").split()]
     return pids

@@ -31,13 +31,20 @@ class Workload:
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, grids: tuple[Grid, ...], control: bool, on_request: bool = False
+        self,
+        function: Callable[..., Any],
+        *,
+        grids: tuple[Grid, ...],
+        control: bool,
+        on_request: bool = False,
+        dispatches: tuple[str, ...] = (),
     ) -> None:
         self.function = function
         self.name = function.__name__
         self.grids = grids
         self.control = control
         self.on_request = on_request
+        self.dispatches = dispatches
         self.path = inspect.getsourcefile(function) or ""
         self.stands_for = (inspect.getdoc(function) or "").strip()
         self.native_twin: Callable[..., Awaitable[Any]] | None = None
@@ -101,7 +108,11 @@ def workload(function: Callable[..., Any], /) -> Workload: ...
 
 @overload
 def workload(
-    *, params: Grid | Sequence[Grid] = (), control: bool = False, on_request: bool = False
+    *,
+    params: Grid | Sequence[Grid] = (),
+    control: bool = False,
+    on_request: bool = False,
+    dispatches: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Workload]: ...
 
 
@@ -112,6 +123,7 @@ def workload(
     params: Grid | Sequence[Grid] = (),
     control: bool = False,
     on_request: bool = False,
+    dispatches: Sequence[str] = (),
 ) -> Workload | Callable[[Callable[..., Any]], Workload]:
     """Makes a workload of a function ``function(seed, **params)`` with built-in types in and out.
 
@@ -121,6 +133,7 @@ def workload(
             such grids, one after the other.
         control: the workload shows that the machinery works and decides nothing.
         on_request: it is measured where its name or ``--all`` asks for it, and left out of the default matrix.
+        dispatches: the ones it is about; it is measured under no other.
 
     Returns:
         The ``Workload``, or a decorator that makes one.
@@ -132,7 +145,9 @@ def workload(
 
     def decorate(plain: Callable[..., Any]) -> Workload:
         _check_signature(plain, grids)
-        made = Workload(plain, grids=grids or ({},), control=control, on_request=on_request)
+        made = Workload(
+            plain, grids=grids or ({},), control=control, on_request=on_request, dispatches=tuple(dispatches)
+        )
         plain.__globals__.setdefault(_REGISTER, []).append(made)
         return made
 

@@ -12,12 +12,15 @@ from loopstall import store, units
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted_file
 from loopstall.gate.accepted import Accepted, apply
-from loopstall.records import STALL, Verdict
+from loopstall.records import STALL, Advice, Verdict
+from loopstall.report.advice_file import read
+from loopstall.units import format_ns
 
 __all__ = ["command"]
 
 _REPORTS = Path("reports")
 _DAYS = 90
+_INLINE = "asyncio/inline"
 _MARGIN = 1.1
 """What is accepted beyond what was measured: the next measurement of the same thing is not the same figure."""
 
@@ -34,11 +37,22 @@ _MARGIN = 1.1
 def command(results: Path | None, path: Path, **options: Any) -> int:
     """Accept the regressions that a gate found: write them, with a reason and a date, into a file that gates honour.
 
-    RESULTS is the gate's results folder; the newest in reports/ for none.
+    RESULTS is the gate's results folder, the newest in reports/ for none; or what `loopstall advise -o` wrote: then
+    it is written down that the function stays on the loop.
     """
     reason = options["reason"].strip()
     if not reason:
         raise click.UsageError("--reason is empty; say why this is lived with")
+    today = dt.date.today()  # noqa: DTZ011  # a local date
+    until = options["until"].date() if options["until"] else today + dt.timedelta(days=_DAYS)
+    who = options["who"] or _user()
+    if results is not None and results.is_file():
+        entry = _of_advice(read(results), reason=reason, budget=options["budget"], until=until, who=who)
+        accepted_file.append(path, [entry])
+        click.echo(
+            f"accepted until {until}: {entry.where or entry.workload} on the loop, up to {format_ns(entry.budget)}"
+        )
+        return 0
     folder = results or _newest()
     chosen = [
         item
@@ -50,9 +64,6 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     ]
     if not chosen:
         raise InputError(f"{folder} holds no regression to accept; see what its verdicts.json says")
-    today = dt.date.today()  # noqa: DTZ011  # a local date
-    until = options["until"].date() if options["until"] else today + dt.timedelta(days=_DAYS)
-    who = options["who"] or _user()
     entries = [_entry(item, reason=reason, budget=options["budget"], until=until, who=who) for item in chosen]
     refused = [item for item in apply(chosen, entries, today=today) if not item.accepted]
     if refused:
@@ -78,12 +89,35 @@ def _user() -> str:
 def _entry(item: Verdict, *, reason: str, budget: str | None, until: dt.date, who: str) -> Accepted:
     kind = units.DURATION if item.kind == STALL else units.SHARE
     unit = 1e9 if item.kind == STALL else 1.0
-    try:
-        amount = item.amount * _MARGIN if budget is None else kind.parse(budget) * unit
-    except ValueError as error:
-        raise click.UsageError(f"--budget: {error}") from error
+    amount = item.amount * _MARGIN if budget is None else _parsed(kind, budget) * unit
     where = f"{Path(item.culprit.file).name}:{item.culprit.line}" if item.culprit is not None else ""
     return Accepted(
         what=item.kind, workload=item.row, strategy=item.strategy, where=where, budget=amount, reason=reason, who=who,
         until=until,
     )  # fmt: skip
+
+
+def _of_advice(advice: Advice, *, reason: str, budget: str | None, until: dt.date, who: str) -> Accepted:
+    """Returns the entry that keeps a function on the loop, in tests as well as in a gate."""
+    longest_ns = max(
+        (way.wait.high for way in advice.ways if way.strategy == _INLINE and way.wait is not None), default=0
+    )
+    amount = longest_ns * _MARGIN if budget is None else _parsed(units.DURATION, budget) * 1e9
+    if amount <= 0:
+        raise InputError("the advice has no figure of the function inline; say with --budget how long it may stall")
+    place, colon, function = advice.target.rpartition(":")
+    if not colon:
+        return Accepted(
+            what=STALL, workload=advice.target, strategy=_INLINE, budget=amount, reason=reason, who=who, until=until
+        )
+    file = place if place.endswith(".py") else f"{place.replace('.', '/')}.py"
+    return Accepted(
+        what=STALL, test="*", where=f"{file} in {function}", budget=amount, reason=reason, who=who, until=until
+    )
+
+
+def _parsed(kind: units.Unit, text: str) -> float:
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise click.UsageError(f"--budget: {error}") from error

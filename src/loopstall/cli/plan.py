@@ -12,13 +12,26 @@ import click
 from loopstall import matrix
 from loopstall.cli.settings import by_workload
 from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
+from loopstall.dispatch.celery_queue import BROKER_URL
+from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
 from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, Budgets
-from loopstall.records import Load, Plan
+from loopstall.records import Cell, Load, Plan, Skipped
 from loopstall.runner import Limits
 from loopstall.workloads import find
 
-__all__ = ["SECONDS", "budgets_asked", "limits_of", "make_plan", "matrix_options"]
+__all__ = [
+    "SECONDS",
+    "bounds",
+    "budgets_asked",
+    "default_memory_limit",
+    "limits_of",
+    "make_plan",
+    "matrix_options",
+    "plan_of",
+    "setting",
+    "with_options",
+]
 
 SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
 
@@ -26,7 +39,7 @@ _CONCURRENCY = 8
 _TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
 
 
-_OPTIONS = (
+_MATRIX = (
     click.argument("workloads", nargs=-1),
     click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; may be repeated. [all]"),
     click.option("--all", "everything", is_flag=True, help="With what is left out of the default matrix."),
@@ -34,20 +47,58 @@ _OPTIONS = (
     click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]"),
     click.option("--rate", type=RATE, help="Open load: jobs due a second."),
     click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load."),
-    click.option("--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if given."),
-    click.option("--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least."),
-    click.option("--threshold", type=DURATION, default="5ms", show_default=True, help="From when a lag is a stall."),
-    click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of order and jobs."),
-    click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails."),
-    click.option("--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"),
 )
 
 
-def matrix_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say what is measured and within which bounds."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def bounds(threshold: str) -> tuple[Callable[..., Any], ...]:
+    """Returns the options that bound what is measured.
+
+    Args:
+        threshold: the default of that option.
+    """
+    return (
+        click.option(
+            "--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if given."
+        ),
+        click.option(
+            "--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least."
+        ),
+        click.option(
+            "--threshold", type=DURATION, default=threshold, show_default=True, help="From when a lag is a stall."
+        ),
+        click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of order and jobs."),
+        click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails."),
+        click.option(
+            "--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"
+        ),
+        _environment_option("--broker-url", BROKER_URL, "Broker of the celery dispatch. [one of our own]"),
+        _environment_option("--dask-scheduler", SCHEDULER, "tcp://HOST:PORT for the dask dispatch. [one of our own]"),
+    )
+
+
+def _environment_option(name: str, variable: str, text: str) -> Callable[..., Any]:
+    """Returns an option that measuring processes find in their environment."""
+
+    def keep(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[variable] = value
+
+    return click.option(name, callback=keep, expose_value=False, metavar="URL", help=text)
+
+
+def with_options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds options to a command, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+matrix_options = with_options(*_MATRIX, *bounds("5ms"))
+"""Adds the options that say what is measured and within which bounds."""
 
 
 def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
@@ -62,7 +113,7 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
         InputError: a workload or strategy does not exist, or there are too many runs.
     """
     chosen = find(options["workloads"], everything=options["everything"])
-    grids = matrix.override(chosen, [_setting(text) for text in options["param"]])
+    grids = matrix.override(chosen, [setting(text) for text in options["param"]])
     wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies(
         everything=options["everything"]
     )
@@ -74,11 +125,30 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
         arrivals=options["arrivals"],
     )
     cells, skipped = matrix.build(chosen, grids, wanted, load)
+    name = "-".join(item.name for item in chosen) if options["workloads"] else name
+    return plan_of(cells, skipped, options, name=name, processes=processes)
+
+
+def plan_of(
+    cells: tuple[Cell, ...], skipped: tuple[Skipped, ...], options: dict[str, Any], *, name: str, processes: int
+) -> Plan:
+    """Returns the plan of some cells.
+
+    Args:
+        cells: what is measured.
+        skipped: what is not, with the reason.
+        options: those of ``bounds``.
+        name: of the result.
+        processes: runs a cell.
+
+    Raises:
+        InputError: there are too many runs.
+    """
     if len(cells) * processes > _TOTAL_LIMIT:
         raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
     budgets = budgets_asked(options)
     return Plan(
-        name="-".join(item.name for item in chosen) if options["workloads"] else name,
+        name=name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         cells=cells,
         skipped=skipped,
@@ -89,7 +159,7 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
         budget_availability=budgets.common.availability,
         budgets=tuple((name, own.stall_ns, own.availability) for name, own in budgets.own.items()),
         time_limit_s=options["time_limit"],
-        memory_limit_bytes=_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
+        memory_limit_bytes=default_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
     )
 
 
@@ -123,14 +193,15 @@ def budgets_asked(options: dict[str, Any]) -> Budgets:
     return Budgets(common=common, own=own)
 
 
-def _setting(text: str) -> tuple[str, str]:
+def setting(text: str) -> tuple[str, str]:
+    """Splits NAME=VALUE."""
     name, sign, value = text.partition("=")
     if not sign or not name or not value:
         raise click.UsageError(f"-p {text} is not NAME=VALUE")
     return name, value
 
 
-def _memory_limit() -> int:
+def default_memory_limit() -> int:
     """Returns half of the machine's memory, so that a job that eats memory fails before the machine does."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -1,9 +1,19 @@
 """The dispatches: how a job gets off the loop. Adding one is one file and one line here."""
 
-from loopstall.dispatch import anyio_thread, inline, native, processes, threads, to_thread
-from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch import (
+    anyio_thread,
+    celery_queue,
+    dask_cluster,
+    inline,
+    interpreters,
+    native,
+    processes,
+    threads,
+    to_thread,
+)
+from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
 
-__all__ = ["DISPATCHES", "Call", "Dispatch", "Job"]
+__all__ = ["DISPATCHES", "Call", "Dispatch", "DispatchError", "Job"]
 
 DISPATCHES: dict[str, Dispatch] = {
     dispatch.name: dispatch
@@ -14,5 +24,8 @@ DISPATCHES: dict[str, Dispatch] = {
         threads.DISPATCH,
         processes.DISPATCH,
         anyio_thread.DISPATCH,
+        interpreters.DISPATCH,
+        celery_queue.DISPATCH,
+        dask_cluster.DISPATCH,
     )
 }

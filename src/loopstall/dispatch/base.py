@@ -7,19 +7,24 @@ from typing import Any
 
 from loopstall.workloads import Workload
 
-__all__ = ["Call", "Dispatch", "Job"]
+__all__ = ["Call", "Dispatch", "DispatchError", "Job"]
 
 Call = Callable[[int], Awaitable[Any]]
 """Does the job of a seed and returns its result."""
 
 
+class DispatchError(Exception):
+    """What a dispatch needs did not start, cannot be reached or has ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a dispatch is opened for: a workload, its keyword arguments, and how many jobs come at a time."""
+    """What a dispatch is opened for: a workload, its keyword arguments, how many jobs come at a time, and the loop."""
 
     workload: Workload
     kwargs: dict[str, Any]
     concurrency: int
+    loop: str = "asyncio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class Dispatch:
 
     ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
     the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``. ``on_request``
-    leaves it out of the default matrix.
+    leaves it out of the default matrix, and ``on_trio`` says that it can be had on trio as well.
     """
 
     name: str
@@ -36,3 +41,4 @@ class Dispatch:
     missing: Callable[[Workload], str | None]
     open: Callable[[Job], AbstractAsyncContextManager[Call]]
     on_request: bool = False
+    on_trio: bool = False

@@ -1,7 +1,8 @@
-"""``asyncio.to_thread``: the loop's default executor, min(32, cores + 4) threads wide."""
+"""``asyncio.to_thread``: the loop's default executor, min(32, cores + 4) threads wide; on trio, ``trio.to_thread``."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 
@@ -10,9 +11,15 @@ __all__ = ["DISPATCH"]
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
+    function, kwargs = job.workload.function, job.kwargs
+    if job.loop == "trio":
+        import trio  # noqa: PLC0415  # an extra
+
+        called = partial(function, **kwargs)
+        yield lambda seed: trio.to_thread.run_sync(called, seed)
+        return
     import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
 
-    function, kwargs = job.workload.function, job.kwargs
     yield lambda seed: asyncio.to_thread(function, seed, **kwargs)
     await asyncio.get_running_loop().shutdown_default_executor()
 
@@ -22,4 +29,5 @@ DISPATCH = Dispatch(
     summary="asyncio.to_thread: the default executor, min(32, cores + 4) threads",
     missing=lambda _workload: None,
     open=_open,
+    on_trio=True,
 )

@@ -1,5 +1,6 @@
 """Two results, cell by cell: what changed beyond its interval and beyond the noise of measuring apart."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -83,7 +84,7 @@ def compare(base: Sequence[Figures], head: Sequence[Figures], *, noise: float = 
     sides = [{item.key: item for item in side} for side in (base, head)]
     compared: list[Comparison] = []
     for key in dict.fromkeys([*sides[0], *sides[1]]):
-        pair = [side[key] for side in sides if key in side]
+        pair = _on_one_host([side[key] for side in sides if key in side])
         failures = [item.failure for item in pair if item.failure]
         if len(pair) == 1:
             word, side = ("added", "base") if key not in sides[0] else ("removed", "head")
@@ -98,6 +99,21 @@ def compare(base: Sequence[Figures], head: Sequence[Figures], *, noise: float = 
                 _judge(pair[0], pair[1], metric, noise) for metric in pair[0].values if metric in pair[1].values
             ]
     return compared
+
+
+def _on_one_host(pair: Sequence[Figures]) -> list[Figures]:
+    """Leaves the runs of one host, where a side has those of several: the one with most runs on both sides."""
+    hosts = [Counter(run.environment.host for run in item.runs if run.environment is not None) for item in pair]
+    if all(len(counts) < 2 for counts in hosts):  # noqa: PLR2004
+        return list(pair)
+    common = Counter(hosts[0]) if len(hosts) == 1 else hosts[0] & hosts[1]
+    if not common:
+        return list(pair)
+    chosen = common.most_common(1)[0][0]
+    return [
+        figures_of([run for run in item.runs if run.environment is not None and run.environment.host == chosen])[0]
+        for item in pair
+    ]
 
 
 def _whole(item: Figures, word: str, rule: str) -> Comparison:

@@ -1,9 +1,10 @@
 """uvloop: libuv's event loop, an extra that may be missing."""
 
+from collections.abc import Awaitable, Callable
 import importlib.util
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from loopstall.loops.base import Loop
+from loopstall.loops.base import Face, Loop
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,4 +31,24 @@ def _version() -> str:
     return f"uvloop {uvloop.__version__}"
 
 
-LOOP = Loop(name="uvloop", summary="libuv's loop", missing=_missing, make=_make, version=_version)
+def _run(main: Callable[[], Awaitable[Any]]) -> Any:
+    from loopstall.loops.face import run_with  # noqa: PLC0415  # it imports asyncio
+
+    return run_with(_make)(main)
+
+
+def _face() -> Face:
+    from loopstall.loops.face import AsyncioFace  # noqa: PLC0415  # it imports asyncio
+
+    return AsyncioFace()
+
+
+LOOP = Loop(
+    name="uvloop",
+    summary="libuv's loop",
+    missing=_missing,
+    run=_run,
+    face=_face,
+    make=_make,
+    version=_version,
+)

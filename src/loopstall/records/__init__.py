@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loopstall.records.advice import Advice, Profile, Way
     from loopstall.records.cells import Cell, Load, Plan, Skipped, Strategy, Value, WorkloadRef
     from loopstall.records.judged import (
         REGRESSION,
@@ -31,6 +32,7 @@ __all__ = [
     "REGRESSION",
     "SCHEMA_VERSION",
     "STALL",
+    "Advice",
     "Burst",
     "Cell",
     "Change",
@@ -46,6 +48,7 @@ __all__ = [
     "Measured",
     "Pair",
     "Plan",
+    "Profile",
     "Reading",
     "Run",
     "RunError",
@@ -58,6 +61,7 @@ __all__ = [
     "Trend",
     "Value",
     "Verdict",
+    "Way",
     "WorkloadRef",
     "sighting_from",
     "to_plain",
@@ -67,6 +71,7 @@ SCHEMA_VERSION = 1
 """Of everything that is written for other programs, or for later."""
 
 _NAMES = {
+    "advice": ("Advice", "Profile", "Way"),
     "cells": ("Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"),
     "judged": ("Change", "Comparison", "Estimate", "Finding", "Reading", "REGRESSION", "STALL", "Summary", "Trend",
                "Verdict"),

@@ -35,7 +35,8 @@ class Load:
 
     Closed when ``rate`` is None: ``concurrency`` clients, each asking again as soon as it is answered. Open
     otherwise: jobs are due at ``rate`` a second, whatever became of those before. Ends after ``jobs`` jobs, or,
-    where that is None, takes no new job after ``seconds``.
+    where that is None, takes no new job after ``seconds``. On a server ``heavy`` is the share of requests that do a
+    job; the others are light.
     """
 
     seconds: float | None = None
@@ -43,12 +44,14 @@ class Load:
     concurrency: int = 8
     rate: float | None = None
     arrivals: str = "poisson"
+    heavy: float | None = None
 
     def __str__(self) -> str:
         amount = f"{self.jobs} jobs" if self.jobs is not None else f"{self.seconds:g} s"
         if self.rate is None:
             return f"{amount}, {self.concurrency} at a time"
-        return f"{amount}, {self.rate:g}/s {self.arrivals}"
+        heavy = f", {self.heavy:.3g} of them heavy" if self.heavy is not None else ""
+        return f"{amount}, {self.rate:g}/s {self.arrivals}{heavy}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

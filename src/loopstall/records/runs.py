@@ -55,6 +55,7 @@ class Environment:
     gil: bool
     packages: tuple[tuple[str, str], ...]
     commit: str | None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,10 @@ class Measured:
     faults: tuple[str, ...] = ()
     descheduled_ns: int = 0
     bursts: tuple[Burst, ...] = ()
+    light: int = 0
+    """Of a server: light requests that were answered; their waiting is its lag."""
+    errors: int = 0
+    """Of a server: requests that were not answered, or not well."""
 
     @property
     def throughput(self) -> float:

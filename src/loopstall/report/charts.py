@@ -85,7 +85,9 @@ def _stalls(stalls: Sequence[Stall], stacks: dict[str, int]) -> list[list[Any]]:
 
 def _told(stall: Stall) -> str:
     """Says where a stall was: the culprit, who held the GIL, and the stack."""
-    lines = [place(stall.culprit) if stall.culprit is not None else "no culprit was seen"]
+    lines = [place(stall.culprit) if stall.culprit is not None else f"no culprit was seen: {printable(stall.rule)}"]
+    if stall.label:
+        lines.append(f"during {printable(stall.label)}")
     if stall.holder is not None:
         lines.append(f"GIL held by thread {stall.holder_thread} at {place(stall.holder)}")
     if stall.task:

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from loopstall.gate.policy import Budgets
+from loopstall.measures import METRICS
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
+from loopstall.report.contrasts import LEAST, contrasted
 from loopstall.report.rules import RULES, Rule, rule_of
 from loopstall.units import format_ns, format_value
 
@@ -16,6 +18,7 @@ _POOLS = ("to_thread", "threads", "processes", "forks")
 _QUEUED = 2.0  # response time over service time from which jobs wait longer than they take
 _DEARER = 1.1  # time per job over that on the loop
 _NOISE = 0.02  # of the wall time
+_RUN = "loopstall run {workload}"
 _CONFIDENT = 0.9
 
 
@@ -51,6 +54,7 @@ def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]
         *_traps(summaries, samples, budgets),
         *_saturated(summaries),
         *_overhead(summaries),
+        *_contrasts(summaries),
         *_noisy(samples),
         *_insufficient(summaries),
     ]
@@ -89,8 +93,10 @@ def interval(estimate: Estimate, unit: str) -> str:
 
 
 def _command(rule: Rule, cell: Cell) -> str:
-    strategy = cell.strategy
-    return rule.command.format(workload=cell.workload.name, loop=strategy.loop, dispatch=strategy.dispatch, folder="…")
+    strategy, told = cell.strategy, rule.command
+    if cell.load.heavy is not None and told.startswith(_RUN):
+        told = told.replace(_RUN, "loopstall serve-bench", 1).replace("-s ", "")
+    return told.format(workload=cell.workload.name, loop=strategy.loop, dispatch=strategy.dispatch, folder="…")
 
 
 def _failed(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
@@ -110,7 +116,8 @@ def _traps(
     for item in summaries:
         if not item.trap:
             continue
-        rule = rule_of(_main_cause(samples[item.cell]))
+        cause = _main_cause(samples[item.cell])
+        rule = RULES["server-busy"] if item.cell.load.heavy is not None and cause == "unknown" else rule_of(cause)
         stall, available, budget = item["longest_stall"], item["availability"], budgets.of(item.cell)
         yield Diagnosis(
             rule=rule,
@@ -145,10 +152,16 @@ def _holder(runs: Sequence[Run]) -> Frame | None:
 
 
 def _better(item: Summary, row: Sequence[Summary]) -> str:
-    """Says which strategy of the same row does the work and is no trap, the one with the best throughput."""
+    """Says which strategy of the same row does the work and is no trap.
+
+    The one with the best throughput, or, under an open load, where that is the rate, with the least lag.
+    """
     others = [other for other in row if other.runs and not other.trap and other.error is None]
     if not others:
         return ""
+    if item.cell.load.rate is not None:
+        best = min(others, key=lambda other: other["lag_p99"].value)
+        return f"{best.cell.strategy} does the same here with a p99 loop lag of {format_ns(best['lag_p99'].value)}"
     best = max(others, key=lambda other: other["throughput"].value)
     ratio = best["throughput"].value / item["throughput"].value
     return (
@@ -198,6 +211,20 @@ def _overhead(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
                 cell=item.cell,
                 command=_command(rule, item.cell),
             )
+
+
+def _contrasts(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
+    for contrast, trap, cure, theirs, ours in contrasted(summaries):
+        metric = METRICS[contrast.figure]
+        yield Diagnosis(
+            rule=RULES[contrast.rule],
+            weight=(2.5, -theirs.value / ours.value),
+            measured=f"{metric.label} {interval(theirs, metric.unit)}, {theirs.value / ours.value:.2g} times that of"
+            f" {cure.cell.row}, {format_value(ours.value, metric.unit)}",
+            threshold=f"{LEAST:g} times",
+            cell=trap.cell,
+            command=_command(RULES[contrast.rule], trap.cell),
+        )
 
 
 def _noisy(samples: Mapping[Cell, Sequence[Run]]) -> Iterator[Diagnosis]:

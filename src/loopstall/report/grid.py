@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from loopstall.records import Cell, Skipped, Summary
 
-__all__ = ["Grid", "grids"]
+__all__ = ["SERVERS", "Grid", "grids", "is_served"]
+
+SERVERS = "servers"
+"""The name of the grid of servers under load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The cells of one loop by row and dispatch; what was not planned is absent."""
+    """The cells of one loop by row and dispatch; what was not planned is absent. All servers are one grid."""
 
     loop: str
     dispatches: tuple[str, ...]
@@ -21,24 +24,38 @@ class Grid:
 
 def _label(cell: Cell) -> tuple[str, ...]:
     control = ("control",) if cell.control else ()
-    return (cell.workload.name, *control, *(f"{name}={value}" for name, value in cell.params))
+    server = (cell.strategy.loop,) if cell.load.heavy is not None else ()
+    return (*server, cell.workload.name, *control, *(f"{name}={value}" for name, value in cell.params))
+
+
+def _place(cell: Cell) -> tuple[str, str]:
+    """Returns the grid and the row that a cell is in: a server is a row, as its ways are compared with each other."""
+    if cell.load.heavy is not None:
+        return SERVERS, f"{cell.strategy.loop} {cell.row}"
+    return cell.strategy.loop, cell.row
 
 
 def grids(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[Grid]:
     """Lays summaries and skipped cells out, in the order in which they come."""
     items: list[Summary | Skipped] = [*summaries, *skipped]
     laid: list[Grid] = []
-    for loop in dict.fromkeys(item.cell.strategy.loop for item in items):
-        here = [item for item in items if item.cell.strategy.loop == loop]
+    for loop in dict.fromkeys(_place(item.cell)[0] for item in items):
+        here = [item for item in items if _place(item.cell)[0] == loop]
         rows: dict[str, dict[str, Summary | Skipped]] = {}
         for item in here:
-            rows.setdefault(item.cell.row, {})[item.cell.strategy.dispatch] = item
+            rows.setdefault(_place(item.cell)[1], {})[item.cell.strategy.dispatch] = item
         laid.append(
             Grid(
                 loop=loop,
                 dispatches=tuple(dict.fromkeys(item.cell.strategy.dispatch for item in here)),
                 rows=rows,
-                labels={item.cell.row: _label(item.cell) for item in here},
+                labels={_place(item.cell)[1]: _label(item.cell) for item in here},
             )
         )
     return laid
+
+
+def is_served(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> bool:
+    """Says whether there are servers under load among the cells."""
+    cells = [*(item.cell for item in summaries), *(item.cell for item in skipped)]
+    return any(cell.load.heavy is not None for cell in cells)

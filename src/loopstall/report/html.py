@@ -13,11 +13,12 @@ import jinja2
 from loopstall.gate.compare import differing
 from loopstall.gate.policy import samples
 from loopstall.measures import METRICS
-from loopstall.records import Environment, Finding, Trend, Verdict
+from loopstall.records import Environment, Finding, Summary, Trend, Verdict
 from loopstall.report.blame import culprits, icicle, source_line
 from loopstall.report.charts import chart_data, worst_run
 from loopstall.report.content import Content, digest
 from loopstall.report.decision import FIGURES, decision_table
+from loopstall.report.grid import is_served
 from loopstall.report.rules import rule_of
 from loopstall.report.text import place, printable, verdict
 from loopstall.report.trend import ratio, sentences
@@ -52,7 +53,8 @@ def to_html(content: Content) -> str:
             names=names,
             failures=[item for item in made.summaries if item.error is not None],
             table=decision_table(made.summaries, made.skipped),
-            figures=[(name, METRICS[name].label) for name in FIGURES],
+            figures=[(name, METRICS[name].label) for name in _figures(made.summaries)],
+            served=is_served(made.summaries, made.skipped),
             skipped=made.skipped,
             culprits=blamed[:_CULPRITS],
             culprit_count=len(blamed),
@@ -68,6 +70,13 @@ def to_html(content: Content) -> str:
             loads=[item.load_1min for item in environments if item.load_1min is not None],
         )
     )
+
+
+def _figures(summaries: Sequence[Summary]) -> Sequence[str]:
+    """Returns the figures that can be chosen, the first at first: under an open load the throughput is the rate."""
+    if summaries and all(item.cell.load.rate is not None for item in summaries):
+        return ("lag_p99", *(name for name in FIGURES if name != "lag_p99"))
+    return FIGURES
 
 
 def trends_to_html(trends: Sequence[Trend], *, title: str) -> str:

@@ -16,6 +16,8 @@ class Rule:
     command: str = ""
 
 
+_AGAIN = "loopstall run {workload} -s {loop}/{dispatch} --rigorous"
+
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -61,6 +63,13 @@ RULES: dict[str, Rule] = {
             command="loopstall run {workload} -s {loop}/{dispatch} --threshold 2ms",
         ),
         Rule(
+            name="server-busy",
+            title="Light requests wait for heavy ones",
+            cause="A worker that does heavy work takes no other request, and a thread shares the GIL with all others.",
+            advice="More workers move the limit, and processes or a queue behind an asynchronous server remove it.",
+            command="loopstall serve-bench gunicorn-4 uvicorn-1/processes uvicorn-1/celery",
+        ),
+        Rule(
             name="pool-saturated",
             title="The pool is too narrow for the load",
             cause="Jobs wait longer for a free worker than they take.",
@@ -73,6 +82,62 @@ RULES: dict[str, Rule] = {
             cause="The same work is faster on the loop, and does not stall it there.",
             advice="Leave it on the loop, or send many small jobs away at once.",
             command="loopstall run {workload} -s {loop} -s {loop}/{dispatch}",
+        ),
+        Rule(
+            name="cancelled-thread",
+            title="A cancelled task's thread goes on",
+            cause="Cancelling reaches the await, not the thread: it goes on, and keeps its place in the pool.",
+            advice="Hand it an Event and look at it between steps, or run what must be killed in a process.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="pool-not-primed",
+            title="The first job pays for starting the pool",
+            cause="A pool starts its workers when the first job comes, and a spawned one imports the program anew.",
+            advice="Submit one job a worker before clients come, in the program's lifespan.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="executor-too-narrow",
+            title="The default executor is full",
+            cause="It has min(32, cores + 4) threads for the whole program, and further calls stand in line.",
+            advice="Give this kind of call a ThreadPoolExecutor of its own, as wide as it is called at a time.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="pickling-dominates",
+            title="Sending the argument costs more than the job",
+            cause="What goes to a process is pickled, written, read and built again, on the loop's process as well.",
+            advice="Send where the data is (a path, a key, a shared memory's name), or do the job where the data is.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="awaits-in-a-row",
+            title="One await after the other",
+            cause="What does not depend on each other is awaited in a loop: a client waits for the sum.",
+            advice="Use asyncio.gather or a TaskGroup, with a Semaphore where the other side has a limit.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="blocking-generator",
+            title="An asynchronous generator that blocks",
+            cause="`async for` lets others run where the body awaits, and this one waits synchronously.",
+            advice="Await in the body: an asynchronous source, or asyncio.to_thread around each step.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="lock-across-await",
+            title="A lock is held across an await",
+            cause="Whoever needs the lock waits for somebody else's network; the loop is free, and no stall shows it.",
+            advice="Hold it for the update alone, or have a lock for each key.",
+            command=_AGAIN,
+        ),
+        Rule(
+            name="native-code-pays",
+            title="Native code does the same in a fraction of the time",
+            cause="The work is done byte by byte in Python, under the GIL; a library has it in C and gives the GIL up.",
+            advice="Use that library (numpy, zlib, hashlib, a Rust extension): then a thread is enough, or none.",
+            command=_AGAIN,
         ),
         Rule(
             name="noisy-machine",

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from loopstall.measures import METRICS
 from loopstall.records import Comparison, Skipped, Summary, Verdict
-from loopstall.report.grid import Grid, grids
+from loopstall.report.grid import Grid, grids, is_served
+from loopstall.report.served import served
 from loopstall.report.text import printable, verdict
 from loopstall.report.verdicts import detail, ordered
 from loopstall.units import format_ns, format_value
@@ -24,9 +25,10 @@ _STYLES = {"regressed": "bold red", "failed": "bold red", "improved": "green", "
 
 def results(summaries: Sequence[Summary], skipped: Sequence[Skipped], *, width: int) -> RenderableType:
     """Shows a matrix: workload rows and strategy columns, or a list where the terminal is narrow."""
-    parts: list[RenderableType] = [
-        _matrix(grid) if width >= _WIDE else _list(grid) for grid in grids(summaries, skipped)
-    ]
+    if is_served(summaries, skipped):
+        parts: list[RenderableType] = [served(summaries, skipped)]
+    else:
+        parts = [_matrix(grid) if width >= _WIDE else _list(grid) for grid in grids(summaries, skipped)]
     parts += [
         Text(f"✗ {printable(item.cell.name)}: {printable(item.error.message)}", style="red")
         for item in summaries

@@ -75,7 +75,8 @@ class LoopBenchmark:
             dispatch: one of ``DISPATCHES``; off the loop a coroutine function runs in a loop of its own.
             kwargs: its keyword arguments.
         """
-        for name, known in ((loop, LOOPS), (dispatch, DISPATCHES)):
+        loops = [name for name, item in LOOPS.items() if item.make is not None]
+        for name, known in ((loop, loops), (dispatch, DISPATCHES)):
             if name not in known:
                 pytest.fail(f"loop_benchmark knows no {name!r}; {did_you_mean(name, known)}", pytrace=False)
         with contextlib.suppress(RuntimeError):

@@ -1,0 +1,241 @@
+"""Which way out pays: pure rules over what was measured, each with the figures that made it.
+
+Ways are compared by their **burden**: how long the function's own caller waits for an answer, and how long everybody
+else on the loop may wait because of it. A way that takes more effort has to be better by a margin.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+import math
+
+from loopstall.clock import NS_PER_MS, NS_PER_S
+from loopstall.records import Advice, Load, Measured, Profile, Way
+from loopstall.stats.median import median_estimate
+from loopstall.stats.paired import hodges_lehmann
+from loopstall.units import format_bytes, format_ns
+
+__all__ = ["FEWEST_RUNS", "busy_share", "choose", "unmeasured", "wait_ns", "way"]
+
+FEWEST_RUNS = 3
+_FEWEST_JOBS = 15
+_MARGIN, _WIDE_MARGIN = math.log(1.15), math.log(1.4)
+_LEAST_NS = 0.3 * NS_PER_MS  # a machine's own noise; what differs by less is the same
+_HARMFUL_NS = 5 * NS_PER_MS  # from here on a wait is a stall
+_HOLDS_GIL = 0.5
+_PICKLES_SHARE = 0.5
+_LOADED = 0.7  # of all cores; from here on queues grow
+_LONG_NS = 5 * NS_PER_S  # longer than a client should wait on an open connection
+_LEAST_BURDEN, _MOST_BURDEN = 2.0, 6.0  # of a job inline, in its own durations; what is more is the machine's noise
+_SIMPLEST_FIRST = ("inline", "native", "to_thread", "processes")
+
+
+def busy_share(load: Load, profile: Profile) -> float:
+    """Returns in what share of the time a job would run if they ran one after the other: 1 under a closed load."""
+    return 1.0 if load.rate is None else min(1.0, load.rate * profile.duration.value / NS_PER_S)
+
+
+def wait_ns(measured: Measured, busy: float) -> int:
+    """Returns how long others on the loop may have to wait because of a job, in ns.
+
+    That is the loop lag at the quantile that the jobs' own share of the time still reaches: the 99th percentile, the
+    99.9th where jobs run less than a fiftieth of the time, and the greatest where it is less than a five-hundredth.
+    """
+    if busy >= 0.02:  # noqa: PLR2004
+        return measured.lag.p99_ns
+    return measured.lag.p999_ns if busy >= 0.002 else measured.lag.max_ns  # noqa: PLR2004
+
+
+def way(strategy: str, runs: Sequence[Measured], busy: float) -> Way:
+    """Sums up the runs of one way.
+
+    Args:
+        strategy: loop and dispatch.
+        runs: at least one.
+        busy: see ``busy_share``.
+    """
+    return Way(
+        strategy=strategy,
+        runs=len(runs),
+        jobs=sum(run.jobs for run in runs),
+        response=median_estimate([run.response.p50_ns for run in runs]),
+        wait=median_estimate([wait_ns(run, busy) for run in runs]),
+        burden=median_estimate(_burdens(runs, busy)),
+        cpu_per_job_ns=median_estimate([run.cpu_per_job_ns for run in runs]).value,
+        memory_bytes=median_estimate([run.peak_memory_bytes for run in runs]).value,
+        priming_ns=median_estimate([run.priming_ns for run in runs]).value,
+    )
+
+
+def unmeasured(strategy: str, why: str) -> Way:
+    """Returns a way that could not be measured."""
+    return Way(strategy=strategy, missing=why)
+
+
+def _burdens(runs: Sequence[Measured], busy: float) -> list[float]:
+    return [run.response.p50_ns + wait_ns(run, busy) for run in runs]
+
+
+def choose(
+    *,
+    target: str,
+    load: Load,
+    profile: Profile,
+    runs: Mapping[str, Sequence[Measured]],
+    missing: Mapping[str, str],
+    cores: int,
+) -> Advice:
+    """Recommends a way.
+
+    Args:
+        target: as the user named it.
+        load: how jobs came.
+        profile: the function by itself.
+        runs: of each dispatch, in the order of rounds.
+        missing: why a dispatch was not measured.
+        cores: that this process may use.
+
+    Returns:
+        The advice; its choice is "" where too little was measured.
+    """
+    busy = busy_share(load, profile)
+    names = sorted({*runs, *missing}, key=_SIMPLEST_FIRST.index)
+    ways = tuple(
+        way(f"asyncio/{name}", runs[name], busy) if runs.get(name) else unmeasured(f"asyncio/{name}", missing[name])
+        for name in names
+    )
+    advice = Advice(target=target, load=str(load), profile=profile, ways=ways, choice="", reason="")
+    enough = {name: list(runs[name]) for name in names if runs.get(name) and _enough(runs[name])}
+    if "inline" not in enough or len(enough) < 2:  # noqa: PLR2004
+        return replace(advice, reason=_too_little(ways))
+    best = _best(enough, busy, profile)
+    by_name = {item.strategy.partition("/")[2]: item for item in ways}
+    choice, reason = _judge(profile, load, by_name, best, cores)
+    return replace(
+        advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
+        caveats=tuple(_caveats(profile, by_name, choice)),
+    )  # fmt: skip
+
+
+def _enough(runs: Sequence[Measured]) -> bool:
+    return len(runs) >= FEWEST_RUNS and sum(run.jobs for run in runs) >= _FEWEST_JOBS
+
+
+def _too_little(ways: Sequence[Way]) -> str:
+    told = ", ".join(f"{item.strategy} {item.missing or f'{item.jobs} jobs in {item.runs} runs'}" for item in ways)
+    return (
+        f"too little was measured to recommend anything ({told}; it takes {FEWEST_RUNS} runs with {_FEWEST_JOBS} jobs"
+        " of inline and of one other way); raise --max-seconds"
+    )
+
+
+def _best(runs: Mapping[str, list[Measured]], busy: float, profile: Profile) -> str:
+    """Returns the simplest way that no other one is clearly better than.
+
+    What runs without the GIL gains nothing by leaving a thread for a process: there more has to speak for it.
+    """
+    free = profile.gil_share is not None and profile.gil_share < _HOLDS_GIL
+    chosen = next(iter(runs))
+    for name in list(runs)[1:]:
+        ours, theirs = _burdens(runs[chosen], busy), _burdens(runs[name], busy)
+        pairs = list(zip(ours, theirs, strict=False))
+        gain = hodges_lehmann([math.log(mine / other) for mine, other in pairs])
+        spared_ns = median_estimate([mine - other for mine, other in pairs]).value
+        margin = _WIDE_MARGIN if free and name == "processes" else _MARGIN
+        if gain.low > 0 and gain.value >= margin and spared_ns >= _LEAST_NS:
+            chosen = name
+    return chosen
+
+
+def _judge(profile: Profile, load: Load, ways: Mapping[str, Way], best: str, cores: int) -> tuple[str, str]:
+    """Returns the choice and its reason."""
+    needed = (load.rate or 0.0) * profile.process_cpu_ns / NS_PER_S
+    if needed > _LOADED * cores:
+        return "task queue", (
+            f"{load.rate:g} jobs a second need {needed:.1f} cores and this machine has {cores}: let workers elsewhere"
+            " do them, and let the queue take the peaks"
+        )
+    if profile.duration.value >= _LONG_NS:
+        return "task queue", (
+            f"a job takes {format_ns(profile.duration.value)}, longer than a client should hold a connection open or a"
+            " restart can wait for: hand it over and answer with where its result will be"
+        )
+    off = {name: item for name, item in ways.items() if name in {"to_thread", "processes"} and item.wait is not None}
+    chosen = ways[best]
+    assert chosen.wait is not None  # noqa: S101  # it was measured
+    if best in {"inline", "to_thread"} and chosen.wait.value >= _HARMFUL_NS and _stuck(profile):
+        return "native code", (
+            f"under {best} others still wait up to {format_ns(chosen.wait.value)}, for it keeps the GIL"
+            f" {profile.gil_share or 0:.0%} of its time; processes do not help, for {_why_not(profile)}:"
+            " do the heavy part in code that releases the GIL"
+        )
+    inline = ways["inline"]
+    if best == "inline":
+        rest = "".join(f"; {name}: {_sum(item)}" for name, item in off.items())
+        return "inline", f"no way off the loop is clearly better: inline {_sum(inline)}{rest}"
+    return best, f"{_sum(chosen)}, inline {_sum(inline)}"
+
+
+def _stuck(profile: Profile) -> bool:
+    """Says whether neither threads nor processes can help."""
+    holds = profile.gil_share is not None and profile.gil_share >= _HOLDS_GIL
+    return holds and (bool(profile.unpicklable) or profile.pickling_ns >= _PICKLES_SHARE * profile.duration.value)
+
+
+def _why_not(profile: Profile) -> str:
+    if profile.unpicklable:
+        return profile.unpicklable
+    return f"pickling takes {format_ns(profile.pickling_ns)} of a job of {format_ns(profile.duration.value)}"
+
+
+def _sum(item: Way) -> str:
+    assert item.response is not None  # noqa: S101
+    assert item.wait is not None  # noqa: S101
+    return f"callers wait {format_ns(item.response.value)} and others up to {format_ns(item.wait.value)}"
+
+
+def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
+    """Says from what duration on leaving the loop pays.
+
+    Inline, a job of d is a burden of k·d, where k is at least 2 (its caller and others wait d each) and grows with the
+    load: it is taken from what was measured. Elsewhere the caller waits d + o and others w. They are equal at
+    d = (o + w) / (k - 1).
+    """
+    duration_ns, inline = profile.duration.value, ways["inline"].burden
+    assert inline is not None  # noqa: S101  # it was measured
+    factor = min(_MOST_BURDEN, max(_LEAST_BURDEN, inline.value / duration_ns))
+    names = [best] if best in {"to_thread", "processes"} else ["to_thread", "processes"]
+    known = [
+        ((max(0.0, item.response.value - duration_ns) + item.wait.value) / (factor - 1), name)
+        for name in names
+        if (item := ways.get(name)) is not None and item.response is not None and item.wait is not None
+    ]
+    if not known:
+        return ""
+    even_ns, name = min(known)
+    return (
+        f"from about {format_ns(even_ns)} a job on {name} pays at this load; below, inline wins"
+        f" (this function takes {format_ns(duration_ns)})"
+    )
+
+
+def _caveats(profile: Profile, ways: Mapping[str, Way], choice: str) -> list[str]:
+    told = list(profile.caveats)
+    if profile.gil_note:
+        told.append(f"whether it holds the GIL is not known: {profile.gil_note}")
+    if profile.unpicklable and choice != "native code":
+        told.append(f"processes are out of the question: {profile.unpicklable}")
+    pool = ways.get("processes")
+    if choice == "processes" and pool is not None:
+        told.append(
+            f"the pool takes {format_ns(pool.priming_ns)} to start: do it before the first client comes (the code below"
+            " does), and with spawn, which works everywhere"
+        )
+        inline = ways.get("inline")
+        if inline is not None and pool.memory_bytes > inline.memory_bytes:
+            told.append(f"it takes {format_bytes(pool.memory_bytes - inline.memory_bytes)} more memory")
+    if choice == "to_thread":
+        told.append(
+            "the default executor has min(32, cores + 4) threads for the whole program: further jobs wait in line;"
+            " and a cancelled task does not end its thread"
+        )
+    return told

@@ -1,0 +1,101 @@
+"""``loopstall advise``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from loopstall import matrix
+from loopstall.advice import reported, study, words
+from loopstall.advice import target as targets
+from loopstall.cli.plan import default_memory_limit, setting
+from loopstall.cli.types import DURATION, RATE, SIZE
+from loopstall.errors import InputError
+from loopstall.records import Advice
+from loopstall.report.advice_file import write
+from loopstall.runner import Limits
+from loopstall.workloads import find, grid_points
+
+__all__ = ["command"]
+
+
+@click.command("advise")
+@click.argument("target", required=False)
+@click.option("--args", "given", default="[]", help="JSON: a list of positional or an object of named arguments.")
+@click.option("--args-from", metavar="MODULE:FUNCTION", help="What returns them, where JSON cannot say them.")
+@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter, where TARGET is a workload.")
+@click.option("--from", "source", type=click.Path(path_type=Path), help="Advise on a culprit of this report of stalls.")
+@click.option("--rate", type=RATE, help="Jobs due a second. [as many as keep a loop busy a quarter of the time]")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Jobs at a time, each client asking again.")
+@click.option("--max-seconds", type=DURATION, default="60s", show_default=True, help="No new round after that.")
+@click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails.")
+@click.option("--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write what was found as JSON.")
+def command(target: str | None, source: Path | None, output: Path | None, **options: Any) -> int:
+    """Measure TARGET and every way to run it, and recommend one, with the break-even and code to paste.
+
+    TARGET is module:function, path/file.py:function, or a workload (see `loopstall list`). With --from it is a
+    culprit of that report, file.py:12 or its function's name; the worst one for none.
+    """
+    if options["args_from"] and options["given"] != "[]":
+        raise click.UsageError("--args and --args-from exclude each other")
+    given = f"@{options['args_from']}" if options["args_from"] else options["given"]
+    if source is not None:
+        culprit = reported.find(source, target)
+        click.echo(reported.told(culprit))
+        if culprit.target is None or (culprit.needs_arguments and given == "[]"):
+            click.echo(reported.how_to_measure(culprit, source))
+            return 5
+        target = culprit.target
+        if options["rate"] is None and options["concurrency"] is None:
+            options["rate"] = culprit.rate
+    if target is None:
+        raise click.UsageError("name a TARGET: module:function, file.py:function or a workload; or give --from REPORT")
+    limits = Limits(
+        time_limit_s=options["time_limit"],
+        memory_limit_bytes=(
+            default_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"])
+        ),
+        threshold_ns=5_000_000,
+    )
+    advice = _advise(_subject(target, given, options["param"]), limits, options)
+    click.echo(words.told(advice))
+    if output is not None:
+        write(advice, output)
+    return 0 if advice.choice else 5
+
+
+def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
+    if ":" in target:
+        if params:
+            raise click.UsageError("-p is for workloads; a function takes --args")
+        _, _, folder = targets.module_and_folder(target)
+        targets.make_importable(folder)
+        targets.load(target)  # what is wrong with them is said before anything is measured
+        targets.arguments(given)
+        return study.of_function(target, given)
+    if given != "[]":
+        raise click.UsageError("--args is for functions; a workload takes -p NAME=VALUE")
+    chosen = find([target])
+    if len(chosen) > 1:
+        names = ", ".join(item.name for item in chosen)
+        raise InputError(f"{target} defines several workloads ({names}); name one that `loopstall list` shows")
+    grids = matrix.override(chosen, [setting(text) for text in params])
+    points = grid_points(grids[chosen[0].name])
+    if len(points) > 1:
+        told = "; ".join(" ".join(f"-p {name}={value}" for name, value in point) for point in points)
+        raise InputError(f"{target} has {len(points)} rows, and advice is on one; choose with {told}")
+    return study.of_workload(chosen[0], points[0])
+
+
+def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
+    progress = Console(stderr=True, highlight=False, markup=False)
+    with progress.status(f"{subject.target} by itself") as status:
+        profile = study.measure_profile(subject, limits)
+        load = study.default_load(profile, rate=options["rate"], concurrency=options["concurrency"])
+        advice = study.study(
+            subject, profile, load, limits=limits, max_seconds=options["max_seconds"], told=status.update
+        )
+    return replace(advice, code=words.code_for(advice.choice, advice.target))

@@ -1,0 +1,124 @@
+"""``loopstall serve-bench``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+import fnmatch
+from pathlib import Path
+import time
+from typing import Any
+
+import click
+
+from loopstall import matrix, store
+from loopstall.cli.measuring import REPORTS, carry_out
+from loopstall.cli.plan import bounds, plan_of, setting, with_options
+from loopstall.cli.types import DURATION, RATE, SHARE
+from loopstall.dispatch import DISPATCHES
+from loopstall.errors import InputError, did_you_mean
+from loopstall.records import Cell, Load, Plan, Skipped, Strategy
+from loopstall.serving import DEF, SERVERS
+from loopstall.workloads import Workload, find, grid_points
+
+__all__ = ["command"]
+
+_WORK = "hashing"
+_PARAMS = ("variant=pure-python", "bytes=30000")
+_PROCESSES, _QUICK = 3, 1
+_RATE, _HEAVY, _SECONDS = "80/s", "5%", "3s"
+
+
+@click.command("serve-bench")
+@click.argument("scenarios", nargs=-1)
+@click.option("--list", "listed", is_flag=True, help="Show the scenarios, and why one is missing.")
+@click.option(
+    "--work", help=f"The workload that heavy requests do, by name or path. [{_WORK}, of 30 kB in pure Python]"
+)
+@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter of it: NAME=V1,V2.")
+@click.option("--rate", type=RATE, default=_RATE, show_default=True, help="Requests due, at a constant rate.")
+@click.option("--heavy", type=SHARE, default=_HEAVY, show_default=True, help="Share of them that do the work.")
+@click.option("--seconds", type=DURATION, default=_SECONDS, show_default=True, help="How long each run is.")
+@click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
+@click.option("--quick", is_flag=True, help=f"{_QUICK} run a cell.")
+@with_options(*bounds("20ms"))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-serve]")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Load real servers with light requests and a share of heavy ones, and show what the light ones wait for.
+
+    SCENARIOS are SERVER/DISPATCH, a server alone, or patterns such as 'uvicorn-*'; all for none. The table is that of
+    `loopstall run`: a light request's waiting is the lag, the heavy requests are the jobs.
+    """
+    begun = time.perf_counter()
+    chosen = _chosen(options["scenarios"])
+    if options["listed"]:
+        for strategy in chosen:
+            server = SERVERS[strategy.loop]
+            reason = server.missing() or _missing(strategy, None)
+            click.echo(
+                f"{strategy!s:<26}{server.summary}, {_DOES[strategy.dispatch]}" + (f"; n/a: {reason}" if reason else "")
+            )
+        return 0
+    plan = _plan(chosen, options)
+    folder = options["output"] or store.new_folder(REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
+    if plan.cells:
+        store.Store(folder).begin(plan)
+    return carry_out(ctx, plan, folder, [], begun=begun)
+
+
+_DOES = {
+    "inline": "the work done right there",
+    DEF: "the heavy route a plain def, in Starlette's threads",
+    "to_thread": "the work by asyncio.to_thread",
+    "processes": "the work in a process pool",
+    "celery": "the work by a Celery worker",
+}
+
+
+def _all() -> list[Strategy]:
+    return [Strategy(loop=server.name, dispatch=way) for server in SERVERS.values() for way in server.dispatches]
+
+
+def _chosen(words: Sequence[str]) -> list[Strategy]:
+    """Returns the scenarios that words name, in the order of the list."""
+    known = _all()
+    wanted: set[Strategy] = set()
+    for word in words:
+        found = [item for item in known if fnmatch.fnmatchcase(str(item), word) or fnmatch.fnmatchcase(item.loop, word)]
+        if not found:
+            raise InputError(f"unknown scenario {word!r}; {did_you_mean(word, [*map(str, known), *SERVERS])}")
+        wanted.update(found)
+    return [item for item in known if not words or item in wanted]
+
+
+def _plan(chosen: Sequence[Strategy], options: dict[str, Any]) -> Plan:
+    if options["quick"] and options["processes"]:
+        raise click.UsageError("--quick and --processes exclude each other")
+    if not options["heavy"]:
+        raise click.UsageError("--heavy is 0: without heavy requests there is nothing to wait for")
+    workloads = find([options["work"] or _WORK])
+    settings = options["param"] or (() if options["work"] else _PARAMS)
+    grids = matrix.override(workloads, [setting(text) for text in settings])
+    load = Load(seconds=options["seconds"], rate=options["rate"], arrivals="constant", heavy=options["heavy"])
+    cells: list[Cell] = []
+    skipped: list[Skipped] = []
+    for work in workloads:
+        for point in grid_points(grids[work.name]):
+            for strategy in chosen:
+                cell = Cell(workload=work.ref, params=point, strategy=strategy, load=load, control=work.control)
+                reason = SERVERS[strategy.loop].missing() or _missing(strategy, work)
+                if reason is None:
+                    cells.append(cell)
+                else:
+                    skipped.append(Skipped(cell=cell, reason=reason))
+    processes = options["processes"] or (_QUICK if options["quick"] else _PROCESSES)
+    return plan_of(tuple(cells), tuple(skipped), options, name="serve", processes=processes)
+
+
+def _missing(strategy: Strategy, work: Workload | None) -> str | None:
+    """Says why a dispatch cannot be had, None where it can."""
+    if strategy.dispatch == DEF:
+        return None
+    dispatch = DISPATCHES.get(strategy.dispatch)
+    if dispatch is None:
+        return f"there is no dispatch {strategy.dispatch}"
+    return dispatch.missing(work) if work is not None else None

@@ -1,0 +1,38 @@
+"""``InterpreterPoolExecutor`` of Python 3.14: threads with an interpreter, and a GIL, of their own each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import concurrent.futures
+from contextlib import asynccontextmanager
+import os
+
+from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch.worker import invoke
+from loopstall.workloads import Workload
+
+__all__ = ["DISPATCH"]
+
+
+def _missing(_workload: Workload) -> str | None:
+    if not hasattr(concurrent.futures, "InterpreterPoolExecutor"):
+        return "InterpreterPoolExecutor comes with Python 3.14"
+    return None
+
+
+@asynccontextmanager
+async def _open(job: Job) -> AsyncIterator[Call]:
+    loop = asyncio.get_running_loop()
+    width = max(1, min(job.concurrency, os.cpu_count() or 1))
+    path, name, kwargs = job.workload.path, job.workload.name, job.kwargs
+    with concurrent.futures.InterpreterPoolExecutor(width) as pool:  # type: ignore[attr-defined,unused-ignore]
+        await asyncio.gather(*(loop.run_in_executor(pool, os.getpid) for _ in range(width)))
+        yield lambda seed: loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
+
+
+DISPATCH = Dispatch(
+    name="interpreters",
+    summary="an InterpreterPoolExecutor, one interpreter a core (Python 3.14)",
+    missing=_missing,
+    open=_open,
+    on_request=True,
+)

@@ -1,0 +1,51 @@
+"""The face of asyncio, and of the loops that are driven through it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from loopstall.loops.base import Start, Timer
+
+__all__ = ["AsyncioFace", "run_with"]
+
+_T = TypeVar("_T")
+
+
+class AsyncioFace:
+    """What the suite asks of the running loop."""
+
+    watched: Any = None
+    sleep = staticmethod(asyncio.sleep)
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Start]:
+        """Gives what starts tasks, and waits for all of them at its end."""
+        async with asyncio.TaskGroup() as group:
+            yield lambda function, *arguments: group.create_task(function(*arguments))
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Has a function called in the loop's thread after a time."""
+        return self._loop.call_later(seconds, callback)
+
+    async def in_thread(self, function: Callable[[], _T]) -> _T:
+        """Calls what waits in a thread that nobody else uses."""
+        with ThreadPoolExecutor(1, "loopstall-waiter") as waiter:
+            return await self._loop.run_in_executor(waiter, function)
+
+
+def run_with(make: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[Callable[[], Awaitable[Any]]], Any]:
+    """Returns what drives a coroutine function on a loop of a factory."""
+
+    def run(main: Callable[[], Awaitable[Any]]) -> Any:
+        async def awaited() -> Any:
+            return await main()
+
+        with asyncio.Runner(loop_factory=make) as runner:
+            return runner.run(awaited())
+
+    return run

@@ -1,0 +1,83 @@
+"""trio: a loop with structured concurrency of its own, an extra that may be missing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+import importlib.util
+from typing import Any, TypeVar
+
+from loopstall.loops.base import Face, Loop, Start, Timer
+
+__all__ = ["LOOP"]
+
+_T = TypeVar("_T")
+
+
+class _TrioFace:
+    """What the suite asks of the running trio."""
+
+    def __init__(self) -> None:
+        import trio  # noqa: PLC0415  # an extra
+
+        from loopstall.monitor.probes import TrioRun  # noqa: PLC0415
+
+        self._trio = trio
+        self.watched: Any = TrioRun()
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Lets others run for at least that long, or once for 0."""
+        await self._trio.sleep(seconds)
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Start]:
+        """Gives what starts tasks, and waits for all of them at its end."""
+        async with self._trio.open_nursery() as nursery:
+            yield nursery.start_soon
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Has a function called by a task of its own after a time."""
+        scope = self._trio.CancelScope()
+
+        async def wait() -> None:
+            with scope:
+                await self._trio.sleep(seconds)
+                callback()
+
+        self._trio.lowlevel.spawn_system_task(wait)
+        timer: Timer = scope
+        return timer
+
+    async def in_thread(self, function: Callable[[], _T]) -> _T:
+        """Calls what waits in a thread."""
+        result: _T = await self._trio.to_thread.run_sync(function)
+        return result
+
+
+def _missing() -> str | None:
+    return "trio is not installed (pip install trio)" if importlib.util.find_spec("trio") is None else None
+
+
+def _run(main: Callable[[], Awaitable[Any]]) -> Any:
+    import trio  # noqa: PLC0415  # an extra
+
+    return trio.run(main)
+
+
+def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415
+
+    return f"trio {metadata.version('trio')}"
+
+
+def _face() -> Face:
+    return _TrioFace()
+
+
+LOOP = Loop(
+    name="trio",
+    summary="trio, which has inline, to_thread (trio's own) and anyio",
+    missing=_missing,
+    run=_run,
+    face=_face,
+    version=_version,
+    on_request=True,
+)

@@ -1,0 +1,37 @@
+"""What a server is to the rest of the suite."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import importlib.util
+
+__all__ = ["Server", "needs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One way to serve a light route and a heavy one, in processes of its own.
+
+    ``missing`` returns why this machine cannot have it, or None. ``command`` gives the arguments of a Python that
+    serves on a port of this machine. ``dispatches`` are the ways in which it can run the heavy route. ``workers`` says
+    how many processes answer, and ``loops`` whether they have event loops.
+    """
+
+    name: str
+    summary: str
+    missing: Callable[[], str | None]
+    command: Callable[[int], Sequence[str]]
+    dispatches: tuple[str, ...] = ("inline",)
+    workers: int = 1
+    loops: bool = False
+
+
+def needs(*modules: str) -> Callable[[], str | None]:
+    """Returns what says which of some modules is not installed, and how to install it."""
+
+    def missing() -> str | None:
+        for module in modules:
+            if importlib.util.find_spec(module) is None:
+                return f"{module} is not installed (pip install {module})"
+        return None
+
+    return missing

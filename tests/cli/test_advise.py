@@ -1,0 +1,102 @@
+"""``loopstall advise`` as a user runs it."""
+
+import json
+
+from helpers import loopstall, marked
+import pytest
+
+pytestmark = pytest.mark.once
+
+FUNCTIONS = """
+import os, time
+def waits(seconds=0.03): time.sleep(seconds)
+def boom(): raise ValueError("no such luck")
+def ends(): os._exit(4)
+def hangs(): time.sleep(600)
+def work(n):
+    total = 0
+    for number in range(n): total += number * number
+"""
+PROGRAM = """
+import asyncio
+from fns import work
+async def main():
+    for _ in range(3):
+        {call}
+        await asyncio.sleep(0)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "fns.py").write_text(FUNCTIONS)
+    return tmp_path
+
+
+def test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_down(folder):
+    done = loopstall("advise", "fns:waits", "--args", "[0.04]", "--rate", "8", "-o", "a.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Recommended: to_thread" in done.stdout
+    assert "asyncio.to_thread(waits" in done.stdout
+    assert "Break-even" in done.stdout
+    found = json.loads((folder / "a.json").read_text())
+    assert found["choice"] == "to_thread"
+    assert {way["strategy"] for way in found["ways"]} == {"asyncio/inline", "asyncio/to_thread", "asyncio/processes"}
+    assert not marked(folder)
+    refused = loopstall("accept", "a.json", "--reason", " ", cwd=folder)
+    assert refused.returncode == 2
+    accepted = loopstall("accept", "a.json", "--reason", "once a night", "--who", "me", cwd=folder)
+    assert accepted.returncode == 0, accepted.stderr
+    text = (folder / "loopstall-accepted.toml").read_text()
+    assert 'where = "fns.py in waits"' in text
+    assert 'reason = "once a night"' in text
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "part"),
+    [
+        (["fns:boom"], 3, "ValueError: no such luck"),
+        (["fns:ends"], 3, "ended with status 4"),
+        (["fns:hangs", "--time-limit", "1s"], 3, "time limit"),
+        (["fns:nothing"], 2, "no function 'nothing'"),
+        (["fns:waits", "--args", "{"], 2, "not JSON"),
+        (["fns:waits", "--args", "[1]", "--args-from", "fns:boom"], 2, "exclude each other"),
+        (["fns:waits", "-p", "x=1"], 2, "--args"),
+        (["blocking_slep"], 2, "did you mean 'blocking_sleep'"),
+        (["hashing"], 2, "has 4 rows"),
+        ([], 2, "name a TARGET"),
+        (["--from", "missing.json"], 2, "cannot read missing.json"),
+        (["--from", "fns.py"], 2, "no report of stalls"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_leaves_no_process(folder, words, status, part):
+    done = loopstall("advise", *words, cwd=folder)
+    assert done.returncode == status
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not marked(folder)
+
+
+def test_nothing_is_recommended_from_too_little(folder):
+    done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--max-seconds", "100ms", cwd=folder)
+    assert done.returncode == 5
+    assert "No recommendation" in done.stdout
+
+
+def test_culprit_of_a_report_is_measured_or_asks_for_its_arguments(folder):
+    (folder / "prog.py").write_text(PROGRAM.format(call="work(900_000)"))
+    watched = loopstall("watch", "--threshold", "5ms", "-o", "stalls.json", "prog.py", cwd=folder)
+    assert watched.returncode == 0, watched.stderr
+    asks = loopstall("advise", "--from", "stalls.json", cwd=folder)
+    assert asks.returncode == 5, asks.stderr
+    assert "in work: " in asks.stdout
+    assert "loopstall advise work --from stalls.json --args" in asks.stdout
+    unknown = loopstall("advise", "nobody", "--from", "stalls.json", cwd=folder)
+    assert unknown.returncode == 2
+    assert "there is: fns.py" in unknown.stderr
+    short = loopstall(
+        "advise", "work", "--from", "stalls.json", "--args", "[90000]", "--max-seconds", "100ms", cwd=folder
+    )
+    assert short.returncode == 5, short.stderr
+    assert "fns.py:work: takes" in short.stdout

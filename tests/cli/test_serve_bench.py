@@ -1,0 +1,141 @@
+"""``loopstall serve-bench`` with real servers."""
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+from helpers import loopstall, marked, write_workloads
+import pytest
+
+pytestmark = [pytest.mark.once]
+
+WORK = """
+@workload(params={"ms": [60]})
+def spin(seed, ms):
+    \"\"\"Computes in Python.\"\"\"
+    end = time.perf_counter() + ms / 1000
+    while time.perf_counter() < end: pass
+    return seed
+@spin.verify
+def _(result, seed, ms): return result == seed
+
+@workload
+def raises(seed):
+    \"\"\"Fails.\"\"\"
+    raise ValueError("no such luck")
+@raises.verify
+def _(result, seed): return True
+
+@workload
+def lies(seed):
+    \"\"\"Returns what is wrong.\"\"\"
+    return -1
+@lies.verify
+def _(result, seed): return result == seed
+"""
+QUICK = ("--processes", "1", "--seconds", "1s")
+
+
+def serve(folder, *words, **extra):
+    write_workloads(folder / "workloads", WORK)
+    return loopstall("serve-bench", "--work", "spin", *words, "-o", "out", cwd=folder, **extra)
+
+
+def test_scenarios_are_listed_with_what_is_missing(tmp_path):
+    done = loopstall("serve-bench", "--list", cwd=tmp_path)
+    assert done.returncode == 0
+    for name in ("socket/inline", "streams-uvloop/celery", "gunicorn-4/inline", "uvicorn-1/def", "uvicorn-2/processes"):
+        assert name in done.stdout
+
+
+def test_own_servers_are_measured_and_stalls_name_their_route(tmp_path):
+    done = serve(tmp_path, "socket", "streams/inline", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "light p99" in done.stdout
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "GET /heavy" in text
+    assert not marked(tmp_path)
+
+
+def test_servers_of_others_are_measured(tmp_path):
+    pytest.importorskip("flask")
+    pytest.importorskip("gunicorn")
+    pytest.importorskip("fastapi")
+    done = serve(tmp_path, "gunicorn-2", "gunicorn-gthread", "uvicorn-2/inline", "uvicorn-1/def", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "failed" not in done.stdout
+    assert not marked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["strems"], "did you mean 'streams'"),
+        (["--heavy", "0"], "--heavy is 0"),
+        (["--work", "nothing"], "unknown workload 'nothing'"),
+        (["--quick", "--processes", "2"], "exclude each other"),
+        (["-p", "mss=3"], "did you mean 'ms'"),
+    ],
+)
+def test_bad_input_is_a_sentence(tmp_path, words, part):
+    done = serve(tmp_path, *words)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("work", ["raises", "lies"])
+def test_heavy_route_that_fails_is_a_failed_cell(tmp_path, work):
+    done = serve(tmp_path, "streams/inline", "--work", work, *QUICK)
+    assert done.returncode == 3
+    said = " ".join(done.stdout.split())
+    assert "no heavy request was answered (answered HTTP/1.1 500" in said
+
+
+def test_server_that_does_not_start_says_its_last_words(tmp_path):
+    broken = "if 'LOOPSTALL_SERVES' in os.environ: raise OSError('no disk')\n"
+    write_workloads(tmp_path / "workloads", broken + WORK)
+    done = loopstall("serve-bench", "--work", "spin", "streams/inline", *QUICK, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "streams ended with status 1" in done.stdout
+    assert "no disk" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_servers_end_with_the_command_whatever_ends_it(tmp_path, number):
+    write_workloads(tmp_path / "workloads", WORK)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loopstall", "serve-bench", "--work", "spin", "streams/processes", "--seconds", "30s"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "LOOPSTALL_TEST": str(tmp_path)},
+    )
+    try:
+        assert _until(lambda: any("loopstall.serving.streams" in _line(one) for one in marked(tmp_path)))
+        process.send_signal(number)
+        process.wait(30)
+        assert _until(lambda: not marked(tmp_path)), [_line(one) for one in marked(tmp_path)]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _line(process):
+    try:
+        return Path(f"/proc/{process.pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _until(condition, limit=30.0):
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

@@ -8,9 +8,10 @@ from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError, did_you_mean
 from loopstall.loops import LOOPS
 from loopstall.records import Cell, Load, Skipped, Strategy, Value
+from loopstall.serving import DEF, SERVERS
 from loopstall.workloads import Grid, Workload, grid_points
 
-__all__ = ["again", "build", "override", "parse_strategy", "strategies"]
+__all__ = ["again", "build", "override", "parse_strategy", "serve", "strategies"]
 
 _SHORT = {name: f"asyncio/{name}" for name in DISPATCHES}
 
@@ -155,12 +156,41 @@ def again(before: Iterable[Cell], workloads: Iterable[Workload]) -> tuple[tuple[
     return _sorted(planned)
 
 
+def serve(
+    workloads: Iterable[Workload], grids: Mapping[str, tuple[Grid, ...]], wanted: Sequence[Strategy], load: Load
+) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Spreads heavy work and servers out into cells.
+
+    Args:
+        workloads: what heavy requests do.
+        grids: the parameters of each workload, by its name.
+        wanted: servers with their dispatches.
+        load: how requests arrive.
+
+    Returns:
+        The cells that can be measured here, and those that cannot, with the reason.
+    """
+    return _sorted(
+        (item, Cell(workload=item.ref, params=point, strategy=strategy, load=load, control=item.control))
+        for item in workloads
+        for point in grid_points(grids[item.name])
+        for strategy in wanted
+    )
+
+
+def _missing(item: Workload, cell: Cell) -> str | None:
+    """Says why a cell cannot be measured here, None where it can."""
+    loop, way = cell.strategy.loop, cell.strategy.dispatch
+    reason = SERVERS[loop].missing() if cell.load.heavy is not None else LOOPS[loop].missing()
+    return reason or (DISPATCHES[way].missing(item) if way != DEF else None)
+
+
 def _sorted(planned: Iterable[tuple[Workload, Cell]]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
     """Tells the cells that can be measured here from those that cannot."""
     cells: list[Cell] = []
     skipped: list[Skipped] = []
     for item, cell in planned:
-        reason = LOOPS[cell.strategy.loop].missing() or DISPATCHES[cell.strategy.dispatch].missing(item)
+        reason = _missing(item, cell)
         if reason is None:
             cells.append(cell)
         else:

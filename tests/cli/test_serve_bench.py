@@ -39,9 +39,9 @@ def _(result, seed): return result == seed
 QUICK = ("--processes", "1", "--seconds", "1s")
 
 
-def serve(folder, *words, **extra):
+def serve(folder, *words, name="out"):
     write_workloads(folder / "workloads", WORK)
-    return loopstall("serve-bench", "--work", "spin", *words, "-o", "out", cwd=folder, **extra)
+    return loopstall("serve-bench", "--work", "spin", *words, "-o", name, cwd=folder)
 
 
 def test_scenarios_are_listed_with_what_is_missing(tmp_path):
@@ -87,6 +87,21 @@ def test_bad_input_is_a_sentence(tmp_path, words, part):
     assert "Traceback" not in done.stderr
 
 
+def test_result_is_compared_and_gated_like_any_other(tmp_path):
+    for name in ("base", "head"):
+        done = serve(
+            tmp_path, "streams/inline", "streams/to_thread", "--seconds", "400ms", "--processes", "3", name=name
+        )
+        assert done.returncode == 0, done.stderr
+    compared = loopstall("compare", "base", "head", "--all", cwd=tmp_path)
+    assert compared.returncode in {0, 1, 5}, compared.stderr
+    assert "failed" not in compared.stdout
+    assert "added" not in compared.stdout
+    gated = loopstall("gate", "--against", "base", "--rounds", "3", "--inconclusive", "pass", cwd=tmp_path)
+    assert gated.returncode in {0, 1}, gated.stdout + gated.stderr
+    assert "streams/inline" in gated.stdout
+
+
 @pytest.mark.parametrize("work", ["raises", "lies"])
 def test_heavy_route_that_fails_is_a_failed_cell(tmp_path, work):
     done = serve(tmp_path, "streams/inline", "--work", work, *QUICK)
@@ -105,18 +120,23 @@ def test_server_that_does_not_start_says_its_last_words(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_servers_end_with_the_command_whatever_ends_it(tmp_path, number):
+@pytest.mark.parametrize(
+    ("scenario", "number"), [("streams/processes", signal.SIGTERM), ("streams/celery", signal.SIGKILL)]
+)
+def test_servers_end_with_the_command_whatever_ends_it(tmp_path, scenario, number):
+    if scenario.endswith("celery"):
+        pytest.importorskip("celery")
     write_workloads(tmp_path / "workloads", WORK)
     process = subprocess.Popen(
-        [sys.executable, "-m", "loopstall", "serve-bench", "--work", "spin", "streams/processes", "--seconds", "30s"],
+        [sys.executable, "-m", "loopstall", "serve-bench", "--work", "spin", scenario, "--seconds", "30s"],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "LOOPSTALL_TEST": str(tmp_path)},
     )
     try:
-        assert _until(lambda: any("loopstall.serving.streams" in _line(one) for one in marked(tmp_path)))
+        sign = "celery_app" if scenario.endswith("celery") else "loopstall.serving.streams"
+        assert _until(lambda: any(sign in _line(one) for one in marked(tmp_path)))
         process.send_signal(number)
         process.wait(30)
         assert _until(lambda: not marked(tmp_path)), [_line(one) for one in marked(tmp_path)]

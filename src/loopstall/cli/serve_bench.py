@@ -13,11 +13,10 @@ from loopstall import matrix, store
 from loopstall.cli.measuring import REPORTS, carry_out
 from loopstall.cli.plan import bounds, plan_of, setting, with_options
 from loopstall.cli.types import DURATION, RATE, SHARE
-from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError, did_you_mean
-from loopstall.records import Cell, Load, Plan, Skipped, Strategy
+from loopstall.records import Load, Plan, Strategy
 from loopstall.serving import DEF, SERVERS
-from loopstall.workloads import Workload, find, grid_points
+from loopstall.workloads import find
 
 __all__ = ["command"]
 
@@ -53,7 +52,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["listed"]:
         for strategy in chosen:
             server = SERVERS[strategy.loop]
-            reason = server.missing() or _missing(strategy, None)
+            reason = server.missing()
             click.echo(
                 f"{strategy!s:<26}{server.summary}, {_DOES[strategy.dispatch]}" + (f"; n/a: {reason}" if reason else "")
             )
@@ -99,26 +98,6 @@ def _plan(chosen: Sequence[Strategy], options: dict[str, Any]) -> Plan:
     settings = options["param"] or (() if options["work"] else _PARAMS)
     grids = matrix.override(workloads, [setting(text) for text in settings])
     load = Load(seconds=options["seconds"], rate=options["rate"], arrivals="constant", heavy=options["heavy"])
-    cells: list[Cell] = []
-    skipped: list[Skipped] = []
-    for work in workloads:
-        for point in grid_points(grids[work.name]):
-            for strategy in chosen:
-                cell = Cell(workload=work.ref, params=point, strategy=strategy, load=load, control=work.control)
-                reason = SERVERS[strategy.loop].missing() or _missing(strategy, work)
-                if reason is None:
-                    cells.append(cell)
-                else:
-                    skipped.append(Skipped(cell=cell, reason=reason))
+    cells, skipped = matrix.serve(workloads, grids, chosen, load)
     processes = options["processes"] or (_QUICK if options["quick"] else _PROCESSES)
-    return plan_of(tuple(cells), tuple(skipped), options, name="serve", processes=processes)
-
-
-def _missing(strategy: Strategy, work: Workload | None) -> str | None:
-    """Says why a dispatch cannot be had, None where it can."""
-    if strategy.dispatch == DEF:
-        return None
-    dispatch = DISPATCHES.get(strategy.dispatch)
-    if dispatch is None:
-        return f"there is no dispatch {strategy.dispatch}"
-    return dispatch.missing(work) if work is not None else None
+    return plan_of(cells, skipped, options, name="serve", processes=processes)

@@ -116,8 +116,8 @@ class Measured:
 
     @property
     def time_per_job_ns(self) -> float:
-        """Wall time divided by jobs."""
-        return self.wall_ns / self.jobs
+        """Wall time divided by jobs; the mean response time on a server, where jobs come at a rate of their own."""
+        return self.response.mean_ns if self.light else self.wall_ns / self.jobs
 
     @property
     def cpu_per_job_ns(self) -> float:

@@ -63,9 +63,9 @@ def bench(session: nox.Session) -> None:
 def bench_all(session: nox.Session) -> None:
     """Measure every workload under every strategy and every server, one run each; what is missing says why."""
     session.install("--quiet", ".[suite,web,celery,dask]", "httpx", "aiohttp", "trio")
-    once = session.posargs or ["--processes", "1"]
-    session.run("loopstall", "run", "--all", *once, success_codes=[0, 1])
-    session.run("loopstall", "serve-bench", *once, success_codes=[0, 1])
+    once = ("--processes", "1", *session.posargs)
+    session.run("loopstall", "run", "--all", "--seconds", "200ms", *once, success_codes=[0, 1])
+    session.run("loopstall", "serve-bench", "--seconds", "2s", *once, success_codes=[0, 1])
 
 
 @nox.session

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+import time
 
 import psutil
 
@@ -158,6 +159,24 @@ def marked(folder):
         except psutil.Error:
             continue
     return found
+
+
+def command_line(process):
+    """The words of a process, "" where it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def until(condition, limit=60.0):
+    """Waits until a condition holds, and says whether it came to that."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def write_workloads(folder: Path, body: str, name: str = "mine.py") -> Path:

@@ -1,25 +1,25 @@
 """Ways out that need something started beside the program: a queue with its broker, a cluster."""
 
 import os
-from pathlib import Path
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
-from helpers import loopstall, marked, write_workloads
+from helpers import command_line, loopstall, marked, write_workloads
 import pytest
 
 pytestmark = [pytest.mark.once]
 
-WORK = """
+ECHO = """
 @workload
 def echo(seed):
     \"\"\"Returns its seed.\"\"\"
     return seed
 echo.verify(ok)
-
+"""
+WORK = """
 @workload
 def big(seed):
     \"\"\"Returns bytes, which JSON could not carry.\"\"\"
@@ -33,12 +33,6 @@ def raises(seed):
     raise ValueError("no such luck")
 raises.verify(ok)
 
-@workload
-def slow(seed):
-    \"\"\"Takes its time.\"\"\"
-    time.sleep(0.05)
-    return seed
-slow.verify(ok)
 """
 
 
@@ -85,7 +79,7 @@ def test_celery_does_every_job_and_leaves_nothing_behind(mine, tmp_path, broker)
 )
 def test_what_cannot_be_reached_is_a_failed_cell(mine, module, words, part):
     pytest.importorskip(module)
-    echo = write_workloads(mine.parent, WORK.partition("@workload\ndef big")[0], "echo.py")
+    echo = write_workloads(mine.parent, ECHO, "echo.py")
     done = run(echo, "--jobs", "4", "-s", *words)
     assert done.returncode == 3
     assert part in " ".join(done.stdout.split())
@@ -102,9 +96,9 @@ def test_worker_that_dies_fails_the_cell_at_once(mine, tmp_path):
         env={**os.environ, "LOOPSTALL_TEST": str(tmp_path)},
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:  # each of the four cells has one
+    while process.poll() is None and time.monotonic() < deadline:  # each of the two cells has one
         for one in marked(tmp_path):
-            if b"celery_app" in _line(one.pid):
+            if "celery_app" in command_line(one):
                 os.kill(one.pid, signal.SIGKILL)
         time.sleep(0.2)
     said = " ".join(process.communicate(timeout=60)[0].split())
@@ -126,10 +120,3 @@ def test_interpreters_are_skipped_with_the_reason(mine):
     done = run(mine, "--jobs", "2", "-s", "interpreters")
     assert done.returncode == 5
     assert "comes with Python 3.14" in " ".join(done.stdout.split())
-
-
-def _line(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

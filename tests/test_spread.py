@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
-from helpers import cell, loopstall, marked, write_workloads
+from helpers import cell, loopstall, marked, until, write_workloads
 import pytest
 
 from loopstall import spread, store
@@ -49,7 +48,7 @@ def cluster(tmp_path):
         return process
 
     start("distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
-    _until((tmp_path / "scheduler.json").exists)
+    until((tmp_path / "scheduler.json").exists)
     address = None
     while not address:
         text = (tmp_path / "scheduler.json").read_text()
@@ -75,7 +74,7 @@ def test_killed_worker_loses_nothing_and_nothing_counts_twice(tmp_path, cluster)
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "LOOPSTALL_TEST": str(tmp_path)},
     )  # fmt: skip
-    _until(lambda: len(list((tmp_path / "out").glob("**/*.json"))) > 4 or command.poll() is not None)
+    until(lambda: len(list((tmp_path / "out").glob("**/*.json"))) > 4 or command.poll() is not None)
     workers[0].send_signal(signal.SIGKILL)
     said = command.communicate(timeout=180)[0]
     assert command.returncode == 0, said
@@ -88,7 +87,7 @@ def test_killed_worker_loses_nothing_and_nothing_counts_twice(tmp_path, cluster)
     for worker in workers:
         worker.kill()
         worker.wait()
-    assert _until(lambda: not marked(tmp_path))
+    assert until(lambda: not marked(tmp_path))
 
 
 def test_workers_that_could_do_two_runs_at_a_time_are_refused(tmp_path):
@@ -114,12 +113,3 @@ def _await_workers(address, count):
 
     with Client(address, timeout=30) as client:
         client.wait_for_workers(count, timeout=60)
-
-
-def _until(condition, limit=60.0):
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

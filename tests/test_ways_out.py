@@ -55,7 +55,7 @@ def test_stalls_within_a_server_carry_their_route(servers):
 def traps(tmp_path_factory):
     """The report of all traps inside the ways out, each beside its cure."""
     folder = tmp_path_factory.mktemp("traps")
-    words = ("-s", "native", "-s", "to_thread", "--concurrency", 4, "--seconds", "0.25s", "--processes", 4)
+    words = ("-s", "native", "-s", "inline", "--concurrency", 4, "--seconds", "0.2s", "--processes", 3)
     done = loopstall("run", *TRAPS, *words, "-o", "out", cwd=folder, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     told = loopstall("report", "out", "--format", "json", cwd=folder)

@@ -20,7 +20,8 @@ async def main(way, module_name, name, giver):
     if way == "processes":
         pool = ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))
         await asyncio.gather(*(loop.run_in_executor(pool, abs, 0) for _ in range(os.cpu_count())))
-        await asyncio.gather(*(loop.run_in_executor(pool, function, *arguments) for _ in range(2 * os.cpu_count())))
+        calls = (loop.run_in_executor(pool, function, *arguments) for _ in range(2 * os.cpu_count()))
+        await asyncio.gather(*calls, return_exceptions=True)  # a result that cannot be sent: every request will say so
 
     async def heavy():
         if way == "inline":

@@ -1,13 +1,11 @@
 """``loopstall serve-bench`` with real servers."""
 
 import os
-from pathlib import Path
 import signal
 import subprocess
 import sys
-import time
 
-from helpers import loopstall, marked, write_workloads
+from helpers import command_line, loopstall, marked, until, write_workloads
 import pytest
 
 pytestmark = [pytest.mark.once]
@@ -89,9 +87,7 @@ def test_bad_input_is_a_sentence(tmp_path, words, part):
 
 def test_result_is_compared_and_gated_like_any_other(tmp_path):
     for name in ("base", "head"):
-        done = serve(
-            tmp_path, "streams/inline", "streams/to_thread", "--seconds", "400ms", "--processes", "3", name=name
-        )
+        done = serve(tmp_path, "streams/inline", "--seconds", "400ms", "--processes", "3", name=name)
         assert done.returncode == 0, done.stderr
     compared = loopstall("compare", "base", "head", "--all", cwd=tmp_path)
     assert compared.returncode in {0, 1, 5}, compared.stderr
@@ -136,26 +132,10 @@ def test_servers_end_with_the_command_whatever_ends_it(tmp_path, scenario, numbe
     )
     try:
         sign = "celery_app" if scenario.endswith("celery") else "loopstall.serving.streams"
-        assert _until(lambda: any(sign in _line(one) for one in marked(tmp_path)))
+        assert until(lambda: any(sign in command_line(one) for one in marked(tmp_path)))
         process.send_signal(number)
         process.wait(30)
-        assert _until(lambda: not marked(tmp_path)), [_line(one) for one in marked(tmp_path)]
+        assert until(lambda: not marked(tmp_path)), [command_line(one) for one in marked(tmp_path)]
     finally:
         process.kill()
         process.wait()
-
-
-def _line(process):
-    try:
-        return Path(f"/proc/{process.pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
-
-
-def _until(condition, limit=30.0):
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

@@ -9,12 +9,12 @@ from dataclasses import replace
 import math
 
 from loopstall.clock import NS_PER_MS, NS_PER_S
-from loopstall.records import Advice, Load, Measured, Profile, Way
+from loopstall.records import Advice, Estimate, Load, Measured, Profile, Way
 from loopstall.stats.median import median_estimate
 from loopstall.stats.paired import hodges_lehmann
 from loopstall.units import format_bytes, format_ns
 
-__all__ = ["FEWEST_RUNS", "busy_share", "choose", "unmeasured", "wait_ns", "way"]
+__all__ = ["FEWEST_RUNS", "busy_share", "choose", "settled", "unmeasured", "wait_ns", "way"]
 
 FEWEST_RUNS = 3
 _FEWEST_JOBS = 15
@@ -128,22 +128,46 @@ def _too_little(ways: Sequence[Way]) -> str:
     )
 
 
-def _best(runs: Mapping[str, list[Measured]], busy: float, profile: Profile) -> str:
-    """Returns the simplest way that no other one is clearly better than.
+def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile) -> bool:
+    """Says whether more rounds could change nothing but by chance: no way looks better than the best without being so.
 
-    What runs without the GIL gains nothing by leaving a thread for a process: there more has to speak for it.
+    Args:
+        runs: of each dispatch, in the order of rounds.
+        load: how jobs came.
+        profile: the function by itself.
     """
-    free = profile.gil_share is not None and profile.gil_share < _HOLDS_GIL
+    busy = busy_share(load, profile)
+    ordered = {name: runs[name] for name in sorted(runs, key=_SIMPLEST_FIRST.index) if runs[name]}
+    if len(ordered) < 2:  # noqa: PLR2004
+        return True
+    best = _best(ordered, busy, profile)
+    others = [name for name in ordered if _SIMPLEST_FIRST.index(name) > _SIMPLEST_FIRST.index(best)]
+    return not any(_gain(ordered[best], ordered[name], busy).value >= _margin(name, profile) for name in others)
+
+
+def _best(runs: Mapping[str, Sequence[Measured]], busy: float, profile: Profile) -> str:
+    """Returns the simplest way that no other one is clearly better than."""
     chosen = next(iter(runs))
     for name in list(runs)[1:]:
-        ours, theirs = _burdens(runs[chosen], busy), _burdens(runs[name], busy)
-        pairs = list(zip(ours, theirs, strict=False))
-        gain = hodges_lehmann([math.log(mine / other) for mine, other in pairs])
-        spared_ns = median_estimate([mine - other for mine, other in pairs]).value
-        margin = _WIDE_MARGIN if free and name == "processes" else _MARGIN
-        if gain.low > 0 and gain.value >= margin and spared_ns >= _LEAST_NS:
+        gain = _gain(runs[chosen], runs[name], busy)
+        spared_ns = (
+            median_estimate(_burdens(runs[chosen], busy)).value - median_estimate(_burdens(runs[name], busy)).value
+        )
+        if gain.low > 0 and gain.value >= _margin(name, profile) and spared_ns >= _LEAST_NS:
             chosen = name
     return chosen
+
+
+def _gain(ours: Sequence[Measured], theirs: Sequence[Measured], busy: float) -> Estimate:
+    """Estimates the logarithm of the ratio of two ways' burdens, round by round."""
+    pairs = zip(_burdens(ours, busy), _burdens(theirs, busy), strict=False)
+    return hodges_lehmann([math.log(mine / other) for mine, other in pairs])
+
+
+def _margin(name: str, profile: Profile) -> float:
+    """Returns by how much a way has to be better; what runs without the GIL gains nothing by leaving a thread."""
+    free = profile.gil_share is not None and profile.gil_share < _HOLDS_GIL
+    return _WIDE_MARGIN if free and name == "processes" else _MARGIN
 
 
 def _judge(profile: Profile, load: Load, ways: Mapping[str, Way], best: str, cores: int) -> tuple[str, str]:

@@ -147,7 +147,7 @@ def study(
                 else:
                     runs[name].append(run.measured)
             advice = _advice(subject, profile, load, runs, missing)
-            if number + 1 >= _ROUNDS and advice.choice:
+            if number + 1 >= _ROUNDS and advice.choice and choose.settled(runs, load, profile):
                 break
     return advice
 

@@ -1,14 +1,14 @@
 """The face of asyncio, and of the loops that are driven through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from loopstall.loops.base import Start, Timer
 
-__all__ = ["AsyncioFace", "run_with"]
+__all__ = ["AsyncioFace"]
 
 _T = TypeVar("_T")
 
@@ -36,16 +36,3 @@ class AsyncioFace:
         """Calls what waits in a thread that nobody else uses."""
         with ThreadPoolExecutor(1, "loopstall-waiter") as waiter:
             return await self._loop.run_in_executor(waiter, function)
-
-
-def run_with(make: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[Callable[[], Awaitable[Any]]], Any]:
-    """Returns what drives a coroutine function on a loop of a factory."""
-
-    def run(main: Callable[[], Awaitable[Any]]) -> Any:
-        async def awaited() -> Any:
-            return await main()
-
-        with asyncio.Runner(loop_factory=make) as runner:
-            return runner.run(awaited())
-
-    return run

@@ -1,10 +1,9 @@
 """uvloop: libuv's event loop, an extra that may be missing."""
 
-from collections.abc import Awaitable, Callable
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loopstall.loops.base import Face, Loop
+from loopstall.loops.base import Loop, asyncio_face, asyncio_run
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,24 +30,12 @@ def _version() -> str:
     return f"uvloop {uvloop.__version__}"
 
 
-def _run(main: Callable[[], Awaitable[Any]]) -> Any:
-    from loopstall.loops.face import run_with  # noqa: PLC0415  # it imports asyncio
-
-    return run_with(_make)(main)
-
-
-def _face() -> Face:
-    from loopstall.loops.face import AsyncioFace  # noqa: PLC0415  # it imports asyncio
-
-    return AsyncioFace()
-
-
 LOOP = Loop(
     name="uvloop",
     summary="libuv's loop",
     missing=_missing,
-    run=_run,
-    face=_face,
+    run=asyncio_run(_make),
+    face=asyncio_face,
     make=_make,
     version=_version,
 )

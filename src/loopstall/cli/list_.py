@@ -3,6 +3,7 @@
 import click
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from loopstall.dispatch import DISPATCHES
@@ -11,6 +12,8 @@ from loopstall.report.text import printable
 from loopstall.workloads import Workload, find
 
 __all__ = ["command"]
+
+_NAME = 13  # columns of a name
 
 
 @click.command("list")
@@ -28,14 +31,25 @@ def command(workloads: tuple[str, ...]) -> int:
     console.print("\nLoops", style="bold")
     for loop in LOOPS.values():
         missing = loop.missing()
-        console.print(Text(f"  {loop.name:<11}{loop.summary}" + (f"; n/a: {missing}" if missing else "")))
+        console.print(Text(f"  {loop.name:<{_NAME}}{loop.summary}" + (f"; n/a: {missing}" if missing else "")))
     console.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        console.print(Padding(Text(f"{dispatch.name:<11}{dispatch.summary}"), (0, 0, 0, 2)))
-        for item in items:
+        table = Table.grid()
+        table.add_column(width=_NAME)
+        table.add_column()
+        table.add_row(dispatch.name, dispatch.summary)
+        asked = [item for item in items if not item.dispatches or dispatch.name in item.dispatches]
+        reasons: dict[str, list[str]] = {}
+        for item in asked:
             reason = dispatch.missing(item)
             if reason:
-                console.print(Text(f"  {'':<11}n/a for {printable(item.name)}: {reason}", style="dim"))
+                reasons.setdefault(reason, []).append(item.name)
+        for reason, names in reasons.items():
+            whom = "" if len(names) == len(asked) > 1 else f" for {', '.join(names)}"
+            console.print(
+                Padding(Text(f"n/a{printable(whom)}: {printable(reason)}", style="dim"), (0, 0, 0, 2 + _NAME))
+            )
+    console.print("\nServers: loopstall serve-bench --list")
     console.print("\nA strategy is LOOP/DISPATCH; a loop alone means inline, a dispatch alone is on asyncio.")
     return 0
 

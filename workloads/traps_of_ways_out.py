@@ -42,17 +42,18 @@ def cancelled_thread(seed: int, *, how: str, seconds: float) -> int:  # noqa: AR
 
 @cancelled_thread.native()
 async def _(seed: int, *, how: str, seconds: float) -> int:
-    asked, ended = threading.Event(), asyncio.Event()
+    asked, begun, ended = threading.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def work() -> None:
+        loop.call_soon_threadsafe(begun.set)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not asked.is_set():
             time.sleep(0.002)
         loop.call_soon_threadsafe(ended.set)
 
     task = asyncio.create_task(asyncio.to_thread(work))
-    await asyncio.sleep(0.004)
+    await begun.wait()  # what still stands in line is taken out of it and never runs
     task.cancel()
     if how == "asked-to-stop":
         asked.set()

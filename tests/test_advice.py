@@ -8,7 +8,7 @@ from helpers import MS, measured
 import pytest
 
 from loopstall import histogram
-from loopstall.advice import choose, target, words
+from loopstall.advice import choose, study, target, words
 from loopstall.errors import InputError
 from loopstall.records import Estimate, Load, Profile
 from loopstall.report import advice_file
@@ -191,3 +191,20 @@ def test_document_is_plain_json(tmp_path):
     path = tmp_path / "advice.json"
     advice_file.write(advised({"inline": (10, 10), "to_thread": (10, 0.4)}), path)
     assert json.loads(path.read_text())["choice"] == "to_thread"
+
+
+def test_queue_is_recommended_without_measuring_ways():
+    for of, load in ((profile(9000), Load(jobs=4, rate=0.1)), (profile(100), Load(jobs=4, rate=50.0))):
+        advice = advised({}, of=of, load=load)
+        assert advice.choice == "task queue"
+        assert "Measured by turns" not in words.told(advice)
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "asked", "expected"),
+    [(10, None, 25.0), (0.001, None, 50.0), (10, 40.0, 40.0), (10, 0.01, 1.0), (2000, 0.01, 0.12)],
+)
+def test_rate_is_the_users_own_unless_a_run_would_take_too_long(duration_ms, asked, expected):
+    load = study.default_load(profile(duration_ms), rate=asked, concurrency=None)
+    assert load.rate == pytest.approx(expected)
+    assert study.default_load(profile(duration_ms), rate=None, concurrency=3).rate is None

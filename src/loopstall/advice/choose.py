@@ -14,7 +14,7 @@ from loopstall.stats.median import median_estimate
 from loopstall.stats.paired import hodges_lehmann
 from loopstall.units import format_bytes, format_ns
 
-__all__ = ["FEWEST_RUNS", "busy_share", "choose", "settled", "unmeasured", "wait_ns", "way"]
+__all__ = ["FEWEST_RUNS", "busy_share", "choose", "needs_queue", "settled", "unmeasured", "wait_ns", "way"]
 
 FEWEST_RUNS = 3
 _FEWEST_JOBS = 15
@@ -104,12 +104,15 @@ def choose(
         for name in names
     )
     advice = Advice(target=target, load=str(load), profile=profile, ways=ways, choice="", reason="")
+    queue = needs_queue(profile, load, cores)
+    if queue:
+        return replace(advice, choice="task queue", reason=queue, caveats=tuple(_caveats(profile, {}, "task queue")))
     enough = {name: list(runs[name]) for name in names if runs.get(name) and _enough(runs[name])}
     if "inline" not in enough or len(enough) < 2:  # noqa: PLR2004
         return replace(advice, reason=_too_little(ways))
     best = _best(enough, busy, profile)
     by_name = {item.strategy.partition("/")[2]: item for item in ways}
-    choice, reason = _judge(profile, load, by_name, best, cores)
+    choice, reason = _judge(profile, by_name, best)
     return replace(
         advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
         caveats=tuple(_caveats(profile, by_name, choice)),
@@ -170,19 +173,24 @@ def _margin(name: str, profile: Profile) -> float:
     return _WIDE_MARGIN if free and name == "processes" else _MARGIN
 
 
-def _judge(profile: Profile, load: Load, ways: Mapping[str, Way], best: str, cores: int) -> tuple[str, str]:
-    """Returns the choice and its reason."""
+def needs_queue(profile: Profile, load: Load, cores: int) -> str:
+    """Says why nothing but a task queue will do, "" where something else may: that needs no measuring of ways."""
     needed = (load.rate or 0.0) * profile.process_cpu_ns / NS_PER_S
     if needed > _LOADED * cores:
-        return "task queue", (
+        return (
             f"{load.rate:g} jobs a second need {needed:.1f} cores and this machine has {cores}: let workers elsewhere"
             " do them, and let the queue take the peaks"
         )
     if profile.duration.value >= _LONG_NS:
-        return "task queue", (
+        return (
             f"a job takes {format_ns(profile.duration.value)}, longer than a client should hold a connection open or a"
             " restart can wait for: hand it over and answer with where its result will be"
         )
+    return ""
+
+
+def _judge(profile: Profile, ways: Mapping[str, Way], best: str) -> tuple[str, str]:
+    """Returns the choice and its reason."""
     off = {name: item for name, item in ways.items() if name in {"to_thread", "processes"} and item.wait is not None}
     chosen = ways[best]
     assert chosen.wait is not None  # noqa: S101  # it was measured

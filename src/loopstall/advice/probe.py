@@ -33,6 +33,7 @@ _ALONE_NS = NS_PER_S // 2
 _SAMPLE_NS = NS_PER_MS  # calls that are quicker are timed several at a time
 _WINDOW_NS = NS_PER_S // 10  # beside a spinning thread
 _WINDOWS = 3
+_SLOW_NS = NS_PER_S  # from here on, of few calls
 _PICKLINGS = 5
 _COLD = 3.0  # times as long as later ones is a first call that needs priming
 _COLD_NS = 5 * NS_PER_MS
@@ -69,10 +70,10 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
     begun_ns = now_ns()
     result = function()
     first_ns = now_ns() - begun_ns
-    durations, cpu_share, process_cpu_ns = _alone(function, first_ns)
+    durations, cpu_share, process_cpu_ns, undelayed = _alone(function, first_ns)
     memory_bytes = max(0, usage_now().peak_memory_bytes - memory_before)
     typical_ns = statistics.median(durations)
-    gil_share, gil_note = _gil_share(function, typical_ns)
+    gil_share, gil_note = _gil_share(function, typical_ns * undelayed)
     sent, sending_ns, sent_why = _pickled(travels, "arguments")
     returned, returning_ns, returned_why = _pickled(result, "result")
     return Profile(
@@ -92,13 +93,22 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
     )
 
 
-def _alone(function: Callable[[], Any], first_ns: int) -> tuple[list[float], float, int]:
-    """Returns the duration of calls in ns, the share in which this thread computed, and the CPU time of each in ns."""
+def _alone(function: Callable[[], Any], first_ns: int) -> tuple[list[float], float, int, float]:
+    """Returns what calls took.
+
+    Returns:
+        The duration of calls in ns, the share in which this thread computed, the CPU time of each in ns, and the share
+        in which this thread did not wait for a CPU.
+    """
     several = max(1, int(_SAMPLE_NS // max(1, first_ns)))
-    function()
+    slow = first_ns > _SLOW_NS
+    if not slow:
+        function()
+    fewest = 2 if slow else _FEWEST_CALLS
     durations: list[float] = []
+    delay_before = _delay_ns(threading.get_native_id()) or 0
     before, thread_before, begun_ns = usage_now(), time.thread_time_ns(), now_ns()
-    while len(durations) < _FEWEST_CALLS or (now_ns() - begun_ns < _ALONE_NS and len(durations) < _MOST_SAMPLES):
+    while len(durations) < fewest or (now_ns() - begun_ns < _ALONE_NS and len(durations) < _MOST_SAMPLES):
         started_ns = now_ns()
         for _ in range(several):
             function()
@@ -106,10 +116,19 @@ def _alone(function: Callable[[], Any], first_ns: int) -> tuple[list[float], flo
         if len(durations) == 1:  # the first call is no measure of the others
             several = max(several, int(_SAMPLE_NS // max(1.0, durations[0])))
     wall_ns, thread_ns = now_ns() - begun_ns, time.thread_time_ns() - thread_before
+    delay_ns = (_delay_ns(threading.get_native_id()) or 0) - delay_before
     after = usage_now()
     calls = max(1.0, wall_ns / statistics.median(durations))
     cpu_ns = after.cpu_ns - before.cpu_ns
-    return durations, min(1.0, thread_ns / wall_ns), int(cpu_ns / calls)
+    return durations, min(1.0, thread_ns / wall_ns), int(cpu_ns / calls), max(0.1, 1 - delay_ns / wall_ns)
+
+
+def _delay_ns(thread_id: int) -> int | None:
+    """Returns for how long a thread of this process has waited for a CPU, in ns, None where nobody tells."""
+    try:
+        return int(Path(f"/proc/self/task/{thread_id}/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | None, str]:
@@ -121,7 +140,7 @@ def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | 
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return None, "this Python has no GIL"
     shares = []
-    for _ in range(_WINDOWS):
+    for _ in range(1 if typical_ns > _SLOW_NS else _WINDOWS):
         with _spinner() as ran_ns:
             ran, started, calls = ran_ns(), now_ns(), 0
             if ran is None:
@@ -155,11 +174,8 @@ def _spinner() -> Iterator[Callable[[], int | None]]:
     ready.wait()
 
     def ran_ns() -> int | None:
-        try:
-            told = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii")
-            return spun[0] + int(told.split()[1])
-        except (OSError, ValueError, IndexError):
-            return None
+        delay_ns = _delay_ns(thread.native_id or 0)
+        return None if delay_ns is None else spun[0] + delay_ns
 
     try:
         yield ran_ns

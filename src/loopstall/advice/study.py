@@ -24,6 +24,7 @@ _RUN_S = 1.0  # of load
 _MOST_JOBS, _FEWEST_JOBS = 300, 4  # a run
 _BUSY = 0.25  # of the time, where the user names no rate
 _FASTEST = 50.0  # jobs a second, there
+_SLOWEST = 1.0  # jobs a second: rarer ones do not meet each other either, and a run would take too long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ def measure_profile(subject: Subject, limits: Limits) -> Profile:
 def default_load(profile: Profile, *, rate: float | None, concurrency: int | None) -> Load:
     """Returns the load: the user's own, else a rate at which jobs would run a quarter of the time, or 50 a second.
 
+    What is rarer than one job a second is measured at one a second.
+
     Args:
         profile: of the function.
         rate: jobs a second, if the user names one.
@@ -96,7 +99,9 @@ def default_load(profile: Profile, *, rate: float | None, concurrency: int | Non
     if rate is None and concurrency is not None:
         jobs = int(_RUN_S / duration_s)
         return Load(jobs=min(_MOST_JOBS, max(_FEWEST_JOBS, concurrency, jobs)), concurrency=concurrency)
-    rate = rate or min(_FASTEST, float(f"{_BUSY / duration_s:.2g}"))
+    quarter = float(f"{_BUSY / duration_s:.2g}")
+    slowest = min(_SLOWEST, quarter)
+    rate = max(slowest, float(f"{rate:.3g}")) if rate is not None else min(_FASTEST, quarter)
     jobs = int(_RUN_S * rate)
     return Load(
         jobs=min(_MOST_JOBS, max(_FEWEST_JOBS, jobs)), rate=rate, concurrency=concurrency or os.cpu_count() or 1
@@ -131,6 +136,8 @@ def study(
     names = [name for name in _CANDIDATES if name not in missing]
     missing.pop("native", None)  # nothing to tell of a twin that nobody has written
     runs: dict[str, list[Measured]] = {name: [] for name in names}
+    if choose.needs_queue(profile, load, _cores()):  # measuring would take for ever, and show nothing else
+        return _advice(subject, profile, load, {}, {})
     begun = clock()
     with Runner(environment.describe(), limits) as runner:
         for number in range(_MOST_ROUNDS):

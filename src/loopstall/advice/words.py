@@ -9,9 +9,9 @@ __all__ = ["code_for", "told"]
 
 def told(advice: Advice) -> str:
     """Returns everything that advice says, as lines for a terminal."""
-    lines = [f"{advice.target}: {_profile(advice.profile)}", "", f"Measured by turns, {advice.load}:"]
-    lines += _table(advice.ways)
-    lines.append("")
+    lines = [f"{advice.target}: {_profile(advice.profile)}", ""]
+    if advice.ways:
+        lines += [f"Measured by turns, {advice.load}:", *_table(advice.ways), ""]
     if not advice.choice:
         lines.append(f"No recommendation: {advice.reason}.")
     else:

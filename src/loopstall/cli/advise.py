@@ -98,4 +98,9 @@ def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> 
         advice = study.study(
             subject, profile, load, limits=limits, max_seconds=options["max_seconds"], told=status.update
         )
-    return replace(advice, code=words.code_for(advice.choice, advice.target))
+    caveats = list(advice.caveats)
+    if options["rate"] and load.rate and load.rate > 1.01 * options["rate"]:
+        caveats.append(
+            f"measured at {load.rate:g} jobs a second, for a run at {options['rate']:.2g} would take too long"
+        )
+    return replace(advice, code=words.code_for(advice.choice, advice.target), caveats=tuple(caveats))

@@ -3,6 +3,8 @@
 from helpers import loopstall, write_workloads
 import pytest
 
+pytestmark = pytest.mark.once
+
 BAD = [
     (("run", "hahsing"), "did you mean 'hashing'"),
     (("run", "-s", "uvlop"), "did you mean 'uvloop'"),

@@ -12,6 +12,8 @@ import pytest
 
 from loopstall import store
 
+pytestmark = pytest.mark.once
+
 FAULTS = """
 def fault(function):
     made = workload(function)

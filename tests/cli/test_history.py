@@ -9,6 +9,8 @@ import pytest
 
 from loopstall import store
 
+pytestmark = pytest.mark.once
+
 CELLS = (cell(), cell(name="other[x]", dispatch="threads", params=(("n", 3),)))
 
 

@@ -11,7 +11,7 @@ nox.options.sessions = ["tests", "lint", "types"]
 nox.options.error_on_missing_interpreters = False  # a machine with one Python tests on that one
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
 _TESTED: list[str] = []

@@ -1,11 +1,38 @@
-from hdrh.histogram import HdrHistogram
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
 from loopstall import histogram
+from loopstall.errors import InputError
 
 MS = 1_000_000
+HOUR = 3_600_000 * MS
+
+COUNTS = st.dictionaries(st.integers(1, HOUR), st.integers(1, 2**62 // 40), max_size=40)
+
+TODAY = (  # 1, 5 and 70 ms and 20 s, as hdrhistogram 0.10.8 has written them
+    "HISTFAAAAC94nJNpmSzMwMDAwwABTFCakYGB2c1gxwIG+w8QgefSKUdZbK6zq80VYAIApAgIdA=="
+)
+
+
+beside_the_library = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="hdrhistogram warns when it is imported on 3.14, and has no wheel for 3.15"
+)
+
+
+def library():
+    from hdrh.histogram import HdrHistogram
+
+    return HdrHistogram(1, HOUR, 2)
+
+
+def encoded_by_the_library(counts):
+    reference = library()
+    for value, count in counts.items():
+        reference.record_value(value, count)
+    return reference, reference.encode().decode("ascii")
 
 
 def test_quantiles_of_a_known_sample():
@@ -21,9 +48,10 @@ def test_blocked_observer_stands_for_the_values_it_could_not_take():
     assert corrected.p99_ns == 90 * MS
 
 
+@beside_the_library
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=30), st.integers(10**6, 10**8))
 def test_correction_agrees_with_the_library(values, interval):
-    reference = HdrHistogram(1, 3_600_000_000_000, 2)
+    reference = library()
     for value in values:
         reference.record_corrected_value(value, interval)
     made = histogram.from_counts([(value, 1) for value in values], expected_interval_ns=interval)
@@ -32,14 +60,60 @@ def test_correction_agrees_with_the_library(values, interval):
     assert made.max_ns == pytest.approx(reference.get_max_value(), rel=0.02)
 
 
-def test_encoded_form_is_read_by_the_library():
-    made = histogram.from_counts([(5 * MS, 3), (7 * MS, 1)])
-    assert HdrHistogram.decode(made.encoded).total_count == 4
+@beside_the_library
+@given(COUNTS)
+def test_encoding_is_the_library_s_to_the_byte(counts):
+    _, encoded = encoded_by_the_library(counts)
+    assert histogram.from_counts(counts.items()).encoded == encoded
+
+
+@beside_the_library
+@given(st.lists(COUNTS.filter(bool), min_size=1, max_size=4))
+def test_curve_is_the_library_s(samples):
+    total = library()
+    made = []
+    for counts in samples:
+        reference, _ = encoded_by_the_library(counts)
+        total.add(reference)
+        made.append(histogram.from_counts(counts.items()))
+    *points, last = histogram.curve(made)
+    assert last == (100.0, max(map(max, samples)))
+    for percentile, value in points:
+        assert value == min(total.get_value_at_percentile(percentile), last[1])
+
+
+def test_files_of_today_are_read():
+    made = histogram.from_counts([(MS, 50), (5 * MS, 30), (70 * MS, 19), (20_000 * MS, 1)])
+    assert made.encoded == TODAY
+    assert histogram.curve([made]) == histogram.curve([made, histogram.from_counts([])])
+    assert dict(histogram.curve([made]))[75.0] == pytest.approx(5 * MS, rel=0.01)
+
+
+@given(COUNTS)
+def test_what_is_encoded_is_read_again_to_within_one_percent(counts):
+    made = histogram.from_counts(counts.items())
+    points = histogram.curve([made])
+    values = [value for _, value in points]
+    assert values == sorted(values)
+    assert points[-1] == (100.0, made.max_ns)
+    for percentile, value in points[:-1]:
+        below = sum(count for known, count in counts.items() if known <= value)
+        assert below >= int(percentile / 100 * made.count)
+        assert any(known <= value <= known * 1.01 or value <= known <= value * 1.01 for known in counts)
+
+
+@given(st.integers(1, HOUR))
+def test_value_falls_into_one_bucket_narrower_than_one_percent_of_it(value):
+    lowest, width = histogram._bounds(histogram._index(value))
+    assert lowest <= value < lowest + width
+    assert width == 1 or width * 100 <= value
+    assert histogram._index(lowest + width) == histogram._index(value) + 1
 
 
 def test_nothing_makes_an_empty_histogram():
     made = histogram.from_counts([])
     assert (made.count, made.p99_ns, made.max_ns) == (0, 0, 0)
+    assert histogram.curve([made]) == ((100.0, 0),)
 
 
 def test_curve_goes_no_further_than_its_values_carry():
@@ -48,3 +122,21 @@ def test_curve_goes_no_further_than_its_values_carry():
     assert (points[-2][0], points[-1][0]) == (99.5, 100.0)
     assert points[-1] == (100.0, 100 * MS)
     assert [value for _, value in points] == sorted(value for _, value in points)
+
+
+@pytest.mark.parametrize(
+    "encoded", ["", "AAAA", "?", "ü", TODAY[:-8], "AAAA" + TODAY[4:], TODAY[:16] + "AAAA" + TODAY[20:]]
+)
+def test_what_is_no_histogram_of_ours_is_refused_in_a_sentence(encoded):
+    broken = histogram.Histogram(
+        encoded=encoded, count=1, mean_ns=1.0, p50_ns=1, p90_ns=1, p99_ns=1, p999_ns=1, max_ns=1
+    )
+    with pytest.raises(InputError, match="cannot be read"):
+        histogram.curve([broken])
+
+
+@pytest.mark.parametrize("numbers", [b"\x80", b"\x02" * (histogram._BUCKETS + 1), b"\xff\xff\x7f\x02"])
+def test_counts_that_do_not_fit_the_buckets_are_refused(monkeypatch, numbers):
+    monkeypatch.setattr(histogram, "_unpacked", lambda _packed: numbers)
+    with pytest.raises(InputError, match="cannot be read"):
+        histogram.curve([histogram.from_counts([])])

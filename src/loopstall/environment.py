@@ -11,7 +11,7 @@ from loopstall.records import Environment
 
 __all__ = ["describe"]
 
-_PACKAGES = ("loopstall", "uvloop", "aiofiles", "hdrhistogram", "msgspec")
+_PACKAGES = ("loopstall", "uvloop", "aiofiles", "msgspec")
 
 
 def describe() -> Environment:

@@ -181,9 +181,6 @@ def trends(readings: Iterable[Reading], *, metric: str, last: int | None = None)
         readings: in the order of the commits.
         metric: which.
         last: only so many values of each series.
-
-    Raises:
-        InputError: ruptures is not installed.
     """
     gathered: dict[tuple[str, ...], list[Reading]] = {}
     for item in readings:

@@ -44,7 +44,7 @@ def test_help_starts_without_what_it_does_not_need(tmp_path):
         "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    for module in ("pandas", "numpy", "scipy", "rich", "jinja2", "msgspec", "hdrh", "asyncio", "uvloop", "pyperf"):
+    for module in ("pandas", "numpy", "scipy", "rich", "jinja2", "msgspec", "asyncio", "uvloop", "pyperf"):
         assert f"'{module}'" not in done.stderr, module
 
 

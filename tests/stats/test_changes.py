@@ -1,14 +1,33 @@
 """Change points of series whose truth is known."""
 
+from itertools import combinations, pairwise
+import math
 import random
+import statistics
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from loopstall.stats.changes import MIN_SPAN, change_points
+from loopstall.stats.changes import MIN_SPAN, change_points, level_starts
 
-pytest.importorskip("ruptures")
+PENALTIES = st.floats(0.1, 30)
+
+
+def cost(signal, starts, penalty):
+    return sum(
+        penalty + (end - begin) * statistics.pvariance(signal[begin:end])
+        for begin, end in pairwise([*starts, len(signal)])
+    )
+
+
+def divisions(length):
+    """Every way to divide so many values into levels that are long enough."""
+    for count in range(length // MIN_SPAN):
+        for inner in combinations(range(MIN_SPAN, length), count):
+            if all(end - begin >= MIN_SPAN for begin, end in pairwise([0, *inner, length])):
+                yield [0, *inner]
 
 
 def series(*levels, each=12, spread=0.02, seed=1):
@@ -66,3 +85,38 @@ def test_large_change_is_found_from_either_end(seed):
     values = series(100, 140, spread=0.01, seed=seed)
     for given_in_order in (values, values[::-1]):
         assert 12 in [change.at for change in change_points(given_in_order)]
+
+
+@given(st.lists(st.integers(-30, 30), min_size=MIN_SPAN, max_size=13), PENALTIES)
+def test_no_division_into_levels_costs_less(signal, penalty):
+    found = level_starts(signal, penalty=penalty)
+    assert found in list(divisions(len(signal)))
+    best = min(cost(signal, starts, penalty) for starts in divisions(len(signal)))
+    assert cost(signal, found, penalty) == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="ruptures cannot be installed on Python 3.14 and newer")
+@pytest.mark.parametrize("spread", [0.3, 3.0])
+def test_levels_are_those_that_ruptures_finds_or_cost_less(spread):
+    import numpy as np
+    import ruptures
+
+    for seed in range(20):
+        chance = random.Random(seed)
+        lengths = [chance.randint(MIN_SPAN, 15) for _ in range(5)]
+        signal = [chance.gauss(level % 2 * 6, spread) for level, length in enumerate(lengths) for _ in range(length)]
+        search = ruptures.Pelt(model="l2", min_size=MIN_SPAN, jump=1).fit(np.asarray(signal).reshape(-1, 1))
+        theirs = [0, *search.predict(pen=10)[:-1]]
+        found = level_starts(signal, penalty=10)
+        assert found == theirs or cost(signal, found, 10) < cost(signal, theirs, 10)
+
+
+def test_rounding_of_large_values_hides_no_change():
+    signal = [1e6 + value for value in (0, 1, 0, 1, 30, 31, 30, 31)]
+    assert level_starts(signal, penalty=10) == [0, 4]
+
+
+def test_levels_of_a_long_series_are_found_in_their_places():
+    lengths = (40, 3, 100, 57)
+    signal = [level % 2 * 9.0 for level, length in enumerate(lengths) for _ in range(length)]
+    assert level_starts(signal, penalty=4 * math.log(len(signal))) == [0, 40, 43, 143]

@@ -1,14 +1,13 @@
 """Where a series changes its level."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 import math
 import statistics
 
-from loopstall.errors import InputError
 from loopstall.records import Change
 
-__all__ = ["MIN_SPAN", "change_points"]
+__all__ = ["MIN_SPAN", "change_points", "level_starts"]
 
 MIN_SPAN = 3
 """A level is one that at least so many values in a row keep: one value off is noise."""
@@ -31,25 +30,50 @@ def change_points(values: Sequence[float]) -> tuple[Change, ...]:
 
     Args:
         values: in order; of a share or a time, not negative.
-
-    Raises:
-        InputError: ruptures is not installed.
     """
     if len(values) < 2 * MIN_SPAN or max(values) == min(values):
         return ()
-    try:
-        import numpy as np  # noqa: PLC0415  # an extra, and slow to import
-        import ruptures  # noqa: PLC0415
-    except ImportError as error:
-        raise InputError("change points need ruptures: pip install 'loopstall[stats]'") from error
     positive = min(values) > 0
     levels = [math.log(value) for value in values] if positive else list(values)
     steps = [abs(b - a) for a, b in pairwise(levels)]
     least = _STEADIEST * (1.0 if positive else max(map(abs, values)))
     noise = max(statistics.median(steps) / _MAD / math.sqrt(2), least)
-    signal = (np.asarray(levels) / noise).reshape(-1, 1)
-    ends = ruptures.Pelt(model="l2", min_size=MIN_SPAN, jump=1).fit(signal).predict(pen=4 * math.log(len(values)))
-    return _described(values, [0, *ends])
+    signal = [(level - levels[0]) / noise for level in levels]
+    return _described(values, [*level_starts(signal, penalty=4 * math.log(len(values))), len(values)])
+
+
+def level_starts(signal: Sequence[float], *, penalty: float) -> list[int]:
+    """Divides a signal into levels of at least ``MIN_SPAN`` values and returns where each begins, the first at 0.
+
+    Exact: no other division costs less. The cost is the sum of squared distances from the mean of each level, and the
+    penalty for each.
+
+    Args:
+        signal: at least ``MIN_SPAN`` values.
+        penalty: of a level, in squares of the signal's unit.
+    """
+    sums = [0.0, *accumulate(signal)]
+    squares = [0.0, *accumulate(value * value for value in signal)]
+
+    def cost(begin: int, end: int) -> float:
+        return squares[end] - squares[begin] - (sums[end] - sums[begin]) ** 2 / (end - begin)
+
+    least = [0.0] + [math.inf] * len(signal)  # what the first so many values cost at least
+    last = [0] * len(least)  # where their last level begins then
+    begins: list[int] = []
+    for end in range(MIN_SPAN, len(least)):
+        newest = end - MIN_SPAN
+        if least[newest] < math.inf:
+            # What costs more than the newest place up to there can never cost less later. It is dropped no sooner than
+            # the newest can begin a level, MIN_SPAN values on: with PELT's rule as published, levels that have a least
+            # length would not be exact.
+            begins = [begin for begin in begins if least[begin] + cost(begin, newest) < least[newest]]
+            begins.append(newest)
+        least[end], last[end] = min((least[begin] + cost(begin, end) + penalty, begin) for begin in begins)
+    starts = [last[-1]]
+    while starts[-1] > 0:
+        starts.append(last[starts[-1]])
+    return starts[::-1]
 
 
 def _described(values: Sequence[float], bounds: list[int]) -> tuple[Change, ...]:

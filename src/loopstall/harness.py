@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import replace
 import os
 from pathlib import Path
+import re
 import sys
 import traceback
 
@@ -171,6 +172,8 @@ def explain(failure: BaseException) -> RunError:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     text = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
+    if refused := _REFUSED.search(text):
+        text = refused[0].strip()
     detail = "".join(traceback.format_exception(failure))[-_DETAIL_CHARS:]
     for kind, matches, sentence in _KINDS:
         if matches(failure, text):
@@ -179,7 +182,13 @@ def explain(failure: BaseException) -> RunError:
 
 
 _Matcher = Callable[[BaseException, str], bool]
+_REFUSED = re.compile(r"[^:;\n]*(?:\bsub|\(sub\))interpreters?\b")  # what Python says of modules, forks and threads
 _KINDS: tuple[tuple[str, _Matcher, str], ...] = (
+    (
+        "dispatch",
+        lambda _, text: _REFUSED.fullmatch(text) is not None,
+        "the workload cannot run in an interpreter of its own ({text}); choose processes",
+    ),
     ("wrong-result", lambda e, _: isinstance(e, WrongResultError), "{failure}"),
     ("dispatch", lambda e, _: isinstance(e, DispatchError), "{failure}"),
     ("server", lambda e, _: type(e).__name__ == "ServerError", "{failure}"),
@@ -195,8 +204,8 @@ _KINDS: tuple[tuple[str, _Matcher, str], ...] = (
     ),
     (
         "unpicklable",
-        lambda _, text: "pickle" in text.lower(),
-        "a job's arguments or result cannot travel to another process ({text})",
+        lambda _, text: "pickle" in text.lower() or text.startswith("NotShareableError"),
+        "a job's arguments or result cannot travel to another process or interpreter ({text})",
     ),
 )
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import os
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.worker import invoke
+from loopstall.dispatch.worker import arrive, invoke
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH"]
@@ -25,7 +25,10 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     width = max(1, min(job.concurrency, os.cpu_count() or 1))
     path, name, kwargs = job.workload.path, job.workload.name, job.kwargs
     with concurrent.futures.InterpreterPoolExecutor(width) as pool:  # type: ignore[attr-defined,unused-ignore]
-        await asyncio.gather(*(loop.run_in_executor(pool, os.getpid) for _ in range(width)))
+        ready: set[int] = set()
+        while len(ready) < width:  # an interpreter that is up early may answer for one that is not
+            arrivals = (loop.run_in_executor(pool, arrive, path, name) for _ in range(width))
+            ready.update(await asyncio.gather(*arrivals))
         yield lambda seed: loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
 
 

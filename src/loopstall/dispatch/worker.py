@@ -1,18 +1,19 @@
-"""What runs inside the workers of a process pool."""
+"""What runs inside the workers of a pool of processes or interpreters."""
 
 from collections.abc import Callable
-import faulthandler
 from functools import lru_cache
 import os
 import threading
+import time
 from typing import Any, Protocol
 
 from loopstall.dispatch.forks import ForkMark
 from loopstall.workloads import resolve
 
-__all__ = ["invoke", "prepare"]
+__all__ = ["arrive", "invoke", "prepare"]
 
 _START_LIMIT_S = 60.0
+_ARRIVAL_S = 0.001
 
 
 class _Barrier(Protocol):
@@ -20,13 +21,22 @@ class _Barrier(Protocol):
 
 
 def prepare(barrier: _Barrier, path: str, name: str) -> None:
-    """Loads the workload and waits until every worker of the pool has done so."""
+    """Loads the workload and waits until every worker process of the pool has done so."""
+    import faulthandler  # noqa: PLC0415  # only the main interpreter of a process can have it
+
     faulthandler.enable()
     _target(path, name)
     try:
         barrier.wait(_START_LIMIT_S)
     except threading.BrokenBarrierError as error:
         raise RuntimeError("another worker of the process pool did not start") from error
+
+
+def arrive(path: str, name: str) -> int:
+    """Loads the workload and returns which thread has done so, late enough for an idle one to take the next call."""
+    _target(path, name)
+    time.sleep(_ARRIVAL_S)
+    return threading.get_ident()
 
 
 @lru_cache(maxsize=16)

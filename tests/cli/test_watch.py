@@ -63,6 +63,47 @@ def test_module_is_run_as_python_runs_it(program, tmp_path):
     assert "prog.py:5 in handler" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("-m", "nothere"), ("-m", "nothere.sub"), ("-m", "pack"), ("-m", "pack.nothere"), ("-m", "space"),
+     ("-m", ".pack"), ("-m", "alone.sub"), ("pack",)],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_has_nothing_to_run_is_told_in_a_sentence(tmp_path, words):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+    (tmp_path / "space").mkdir()
+    (tmp_path / "alone.py").write_text("")
+    done = loopstall("watch", *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    (said,) = done.stderr.splitlines()
+    assert f"cannot run {' '.join(words)}: " in said
+    assert said.endswith("; name a script, or a module with -m")
+
+
+OWN = {
+    "mod": "import nothere_either",
+    "bare": "raise ImportError('its own')",
+    "named": "raise ImportError('its own', name='named')",
+    "second": "import runpy; runpy.run_module('nothere')",
+    "opens": "open('nothere')",
+}
+
+
+@pytest.mark.parametrize("name", [*OWN, "pack", "pack.sub"])
+def test_import_that_fails_in_the_module_is_its_own_error(tmp_path, name):
+    for module, code in OWN.items():
+        (tmp_path / f"{module}.py").write_text(f"{code}\n")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("import nothere_either\n")
+    done = loopstall("watch", "-m", name, cwd=tmp_path)
+    plain = subprocess.run([sys.executable, "-m", name], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == plain.returncode == 1, done.stderr
+    assert "Traceback" in done.stderr
+    assert plain.stderr.splitlines()[-1] in done.stderr
+    assert "loopstall/" not in done.stderr
+
+
 def test_error_of_the_program_is_its_own(tmp_path):
     (tmp_path / "bad.py").write_text("def f():\n    raise ValueError('its own')\nf()\n")
     done = loopstall("watch", "bad.py", cwd=tmp_path)

@@ -5,6 +5,7 @@ import runpy
 import signal
 import sys
 import traceback
+from types import TracebackType
 
 from loopstall.cli.entry import Ended
 from loopstall.errors import InputError
@@ -20,7 +21,7 @@ def run(module: str | None, words: tuple[str, ...]) -> int:
         words: the script and its arguments, or those of the module.
 
     Raises:
-        InputError: there is no such module.
+        InputError: there is no such module, or nothing in it to run.
     """
     try:
         if module is not None:
@@ -38,20 +39,19 @@ def run(module: str | None, words: tuple[str, ...]) -> int:
         return 1
     except KeyboardInterrupt as interrupt:
         return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
-    except ImportError as error:
-        if module is not None and error.name is None and error.path is None:  # of runpy itself
-            raise InputError(f"cannot run -m {module}: {error}") from error
-        _traceback(error)
-        return 1
-    except Exception as error:  # noqa: BLE001  # the program's own
-        _traceback(error)
+    except Exception as error:  # noqa: BLE001  # the program's own, or it was never reached
+        trace = _of_program(error)
+        if trace is None and isinstance(error, ImportError | OSError):
+            what = f"-m {module}" if module is not None else words[0]
+            raise InputError(f"cannot run {what}: {error}; name a script, or a module with -m") from error
+        traceback.print_exception(type(error), error, trace)
         return 1
     return 0
 
 
-def _traceback(error: BaseException) -> None:
-    """Prints the program's traceback without our own frames in front."""
+def _of_program(error: BaseException) -> TracebackType | None:
+    """Returns the program's traceback without our own frames in front, None where there is none of it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in {__file__, runpy.__file__, "<frozen runpy>"}:
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+    return trace

@@ -68,6 +68,33 @@ def test_cause_follows_from_the_counters(cause, known):
     assert any(character.isdigit() for character in rule)
 
 
+@pytest.mark.parametrize(
+    ("cause", "known"),
+    [
+        ("blocking-call", {"own": 2, "others": 95, "starved": 20}),
+        ("blocking-call", {"own": 1, "others": 99, "starved": 95, "unanswered": 95, "syscalls": ("futex",)}),
+        ("blocking-call", {"own": 0, "others": 100, "unanswered": 98, "asked": 1, "late": 1, "looks": 9}),
+        ("cpu-python", {"own": 98, "others": 100, "starved": 95, "looks": 4}),
+        ("cpu-python", {"own": 98, "asked": 4, "looks": 5, "still": 1}),
+        ("cpu-python", {"own": 98, "looks": 4, "free": 4}),
+        ("cpu-native", {"own": 98, "looks": 5, "still": 4}),
+        ("cpu-native", {"own": 99, "asked": 22, "late": 2, "looks": 5, "still": 5}),  # it answers signals: re
+        ("cpu-native", {"own": 98, "asked": 1, "late": 1}),
+        ("descheduled", {"own": 2, "others": 95, "overran": 90}),
+        ("descheduled", {"own": 30, "others": 95, "delay": 70, "starved": 60}),
+        ("gc", {"own": 3, "others": 95, "gc": 90}),  # in another thread: it stops all
+    ],
+)
+def test_without_a_gil_nobody_waits_for_it(cause, known):
+    found, rule = classify(evidence(**known, gil=False))
+    assert cause == found
+    assert "GIL" not in rule
+
+
+def test_collection_in_another_thread_is_a_wait_for_the_gil_where_there_is_one():
+    assert classify(evidence(own=3, others=95, gc=90, starved=90))[0] == "gil-wait"
+
+
 def test_lock_wait_beside_a_thread_that_is_merely_busy_is_a_blocking_call():
     waits = evidence(own=1, others=100, starved=1, syscalls=("futex",))
     assert classify(waits)[0] == "blocking-call"
@@ -111,7 +138,7 @@ COUNT = st.integers(0, 70)
     st.builds(
         Evidence, duration_ns=TIME, threshold_ns=TIME, window_ns=TIME, own_cpu_ns=TIME, other_cpu_ns=TIME,
         run_delay_ns=st.none() | TIME, throttled_ns=TIME, gc_ns=TIME, overran_ns=TIME, starved_ns=TIME, asked=COUNT,
-        late=COUNT, unanswered_ns=TIME, looks=COUNT, free=COUNT,
+        late=COUNT, unanswered_ns=TIME, looks=COUNT, free=COUNT, in_c=COUNT, still=COUNT, gil=st.booleans(),
         syscalls=st.lists(st.sampled_from([GIL, "futex", "fsync"])).map(tuple),
     )
 )  # fmt: skip
@@ -120,3 +147,4 @@ def test_every_evidence_has_a_cause_and_a_rule(any_evidence):
     known = {"cpu-python", "cpu-native", "blocking-call", "gil-wait", "gc", "descheduled", "unknown"}
     assert found in known
     assert rule
+    assert any_evidence.gil or (found != "gil-wait" and "GIL" not in rule)

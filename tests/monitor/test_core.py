@@ -12,6 +12,7 @@ import time
 import pytest
 
 from loopstall.monitor import Monitor
+from loopstall.monitor.gil import has_gil
 
 MS = 1_000_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
@@ -143,6 +144,7 @@ def test_innocent_callback_that_ran_just_before_is_not_blamed():
 
 
 @linux
+@pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 def test_thread_that_keeps_the_gil_is_named_with_its_line(new_loop):
     def hog():
         go.wait()
@@ -349,7 +351,8 @@ def test_stopped_from_another_thread_it_stops(new_loop):
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         monitor = runner.run(body())
-    assert monitor.book.count == 0
+    assert "block" not in {stall.culprit.function for stall in monitor.book if stall.culprit is not None}
+    assert monitor.book.total_ns < 80 * MS  # what blocks after the end does not count, not as a part of a span either
     monitor.stop()
 
 

@@ -40,15 +40,21 @@ def classify(evidence: Evidence) -> tuple[str, str]:
 
 
 def _collector(evidence: Evidence) -> tuple[str, str] | None:
-    """Recognises garbage collection; what it had no CPU for is not its own."""
+    """Recognises garbage collection; what it had no CPU for is not its own.
+
+    Without a GIL a collection stops all threads, whichever it runs in; with one, who waits for it waits for the GIL.
+    """
     share = evidence.gc_ns / _length_ns(evidence)
-    if share < _GC_SHARE or evidence.own_cpu_ns < _GC_SHARE * evidence.gc_ns:
+    computed_ns = evidence.own_cpu_ns if evidence.gil else evidence.own_cpu_ns + evidence.other_cpu_ns
+    if share < _GC_SHARE or computed_ns < _GC_SHARE * evidence.gc_ns:
         return None
     return "gc", f"garbage collection took {share:.0%} of the time"
 
 
 def _other_threads(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a thread of this process that kept the GIL."""
+    if not evidence.gil:
+        return None
     length = _length_ns(evidence)
     own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
     kept = _kept(evidence)
@@ -72,8 +78,10 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
             f"without that it had stayed below the threshold"
         )
     overran, starved = evidence.overran_ns / length, evidence.starved_ns / length
-    if overran >= _OVERRAN_SHARE and max(others, own) < _SOME_OTHERS_SHARE and starved < _OVERRAN_SHARE:
-        return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
+    free_to_run = not evidence.gil or (others < _SOME_OTHERS_SHARE and starved < _OVERRAN_SHARE)
+    if overran >= _OVERRAN_SHARE and own < _SOME_OTHERS_SHARE and free_to_run:
+        why = "no thread here computed" if evidence.gil else "needs no other thread to let it"
+        return "descheduled", f"came back from its wait for events {overran:.0%} late, and {why}"
     delay = delay_ns / length
     if delay >= _DELAY_SHARE and delay >= _DELAY_OF_OWN * own:
         return "descheduled", f"ready to run without a CPU for {delay:.0%} of the time, computing for {own:.0%}"
@@ -125,14 +133,20 @@ def _its_own(evidence: Evidence) -> tuple[str, str]:
 def _native(evidence: Evidence) -> str:
     """Says why it was C code that computed, "" where it was Python's.
 
-    The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up.
+    The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up. Without
+    one it looks at any time, and sees whether the thread takes a step.
     """
     if evidence.asked and evidence.late > evidence.asked * _LATE_SHARE:
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
     if evidence.in_c > max(evidence.looks / 2, _FEW_LOOKS if evidence.asked else 0):
         return f"{evidence.in_c} times of {evidence.looks} in a C call that ran our own code"
-    if evidence.asked:
-        return ""
+    if evidence.still > evidence.looks / 2:
+        return f"{evidence.still} times of {evidence.looks} in the middle of a C call"
+    return "" if evidence.asked or not evidence.gil else _free_or_starving(evidence)
+
+
+def _free_or_starving(evidence: Evidence) -> str:
+    """Says what the GIL tells of C code: that it was free while the thread computed, or kept for long."""
     if evidence.free > evidence.looks / 2:
         return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     share = evidence.starved_ns / _length_ns(evidence)

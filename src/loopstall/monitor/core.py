@@ -15,6 +15,7 @@ from loopstall.clock import NS_PER_MS, Clock, now_ns
 from loopstall.monitor.book import Book
 from loopstall.monitor.cause import classify
 from loopstall.monitor.counters import GIL, RUNNING, Counters, Reading, Throttle
+from loopstall.monitor.gil import has_gil
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.probes import probe_for
 from loopstall.monitor.samples import READY, Sample, ThreadView
@@ -179,6 +180,8 @@ class Monitor:
 
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts the looks off and takes the counters' stand, unless the present span has long begun."""
+        if self.ended_ns:
+            return
         reading = self._counters.read()
         if self._baseline is None or (not self._overran_ns and reading.at_ns - now < NS_PER_MS):
             self._baseline = reading
@@ -186,7 +189,8 @@ class Monitor:
 
     def rest(self) -> None:
         """Asks for no look while the loop waits for events."""
-        self._observer.rest()
+        if not self.ended_ns:
+            self._observer.rest()
 
     def overran(self, due: int, now: int) -> None:
         """Looks at once who had the GIL: whoever gave it up has not moved since."""
@@ -197,7 +201,14 @@ class Monitor:
             self._waiting.append(Sample(at_ns=now, asked_ns=due, by_signal=False, stack=capture(frame)))
 
     def span(self, start: int, end: int) -> None:
-        """Counts a span of work, and enters it as a stall where it is over the threshold."""
+        """Counts a span of work, and enters it as a stall where it is over the threshold.
+
+        Where another thread has ended the watch within it, it counts as it stood then.
+        """
+        if self.ended_ns:
+            end = min(end, self.ended_ns)
+            if end - start <= _FLOOR_NS:
+                return
         self.spans.add(end - start)
         if end - start > self.threshold_ns:
             try:
@@ -251,6 +262,7 @@ class Monitor:
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
         answers = [sample for sample in samples if sample.by_signal]
         waits = _waits(answers)
+        gil = has_gil()
         return Evidence(
             duration_ns=end - start,
             threshold_ns=self.threshold_ns,
@@ -269,7 +281,9 @@ class Monitor:
             unanswered_ns=sum(waits),
             looks=len(looks),
             in_c=sum(look.in_c for look in looks),
-            free=sum(s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
+            free=sum(gil and s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
+            still=sum(look.still for look in looks),
+            gil=gil,
             syscalls=tuple(s.syscall for s in looks if _says_something(s, end - start)),
         )
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-__all__ = ["Alarm", "KeptFile", "SignalTimer", "UnavailableError", "read_file"]
+__all__ = ["Alarm", "KeptFile", "OwnMemory", "SignalTimer", "UnavailableError", "read_file"]
 
 _CLOCK_MONOTONIC = 1
 _SIGEV_THREAD_ID = 4
@@ -182,6 +182,39 @@ class KeptFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class OwnMemory:
+    """The memory of this process, as the kernel reads it: what is not there is missing, and nothing crashes.
+
+    A forked child that goes on to use it would read its parent's.
+
+    Raises:
+        UnavailableError: the system does not show it.
+    """
+
+    def __init__(self) -> None:
+        if _LIBC is None:
+            raise UnavailableError(f"{sys.platform} does not show a process its memory")
+        try:
+            self._fd = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise UnavailableError(f"/proc/self/mem: {error.strerror}") from error
+        self._pread = _LIBC["pread"]  # not ``.pread``, which all share
+        self._pread.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long)
+        self._pread.restype = ctypes.c_ssize_t
+
+    def read(self, address: int, size: int) -> bytes:
+        """Returns up to ``size`` bytes, fewer or none where there is no memory."""
+        if not 0 < address <= sys.maxsize:
+            return b""
+        buffer = ctypes.create_string_buffer(size)
+        count = self._pread(self._fd, buffer, size, address)
+        return buffer.raw[:count] if count > 0 else b""
+
+    def close(self) -> None:
+        """Gives the descriptor back."""
+        os.close(self._fd)
 
 
 def read_file(path: str, size: int = 4096) -> bytes:

@@ -6,19 +6,35 @@ Where the watchdog has not been able to look in time, a real-time signal reaches
 handler at the next point where bytecode may be interrupted, which after a C call is the line of that call.
 Nothing walks the frames of a thread that runs: a handler in C that does so crashes when the signal arrives while a
 frame is being pushed or popped.
+
+On a free-threaded build the watchdog never has to wait, and never knows whether the loop's thread runs: it reads the
+stack from memory, and whether the thread computes in Python or in C by whether it takes a step meanwhile. What belongs
+to the thread alone, as the name of its task, is asked by the signal there.
 """
 
 from collections.abc import Callable
 import sys
 import threading
+import time
 from types import FrameType
 
 from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
-from loopstall.monitor.counters import Counters, cpu_of, futex_of, gil_futex, syscall_of
+from loopstall.monitor.counters import RUNNING, Counters, cpu_of, futex_of, gil_futex, syscall_of
+from loopstall.monitor.gil import FREE_THREADED, has_gil
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
 from loopstall.monitor.labels import label_here
-from loopstall.monitor.samples import COLLECTS_ANYWHERE, HAS_GIL, Crowd, Sample, ThreadView, frames_beside, task_of
-from loopstall.monitor.stack import capture
+from loopstall.monitor.memory import StackReader
+from loopstall.monitor.samples import (
+    COLLECTS_ANYWHERE,
+    Crowd,
+    Sample,
+    StackOf,
+    ThreadView,
+    by_frames,
+    frames_beside,
+    task_of,
+)
+from loopstall.monitor.stack import RawStack, capture
 from loopstall.monitor.watchdog import Look, Wait, Watchdog
 
 __all__ = ["Observer"]
@@ -28,6 +44,9 @@ _GIL_READS = 10_000  # of a file of /proc, 1 to 2 µs each; few do, unless the w
 _KEPT_NS = NS_PER_MS // 2
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
+_STILL_NS = NS_PER_MS * 2 // 5  # of computing at one step of Python code: C code
+_STILL_WITHIN_NS = 4 * NS_PER_MS  # a thread that has not computed that much by then lacks a CPU
+_STEP_S = 50e-6
 _OUR_DEPTH = 8  # calls from a handler or callback of ours to where it lets others in
 
 _ANY_THREAD = sys.version_info >= (3, 13)
@@ -68,7 +87,8 @@ class Observer:
         self._timer: SignalTimer | None = None
         self._thread: threading.Thread | None = None
         self._thread_id = 0  # of whoever looks from outside
-        self.crowd = Crowd(set(), clock)
+        self._reader: StackReader | None = None
+        self.crowd = Crowd(set(), clock, self._looking)
 
     @property
     def by_signal(self) -> bool:
@@ -77,6 +97,11 @@ class Observer:
 
     def start(self) -> None:
         """Starts the watchdog."""
+        if FREE_THREADED:
+            try:
+                self._reader = StackReader()
+            except UnavailableError as error:
+                self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
         try:
             self._watchdog = Watchdog(self._guarded(self._look), self._on_signal)
             self._alarm, self._thread = self._watchdog.alarm, self._watchdog.thread
@@ -86,8 +111,6 @@ class Observer:
                 target=self._guarded(self._poll), args=(self._pause,), name="loopstall-watchdog", daemon=True
             )
             self._thread.start()
-        if not HAS_GIL:
-            self._on_fault("this Python has no GIL: stacks come from the main thread alone, by signal")
         self._thread_id = self._thread.native_id or 0
 
     def attach(self, loop: object) -> None:
@@ -100,10 +123,10 @@ class Observer:
         ident = threading.get_ident()
         if ident != self._ident:
             self._ident, self._native_id = ident, threading.get_native_id()
-            self.crowd = Crowd({ident, (self._thread and self._thread.ident) or 0}, self._clock)
+            self.crowd = Crowd({ident, (self._thread and self._thread.ident) or 0}, self._clock, self._looking)
         if self._watchdog is not None:
             self._take_signal(self._watchdog)
-        if HAS_GIL:
+        if has_gil():
             self._learn_gil()
             self.crowd.begin()
 
@@ -119,7 +142,7 @@ class Observer:
         self._alarm.arm(1)
         for _ in range(_GIL_READS):
             address = futex_of(self._thread_id)
-            if address:
+            if address and has_gil():
                 gil_futex.address = address
                 return
 
@@ -139,6 +162,7 @@ class Observer:
             self._watchdog.end()
         elif self._thread is not None:
             self._thread.join()
+        self._close_reader()
 
     def abandon(self) -> None:
         """Forgets everything in a forked child, where neither the thread nor the timer exists."""
@@ -146,6 +170,12 @@ class Observer:
         watchdog, self._watchdog, self._alarm, self._timer = self._watchdog, None, None, None
         if watchdog is not None:
             watchdog.abandon()
+        self._close_reader()
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     def put_off(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts both looks off.
@@ -156,23 +186,23 @@ class Observer:
             signal_ns: when the loop's thread is asked itself, from now; 0 for never.
         """
         self._asked_ns = now + watchdog_ns
-        if self._alarm is not None:
-            self._alarm.arm(watchdog_ns)
-        if self._timer is None:
+        alarm, timer = self._alarm, self._timer  # another thread may end the watch meanwhile
+        if alarm is not None:
+            alarm.arm(watchdog_ns)
+        if timer is None:
             return
         if signal_ns:  # as _ask does, without reading the clock
             self._signal_asked_ns = now + signal_ns
-            self._timer.arm(signal_ns)
+            timer.arm(signal_ns)
         elif self._signal_asked_ns:
             self._signal_asked_ns = 0
-            self._timer.disarm()
+            timer.disarm()
 
     def rest(self) -> None:
         """Asks for no look until ``put_off`` is called."""
-        if self._alarm is not None:
-            self._alarm.disarm()
-        if self._timer is not None:
-            self._timer.disarm()
+        for timer in (self._alarm, self._timer):
+            if timer is not None:
+                timer.disarm()
 
     @property
     def cpu_ns(self) -> int:
@@ -221,12 +251,16 @@ class Observer:
         if not since and self._clock() - asked_ns > _KEPT_NS:
             self._views = self.crowd.look()  # the loop may want to come back from its wait, and not be able to
         while since and self._busy_since() == since and not self._stopped.is_set():
-            if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look, and comes
-                self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)  # first of all: it may cut a system call short
-            frames = frames_beside()
-            self._note(frames.get(self._ident), asked_ns, by_signal=False)
-            self._views += self.crowd.look(frames)
-            del frames
+            if FREE_THREADED:
+                self._read(since, asked_ns)
+                self._views += self.crowd.look()
+            else:
+                if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look, and
+                    self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)  # comes first of all: it may cut a system call short
+                frames = frames_beside()
+                self._note(frames.get(self._ident), asked_ns, by_signal=False)
+                self._views += self.crowd.look(by_frames(frames))
+                del frames
             pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
             self._asked_ns = asked_ns = self._clock() + pause_ns
             if wait(pause_ns) and self._busy_since() == since and self._alarm is not None:
@@ -269,6 +303,44 @@ class Observer:
         )
         self._samples.append(sample)
 
+    def _read(self, since: int, asked_ns: int) -> None:
+        """Takes a sample of the loop's thread from memory, unless its span has ended meanwhile."""
+        reader = self._reader
+        seen = reader.look(self._native_id) if reader is not None and len(self._samples) < _SAMPLES else None
+        if reader is None or seen is None:
+            return
+        sample = Sample(
+            at_ns=self._clock(),
+            asked_ns=asked_ns,
+            by_signal=False,
+            stack=_under_our_handler(seen.stack),
+            syscall=syscall_of(self._native_id, gil_futex.address if has_gil() else 0),
+        )
+        sample.still = sample.syscall == RUNNING and self._stands(reader, seen.place)
+        if self._busy_since() == since:
+            self._samples.append(sample)
+
+    def _stands(self, reader: StackReader, place: tuple[int, int]) -> bool:
+        """Says whether the loop's thread computes for a while and takes no step of Python code."""
+        cpu_ns, until = cpu_of(self._native_id), self._clock() + _STILL_WITHIN_NS
+        while self._clock() < until and reader.place(self._native_id) == place:
+            if cpu_of(self._native_id) - cpu_ns >= _STILL_NS:
+                return True
+            time.sleep(_STEP_S)
+        return False
+
+    def _looking(self) -> StackOf:
+        """Begins a look at the threads beside the loop's."""
+        if not FREE_THREADED:
+            return by_frames()
+        reader = self._reader
+
+        def stack_of(_ident: int, thread_id: int) -> RawStack | None:
+            seen = None if reader is None else reader.look(thread_id)
+            return None if seen is None else seen.stack
+
+        return stack_of
+
 
 def _under_our_own(frame: FrameType) -> FrameType | None:
     """Returns what a thread does beneath our own code that a C call has let in, else the frame itself.
@@ -284,6 +356,15 @@ def _under_our_own(frame: FrameType) -> FrameType | None:
             return inner.f_back
         inner = inner.f_back
     return frame
+
+
+def _under_our_handler(stack: RawStack) -> RawStack:
+    """Returns what a thread does beneath the handler of our signal, where that runs, else the stack itself."""
+    ours = Observer._on_signal.__code__  # noqa: SLF001  # it is ours
+    for depth, (code, _) in enumerate(stack[:_OUR_DEPTH]):
+        if (code.co_qualname, code.co_filename) == (ours.co_qualname, ours.co_filename):
+            return stack[depth + 1 :]
+    return stack
 
 
 _OUR_OWN = {Observer._on_signal.__code__}  # noqa: SLF001  # it is ours

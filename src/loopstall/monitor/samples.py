@@ -1,7 +1,7 @@
 """What is seen of the loop's thread while it is late, and of the threads beside it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import gc
 import sys
@@ -11,11 +11,22 @@ from typing import Any
 
 from loopstall.clock import Clock
 from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
+from loopstall.monitor.gil import has_gil
 from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.probes import TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
-__all__ = ["COLLECTS_ANYWHERE", "HAS_GIL", "READY", "Crowd", "Sample", "ThreadView", "frames_beside", "task_of"]
+__all__ = [
+    "COLLECTS_ANYWHERE",
+    "READY",
+    "Crowd",
+    "Sample",
+    "StackOf",
+    "ThreadView",
+    "by_frames",
+    "frames_beside",
+    "task_of",
+]
 
 _VIEWS = 4  # threads told of in one look
 READY = "ready"
@@ -24,8 +35,8 @@ READY = "ready"
 COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 """Whether garbage is collected in the middle of C calls, and not between bytecodes alone."""
 
-HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
-"""Without it the frames of a thread that runs must not be read from another."""
+StackOf = Callable[[int, int], RawStack | None]
+"""Returns where a thread stands, by its identifier and its number in the system; None where nobody can tell."""
 
 _STANDING_NS = 30_000  # of CPU time during all looks
 _LOOKS = 60  # at a thread's state, some 3 µs each
@@ -37,7 +48,7 @@ class Sample:
 
     ``asked_ns`` is when the sample was due, ``at_ns`` when it could be taken: between the two somebody kept the GIL
     or the CPU. ``by_signal`` says that the thread took it itself; ``in_c``, that it came out of the middle of a C call,
-    however promptly.
+    however promptly; ``still``, that the thread stood at one step of Python code while it computed.
     """
 
     at_ns: int
@@ -48,6 +59,7 @@ class Sample:
     coroutine: str = ""
     syscall: str = ""
     in_c: bool = False
+    still: bool = False
     label: Label | None = None
 
 
@@ -65,14 +77,27 @@ class ThreadView:
     state: str
 
 
+def by_frames(frames: Mapping[int, FrameType] | None = None) -> StackOf:
+    """Looks at other threads through their frames, which stand still while the caller has the GIL.
+
+    Args:
+        frames: as ``frames_beside`` returns them; those of this moment for None.
+    """
+    known = frames_beside() if frames is None else frames
+
+    def stack_of(ident: int, _thread_id: int) -> RawStack | None:
+        frame = known.get(ident)
+        return None if frame is None else capture(frame)
+
+    return stack_of
+
+
 def frames_beside() -> dict[int, FrameType]:
     """Returns where every other thread stands.
 
     The caller's own frame is left out: it would refer to itself by this dictionary, and only the garbage collector
     would free it, together with all that the frames of other threads hold.
     """
-    if not HAS_GIL:
-        return {}
     # Python 3.11 may collect garbage in the middle of this and wait for ever for a lock that it holds itself (cpython
     # issue 106883); later ones collect between bytecodes alone.
     collecting = COLLECTS_ANYWHERE and gc.isenabled()
@@ -88,42 +113,56 @@ def frames_beside() -> dict[int, FrameType]:
 
 
 class Crowd:
-    """The other Python threads of the process, seen from a thread that holds the GIL.
+    """The other Python threads of the process, seen from a thread that holds the GIL; nobody where there is none.
 
     Args:
         ignored: identifiers of threads that are not looked at.
         clock: monotonic time in ns.
+        looking: begins a look at them all.
     """
 
-    def __init__(self, ignored: set[int], clock: Clock) -> None:
+    def __init__(self, ignored: set[int], clock: Clock, looking: Callable[[], StackOf] = by_frames) -> None:
         self._ignored = ignored
         self._clock = clock
+        self._looking = looking
         self._before: dict[int, int] = {}
 
     def begin(self) -> None:
         """Takes down what each thread has computed so far."""
-        for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock
+        for thread in _threads() if has_gil() else ():
             if thread.native_id is not None and thread.ident not in self._ignored:
                 self._before[thread.native_id] = cpu_of(thread.native_id)
 
-    def look(self, frames: Mapping[int, FrameType] | None = None) -> list[ThreadView]:
-        """Returns the threads that have computed since the last look, the busiest first."""
-        frames = frames_beside() if frames is None else frames
+    def look(self, stack_of: StackOf | None = None) -> list[ThreadView]:
+        """Returns the threads that have computed since the last look, the busiest first: one of them had the GIL."""
+        if not has_gil():
+            return []
+        stack_of = stack_of or self._looking()
         before, self._before = self._before, {}
         now = self._clock()
-        busy: list[tuple[int, str, int, FrameType]] = []
-        for thread in tuple(threading._active.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # enumerate() takes a lock
-            number, frame = thread.native_id, frames.get(thread.ident)
-            if number is None or frame is None or thread.ident in self._ignored:
+        busy: list[tuple[int, threading.Thread, int]] = []
+        for thread in _threads():
+            number = thread.native_id
+            if number is None or thread.ident in self._ignored:
                 continue
             cpu_ns = self._before[number] = cpu_of(number)
             used_ns = cpu_ns - before.get(number, 0)
             if used_ns > 0:
-                busy.append((used_ns, thread.name, number, frame))
+                busy.append((used_ns, thread, number))
         busy.sort(key=lambda one: one[0], reverse=True)
         del busy[_VIEWS:]
-        states = _settled_states([number for _, _, number, _ in busy])
-        return [ThreadView(now, name, used_ns, capture(frame), states[number]) for used_ns, name, number, frame in busy]
+        states = _settled_states([number for _, _, number in busy])
+        stacks = [stack_of(thread.ident or 0, number) for _, thread, number in busy]
+        return [
+            ThreadView(now, thread.name, used_ns, stack, states[number])
+            for (used_ns, thread, number), stack in zip(busy, stacks, strict=True)
+            if stack is not None
+        ]
+
+
+def _threads() -> tuple[threading.Thread, ...]:
+    """Returns the threads of Python; ``threading.enumerate`` would take a lock that whoever is looked at may hold."""
+    return tuple(threading._active.copy().values())  # type: ignore[attr-defined]  # noqa: SLF001  # as said
 
 
 def _settled_states(thread_ids: list[int]) -> dict[int, str]:

@@ -8,9 +8,11 @@ from types import CodeType, FrameType
 
 from loopstall.records import Frame
 
-__all__ = ["RawStack", "capture", "culprit", "is_users", "resolve"]
+__all__ = ["DEPTH", "RawStack", "capture", "culprit", "is_users", "resolve"]
 
-_DEPTH = 64  # frames kept; the innermost ones, for they say what blocks
+DEPTH = 64
+"""Frames kept of a stack; the innermost ones, for they say what blocks."""
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LIBRARIES = tuple(
     {
@@ -29,7 +31,7 @@ def capture(innermost: FrameType | None) -> RawStack:
     """Takes down where a thread stands, in a few microseconds."""
     places: list[tuple[CodeType, int]] = []
     frame = innermost
-    while frame is not None and len(places) < _DEPTH:
+    while frame is not None and len(places) < DEPTH:
         places.append((frame.f_code, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(places)

@@ -30,8 +30,9 @@ class Evidence:
     waiting for events; ``starved_ns``, for how long the watchdog was kept from looking; how many signals asked the
     loop's thread where it was, how many of them came in the middle of something longer than a fraction of a ms, and
     ``unanswered_ns``, for how long they waited in all; of how many ``looks`` from outside how many found it in the
-    middle of a C call, and how many computing while the GIL was free; ``syscalls``, what it was waiting in when it was
-    seen: a system call, or ``GIL``.
+    middle of a C call, how many computing while the GIL was free, and how many computing without a step of Python code;
+    ``syscalls``, what it was waiting in when it was seen: a system call, or ``GIL``; ``gil``, whether the interpreter
+    had one when the stall ended.
     """
 
     duration_ns: int
@@ -50,6 +51,8 @@ class Evidence:
     looks: int = 0
     in_c: int = 0
     free: int = 0
+    still: int = 0
+    gil: bool = True
     syscalls: tuple[str, ...] = ()
 
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 import platform
 import subprocess
-import sys
 
+from loopstall.monitor.gil import has_gil
 from loopstall.records import Environment
 
 __all__ = ["describe"]
@@ -26,7 +26,7 @@ def describe() -> Environment:
         cores=os.cpu_count() or 1,
         governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
         load_1min=None,
-        gil=getattr(sys, "_is_gil_enabled", lambda: True)(),
+        gil=has_gil(),
         packages=tuple((name, version) for name in _PACKAGES if (version := _version(name))),
         commit=_commit(),
         host=platform.node(),

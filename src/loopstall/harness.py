@@ -15,6 +15,7 @@ from loopstall.dispatch import DISPATCHES, DispatchError, Job
 from loopstall.errors import InputError
 from loopstall.loops import LOOPS, Face
 from loopstall.meters import Meters
+from loopstall.monitor.gil import has_gil
 from loopstall.protocol import Outcome
 from loopstall.records import Cell, Measured, Profile, RunError
 from loopstall.traffic import WrongResultError
@@ -81,7 +82,9 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
         error = explain(failure)
     if os.getpid() != own_pid:  # a job forked and let its copy come home
         os._exit(0)
-    outcome = Outcome(loop=loop_name, load_1min=load_1min, measured=measured, error=error, profile=profile)
+    outcome = Outcome(
+        loop=loop_name, load_1min=load_1min, measured=measured, error=error, profile=profile, gil=has_gil()
+    )
     try:
         protocol.write(outcome, Path(folder) / protocol.OUTCOME)
     except OSError as failure:

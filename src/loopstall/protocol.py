@@ -47,13 +47,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it: figures or an error, and the loop that it really ran on."""
+    """What came of it: figures or an error, the loop that it really ran on, and whether its Python then had a GIL."""
 
     loop: str
     load_1min: float | None
     measured: Measured | None = None
     error: RunError | None = None
     profile: Profile | None = None
+    gil: bool | None = None
 
 
 def burst_line(burst: Burst) -> bytes:

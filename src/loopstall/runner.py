@@ -132,7 +132,12 @@ def record(
         seed=seed,
         started_at=started_at,
         process_ns=process_ns,
-        environment=replace(environment, loop=outcome.loop or cell.strategy.loop, load_1min=outcome.load_1min),
+        environment=replace(
+            environment,
+            loop=outcome.loop or cell.strategy.loop,
+            load_1min=outcome.load_1min,
+            gil=environment.gil if outcome.gil is None else outcome.gil,
+        ),
         measured=outcome.measured,
         error=outcome.error,
     )

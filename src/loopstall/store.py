@@ -1,10 +1,8 @@
 """A results folder: the plan, and one file a run, each written whole or not at all as soon as the run ends."""
 
 from collections.abc import Iterable, Sequence
-import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-import os
 from pathlib import Path
 import re
 from typing import Any, TypeVar
@@ -12,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from loopstall.errors import InputError, MeasurementError
+from loopstall.files import write_text
 from loopstall.records import SCHEMA_VERSION, Frame, Plan, Run, Verdict
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "save_summary",
     "save_verdicts",
     "verdicts_text",
-    "write_text",
 ]
 
 PLAN_FILE = "plan.json"
@@ -99,21 +97,6 @@ class Store:
                 f" complete with: loopstall run --resume -o {self.folder}"
             ) from error
         return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a draft beside it takes its place when it is on the disk."""
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def new_folder(root: Path, name: str, now: datetime) -> Path:

@@ -252,7 +252,7 @@ def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
 
 def _caveats(profile: Profile, ways: Mapping[str, Way], choice: str) -> list[str]:
     told = list(profile.caveats)
-    if profile.gil_note:
+    if profile.gil_share is None:
         told.append(f"whether it holds the GIL is not known: {profile.gil_note}")
     if profile.unpicklable and choice != "native code":
         told.append(f"processes are out of the question: {profile.unpicklable}")

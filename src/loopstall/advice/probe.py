@@ -20,6 +20,7 @@ from typing import Any
 from loopstall.advice import call
 from loopstall.advice.target import load
 from loopstall.clock import NS_PER_MS, NS_PER_S, now_ns
+from loopstall.monitor.gil import has_gil
 from loopstall.records import Cell, Profile
 from loopstall.stats.median import median_estimate
 from loopstall.usage import usage_now
@@ -137,8 +138,8 @@ def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | 
     A thread that only spins runs whenever it may. How long it neither computes nor waits for a CPU while the function
     runs beside it, over the time that the function takes alone, is what the function kept the GIL for.
     """
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return None, "this Python has no GIL"
+    if not has_gil():
+        return 0.0, "this build has no GIL"
     shares = []
     for _ in range(1 if typical_ns > _SLOW_NS else _WINDOWS):
         with _spinner() as ran_ns:

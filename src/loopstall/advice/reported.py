@@ -8,6 +8,7 @@ import msgspec
 
 from loopstall.advice import target as targets
 from loopstall.errors import InputError
+from loopstall.monitor.gil import has_gil
 from loopstall.records import Frame
 from loopstall.report.stall_files import CulpritReport, StallDocument
 from loopstall.report.text import place, printable
@@ -22,6 +23,11 @@ _HINTS = {
     "gil-wait": "this line, in another thread, keeps the GIL: that work belongs in a process",
     "gc": "garbage is collected: make fewer objects, or call gc.freeze() when the program has started",
     "descheduled": "the machine gave the CPU to others: nothing to move",
+}
+_HINTS_WITHOUT_GIL = {
+    "blocking-call": "it waits in the system: a thread or an async library takes it off the loop",
+    "cpu-python": "it computes in Python: this Python has no GIL, so that a thread takes it off the loop",
+    "cpu-native": "it computes in C: a thread takes it off the loop",
 }
 
 
@@ -121,7 +127,7 @@ def told(culprit: Culprit) -> str:
     )
     worst = max(report.causes, key=lambda cause: report.causes[cause], default="unknown")
     often = f", {culprit.rate:.2g} a second" if culprit.rate is not None else ""
-    hint = _HINTS.get(worst, "")
+    hint = (_HINTS if has_gil() else _HINTS | _HINTS_WITHOUT_GIL).get(worst, "")
     return printable(
         f"{place(culprit.frame)}: {report.count} stalls{often}, longest {format_ns(report.longest_ns)},"
         f" {format_ns(report.total_ns)} in all ({causes})" + (f"; {hint}" if hint else "")

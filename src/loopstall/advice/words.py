@@ -31,6 +31,8 @@ def told(advice: Advice) -> str:
 def _profile(profile: Profile) -> str:
     kind = f"computes {profile.cpu_share:.0%} of it"
     gil = "" if profile.gil_share is None else f", keeps the GIL {profile.gil_share:.0%} of it"
+    if profile.gil_note:
+        gil = f", GIL share n/a - {profile.gil_note}"
     travel = (
         "cannot travel to another process"
         if profile.unpicklable

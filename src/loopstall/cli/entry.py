@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from loopstall import __version__
-from loopstall.errors import LoopstallError, did_you_mean
+from loopstall.errors import InputError, LoopstallError, did_you_mean
 
 __all__ = ["main"]
 
@@ -33,6 +33,8 @@ _COMMANDS = {
 }
 
 _UNEXPECTED = 3
+_DEPENDENCIES = ("hdrh", "jinja2", "msgspec")
+"""What can be missing in a Python that a dependency does not support; the monitor, the plugin and watch need none."""
 _EPILOG = (
     "Exit codes: 0 fine; 1 a regression or a stall over a budget that was asked for; 2 wrong usage or unreadable"
     " input; 3 a measurement failed; 5 nothing measured, or inconclusive; 128 + n ended by signal n."
@@ -56,7 +58,16 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        try:
+            command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        except ModuleNotFoundError as error:
+            if error.name not in _DEPENDENCIES:
+                raise
+            raise InputError(
+                f"`loopstall {cmd_name}` needs {error.name}, which this Python does not have: python -m pip install"
+                f" {error.name}, or use another Python; `loopstall watch`, the pytest plugin and loopstall.watch need"
+                " none of it"
+            ) from error
         return command
 
     def resolve_command(

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from loopstall import store
 from loopstall.errors import InputError, did_you_mean
+from loopstall.files import write_text
 from loopstall.history import History, Result, machine_of, trends
 from loopstall.measures import METRICS
 from loopstall.records import Reading, Trend
@@ -138,7 +139,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            store.write_text(folder / name, text)
+            write_text(folder / name, text)
             click.echo(printable(str(folder / name)))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror or error}; choose another -o") from error

@@ -11,6 +11,7 @@ from rich.console import Console
 from loopstall import store
 from loopstall.cli.pages import checkout_root
 from loopstall.errors import InputError
+from loopstall.files import write_text
 from loopstall.records import Skipped, Verdict
 from loopstall.report.github import to_github
 from loopstall.report.junit import to_junit
@@ -91,7 +92,7 @@ def _put(file: str, text: str) -> None:
         click.echo(text, nl=False)
         return
     try:
-        store.write_text(Path(file), text)
+        write_text(Path(file), text)
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror or error}; choose another file with -o") from error
 

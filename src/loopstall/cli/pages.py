@@ -11,10 +11,11 @@ from rich.console import Console
 from loopstall import store
 from loopstall.checkout import Checkout
 from loopstall.errors import InputError
+from loopstall.files import write_output
 from loopstall.gate.policy import Budgets, budgets_of
 from loopstall.report.content import Content
 
-__all__ = ["FORMATS", "content_of", "rendered", "write_file", "write_index", "write_page"]
+__all__ = ["FORMATS", "content_of", "rendered", "write_index", "write_page"]
 
 FORMATS = ("html", "markdown", "terminal", "json", "csv", "junit", "github", "speedscope", "trace", "pyperf")
 
@@ -125,7 +126,7 @@ def write_page(folder: Path, content: Content) -> Path:
     from loopstall.report.index import entry_of  # noqa: PLC0415
 
     path = folder / _PAGE
-    write_file(path, to_html(content))
+    write_output(path, to_html(content))
     with contextlib.suppress(OSError):
         store.save_summary(folder, entry_of(content))
     return path
@@ -150,18 +151,5 @@ def write_index(root: Path) -> Path:
             if found is not None:
                 entries[folder.name] = found
     path = root / _PAGE
-    write_file(path, to_index(entries, pages={name for name in entries if (root / name / _PAGE).is_file()}))
+    write_output(path, to_index(entries, pages={name for name in entries if (root / name / _PAGE).is_file()}))
     return path
-
-
-def write_file(path: Path, text: str) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store.write_text(path, text)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another file with -o") from error

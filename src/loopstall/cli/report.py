@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from loopstall.cli.pages import FORMATS, content_of, rendered, write_file, write_index, write_page
+from loopstall.cli.pages import FORMATS, content_of, rendered, write_index, write_page
+from loopstall.files import write_output
 from loopstall.history import History, machine_of, trends
 from loopstall.records import Trend
 from loopstall.report.content import Content
@@ -42,7 +43,7 @@ def command(paths: tuple[Path, ...], output: Path | None, form: str, past: Path 
         if output is None or str(output) == "-":
             click.echo(text, nl=False)
         else:
-            write_file(output, text)
+            write_output(output, text)
             click.echo(str(output))
     return 0 if content.runs else 5
 

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.cli.pages import write_file
 from loopstall.cli.types import DURATION
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
+from loopstall.files import write_output
 from loopstall.records import Sighting
 from loopstall.report.account import Account
 from loopstall.report.blame import source_line
@@ -99,7 +99,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     )
     said.summary(session)
     if output is not None:
-        write_file(output, rendered(session, form))
+        write_output(output, rendered(session, form))
     return 1 if account.over else status
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import tomllib
 
 from loopstall.errors import InputError
+from loopstall.files import write_text
 from loopstall.gate.accepted import Accepted, parse
 from loopstall.records import STALL
 
@@ -39,8 +40,6 @@ def append(path: Path, entries: Sequence[Accepted]) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.store import write_text  # noqa: PLC0415  # whoever only reads needs the standard library alone
-
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         written = "\n".join(map(_toml, entries))

@@ -8,7 +8,7 @@ from loopstall.gate.policy import Budgets
 from loopstall.measures import METRICS
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
 from loopstall.report.contrasts import LEAST, contrasted
-from loopstall.report.rules import RULES, Rule, rule_of
+from loopstall.report.rules import RULES, Rule, rule_named, rule_of
 from loopstall.units import format_ns, format_value
 
 __all__ = ["Diagnosis", "diagnose", "interval"]
@@ -54,7 +54,7 @@ def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]
         *_traps(summaries, samples, budgets),
         *_saturated(summaries),
         *_overhead(summaries),
-        *_contrasts(summaries),
+        *_contrasts(summaries, samples),
         *_noisy(samples),
         *_insufficient(summaries),
     ]
@@ -117,7 +117,9 @@ def _traps(
         if not item.trap:
             continue
         cause = _main_cause(samples[item.cell])
-        rule = RULES["server-busy"] if item.cell.load.heavy is not None and cause == "unknown" else rule_of(cause)
+        gil = _had_gil(samples[item.cell])
+        served = item.cell.load.heavy is not None and cause == "unknown"
+        rule = rule_named("server-busy", gil=gil) if served else rule_of(cause, gil=gil)
         stall, available, budget = item["longest_stall"], item["availability"], budgets.of(item.cell)
         yield Diagnosis(
             rule=rule,
@@ -130,6 +132,11 @@ def _traps(
             better=_better(item, rows[item.cell.row]),
             command=_command(rule, item.cell),
         )
+
+
+def _had_gil(runs: Sequence[Run]) -> bool:
+    """Says whether the Python of some run had a GIL; one of an older result had."""
+    return not runs or any(run.environment is None or run.environment.gil for run in runs)
 
 
 def _main_cause(runs: Sequence[Run]) -> str:
@@ -213,11 +220,11 @@ def _overhead(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
             )
 
 
-def _contrasts(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
+def _contrasts(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]) -> Iterator[Diagnosis]:
     for contrast, trap, cure, theirs, ours in contrasted(summaries):
         metric = METRICS[contrast.figure]
         yield Diagnosis(
-            rule=RULES[contrast.rule],
+            rule=rule_named(contrast.rule, gil=_had_gil(samples[trap.cell])),
             weight=(2.5, -theirs.value / ours.value),
             measured=f"{metric.label} {interval(theirs, metric.unit)}, {theirs.value / ours.value:.2g} times that of"
             f" {cure.cell.row}, {format_value(ours.value, metric.unit)}",

@@ -1,8 +1,8 @@
 """What findings mean and what to do about them, in words; the standard library alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["RULES", "Rule", "rule_of"]
+__all__ = ["RULES", "Rule", "rule_named", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,26 @@ RULES: dict[str, Rule] = {
     )
 }
 
+_WITHOUT_GIL = {
+    rule.name: rule
+    for rule in (
+        replace(
+            RULES["cpu-on-loop"],
+            advice="Send it to a thread: this Python has no GIL, so that a thread computes beside the loop.",
+            command="loopstall run {workload} -s {loop}/to_thread -s {loop}/processes",
+        ),
+        replace(
+            RULES["server-busy"],
+            cause="A worker that does heavy work takes no other request, and its threads share the machine's cores.",
+        ),
+        replace(
+            RULES["native-code-pays"],
+            cause="The work is done byte by byte in Python; a library has it in C.",
+        ),
+    )
+}
+"""What differs on a Python without a GIL."""
+
 _OF_CAUSE = {
     "blocking-call": "sync-wait-on-loop",
     "cpu-python": "cpu-on-loop",
@@ -172,6 +192,16 @@ _OF_CAUSE = {
 }
 
 
-def rule_of(cause: str) -> Rule:
-    """Returns what stalls of a cause mean."""
-    return RULES[_OF_CAUSE.get(cause, "stall-of-unknown-cause")]
+def rule_named(name: str, *, gil: bool) -> Rule:
+    """Returns a rule as it is for a Python with a GIL or without."""
+    return RULES[name] if gil else _WITHOUT_GIL.get(name, RULES[name])
+
+
+def rule_of(cause: str, *, gil: bool = True) -> Rule:
+    """Returns what stalls of a cause mean.
+
+    Args:
+        cause: as the monitor names it.
+        gil: whether the Python that stalled had one.
+    """
+    return rule_named(_OF_CAUSE.get(cause, "stall-of-unknown-cause"), gil=gil)

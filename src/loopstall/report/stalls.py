@@ -42,7 +42,8 @@ def described(stall: Stall, length_ns: int) -> str:
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
-    lines.append(f"  what to do: {rule_of(stall.cause).advice}")
+    gil = stall.evidence is None or stall.evidence.gil
+    lines.append(f"  what to do: {rule_of(stall.cause, gil=gil).advice}")
     return printable("\n".join(lines))
 
 

@@ -5,7 +5,6 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopstall.errors import InputError
 from loopstall.records import Sighting
 from loopstall.units import format_ns
 
@@ -87,10 +86,7 @@ class Baseline:
             )
             for (test, where), longest_ns in sorted(self._noted.items())
         ]
-        try:
-            accepted_file.append(self._path, entries)
-        except ImportError as error:
-            raise InputError(f"cannot write {self._path}: {error}") from error
+        accepted_file.append(self._path, entries)
         return (
             f"{len(entries)} entries were added to {self._path.name}, for half as much again as seen, until {until};"
             " now only what is new or worse fails"

@@ -8,8 +8,10 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from loopstall import histogram
+from loopstall.loops import LOOPS
 from loopstall.records import (
     Burst,
     Cell,
@@ -145,6 +147,14 @@ def loopstall(*words, cwd, timeout=120, env=None, **extra):
         env={**(os.environ if env is None else env), "LOOPSTALL_TEST": str(cwd)},
         **extra,
     )
+
+
+def import_or_skip(loop):
+    """Imports the module of a loop, or skips the test with the reason that users are told."""
+    reason = LOOPS[loop].missing()
+    if reason:
+        pytest.skip(reason)
+    return __import__(loop)
 
 
 def marked(folder):

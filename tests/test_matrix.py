@@ -1,5 +1,8 @@
 import dataclasses
+import os
+import sys
 
+from helpers import loopstall
 import pytest
 
 from loopstall import matrix
@@ -103,3 +106,26 @@ def test_slug_tells_cells_apart_that_look_alike():
     items = find(["hashing"])
     cells, _ = matrix.build(items, {"hashing": items[0].grids}, matrix.strategies(), Load(jobs=1))
     assert len({cell.slug for cell in cells}) == len(cells)
+
+
+def test_curio_that_does_not_run_on_this_python_is_left_out_with_the_reason(tmp_path):
+    """As curio 1.6 is from Python 3.12 on, which has no ``multiprocessing.connection.CHALLENGE``."""
+    (tmp_path / "curio").mkdir()
+    (tmp_path / "curio" / "__init__.py").write_text("raise AttributeError('no CHALLENGE')\n")
+    (tmp_path / "curio-9.8.dist-info").mkdir()
+    (tmp_path / "curio-9.8.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: curio\nVersion: 9.8\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = loopstall("run", "blocking_sleep", "-s", "curio", "--processes", 1, cwd=tmp_path, env=env)
+    assert done.returncode == 5, done.stderr
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    assert f"curio 9.8 does not run on {python} (AttributeError: no CHALLENGE)" in " ".join(done.stdout.split())
+
+
+def test_loops_of_another_kind_have_what_is_written_for_them():
+    assert [str(item) for item in matrix.strategies(everything=True) if item.loop in {"trio", "curio"}] == [
+        "trio/inline",
+        "trio/to_thread",
+        "trio/anyio",
+        "curio/inline",
+        "curio/to_thread",
+    ]

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
+from helpers import import_or_skip
 import pytest
+
+from loopstall.loops import LOOPS
 
 HEADER = """
 import asyncio, gc, os, sys, threading, time
@@ -216,13 +219,18 @@ def test_it(loop_in_thread):
     assert "the budget is" in done.stdout
 
 
-@pytest.mark.parametrize("how", ["trio", "uvloop", "anyio", "pytest_asyncio", "pytest_aiohttp", "starlette", "threads"])
+@pytest.mark.parametrize(
+    "how", ["trio", "curio", "uvloop", "anyio", "pytest_asyncio", "pytest_aiohttp", "starlette", "threads"]
+)
 def test_every_way_to_run_a_loop_is_watched(tmp_path, how):
-    if how != "threads":
+    if how in LOOPS:
+        import_or_skip(how)
+    elif how != "threads":
         pytest.importorskip(how)
     main = f"async def main():\n    time.sleep({LONG})\n"
     tests = {
         "trio": main + "def test_it():\n    import trio\n    trio.run(main)\n",  # imported while the test runs
+        "curio": main + "def test_it():\n    import curio\n    curio.run(main)\n",
         "uvloop": main + "def test_it():\n    import uvloop\n    uvloop.run(main())\n",
         "anyio": f"@pytest.mark.anyio\nasync def test_it(anyio_backend):\n    time.sleep({LONG})\n",
         "pytest_asyncio": f"@pytest.mark.asyncio(loop_scope='module')\nasync def test_it():\n    time.sleep({LONG})\n",

@@ -3,7 +3,7 @@
 import json
 import statistics
 
-from helpers import loopstall
+from helpers import import_or_skip, loopstall
 import pytest
 
 from loopstall import store
@@ -84,15 +84,16 @@ def test_semaphore_of_one_is_as_slow_as_one_after_the_other_and_ten_are_faster(t
     assert took["gather", 10] < took["gather", 1] / 2
 
 
-def test_trio_has_the_trap_and_a_thread_as_its_way_out(tmp_path):
-    pytest.importorskip("trio")
-    words = ("-p", "seconds=0.02", "-s", "trio", "-s", "trio/to_thread", "--processes", 3)
+@pytest.mark.parametrize("loop", ["trio", "curio"])
+def test_loop_of_another_kind_has_the_trap_and_a_thread_as_its_way_out(tmp_path, loop):
+    import_or_skip(loop)
+    words = ("-p", "seconds=0.02", "-s", loop, "-s", f"{loop}/to_thread", "--processes", 3)
     done = loopstall("run", "blocking_sleep", *words, "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     stalled = {}
     for run in store.load([tmp_path / "out"]).runs:
         stalled.setdefault(run.cell.strategy.dispatch, []).append(run.measured.longest_stall_ns)
     assert statistics.median(stalled["inline"]) > 2 * statistics.median(stalled["to_thread"])
-    refused = loopstall("run", "blocking_sleep", "-s", "trio/processes", cwd=tmp_path)
+    refused = loopstall("run", "blocking_sleep", "-s", f"{loop}/processes", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "trio has inline, to_thread" in refused.stderr
+    assert f"{loop} has inline, to_thread" in refused.stderr

@@ -30,7 +30,7 @@ def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
 
 
 def _can(loop: str, dispatch: str) -> bool:
-    return loop != "trio" or DISPATCHES[dispatch].on_trio
+    return LOOPS[loop].make is not None or loop in DISPATCHES[dispatch].also_on
 
 
 def parse_strategy(text: str) -> Strategy:

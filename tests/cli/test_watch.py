@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 
-from helpers import loopstall
+from helpers import import_or_skip, loopstall
 import pytest
 
 PROGRAM = """
@@ -225,10 +225,12 @@ def test_started_programs_keep_their_own_sitecustomize_and_need_no_loop(tmp_path
     assert "fine" in done.stdout, done.stderr
 
 
-def test_trio_that_is_imported_later_is_watched(tmp_path):
-    pytest.importorskip("trio")
+@pytest.mark.parametrize("loop", ["trio", "curio"])
+def test_loop_of_another_kind_that_is_imported_later_is_watched(tmp_path, loop):
+    import_or_skip(loop)
     (tmp_path / "prog.py").write_text(
-        "import time\ndef start():\n    import trio\n    async def main():\n        time.sleep(0.2)\n    trio.run(main)\nstart()\n"
+        f"import time\ndef start():\n    import {loop}\n    async def main():\n        time.sleep(0.2)\n    {loop}.run(main)\n"
+        "start()\n"
     )
     done = loopstall("watch", "prog.py", cwd=tmp_path)
     assert "prog.py:5 in start.<locals>.main" in done.stderr

@@ -54,8 +54,8 @@ _COLORS = {
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program unchanged and tell of each stall of its event loops, with its line and its cause.
 
-    Loops of asyncio, uvloop and trio are watched in every thread, and in every Python process that the program starts:
-    workers, reloaders. The program's own exit code is passed on, unless --fail-over is exceeded.
+    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program
+    starts: workers, reloaders. The program's own exit code is passed on, unless --fail-over is exceeded.
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")

@@ -29,5 +29,5 @@ DISPATCH = Dispatch(
     missing=_missing,
     open=_open,
     on_request=True,
-    on_trio=True,
+    also_on=("trio",),
 )

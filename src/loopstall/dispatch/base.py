@@ -33,7 +33,7 @@ class Dispatch:
 
     ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
     the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``. ``on_request``
-    leaves it out of the default matrix, and ``on_trio`` says that it can be had on trio as well.
+    leaves it out of the default matrix, and ``also_on`` names the loops not of asyncio's kind that it can be had on.
     """
 
     name: str
@@ -41,4 +41,4 @@ class Dispatch:
     missing: Callable[[Workload], str | None]
     open: Callable[[Job], AbstractAsyncContextManager[Call]]
     on_request: bool = False
-    on_trio: bool = False
+    also_on: tuple[str, ...] = ()

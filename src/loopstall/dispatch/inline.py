@@ -30,5 +30,5 @@ DISPATCH = Dispatch(
     summary="on the loop's own thread, where all else waits: the trap",
     missing=lambda _workload: None,
     open=_open,
-    on_trio=True,
+    also_on=("trio", "curio"),
 )

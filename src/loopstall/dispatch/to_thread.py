@@ -1,4 +1,7 @@
-"""``asyncio.to_thread``: the loop's default executor, min(32, cores + 4) threads wide; on trio, ``trio.to_thread``."""
+"""``asyncio.to_thread``: the loop's default executor, min(32, cores + 4) threads wide; elsewhere the loop's own.
+
+On trio it is ``trio.to_thread.run_sync``, behind 40 tokens, and on curio ``curio.run_in_thread``, 64 threads at most.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +21,12 @@ async def _open(job: Job) -> AsyncIterator[Call]:
         called = partial(function, **kwargs)
         yield lambda seed: trio.to_thread.run_sync(called, seed)
         return
+    if job.loop == "curio":
+        import curio  # noqa: PLC0415  # an extra
+
+        called = partial(function, **kwargs)
+        yield lambda seed: curio.run_in_thread(called, seed)
+        return
     import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
 
     yield lambda seed: asyncio.to_thread(function, seed, **kwargs)
@@ -29,5 +38,5 @@ DISPATCH = Dispatch(
     summary="asyncio.to_thread: the default executor, min(32, cores + 4) threads",
     missing=lambda _workload: None,
     open=_open,
-    on_trio=True,
+    also_on=("trio", "curio"),
 )

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from loopstall.arrivals import Arrivals
+from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
 
 __all__ = ["Beginner", "add", "discard"]
@@ -26,12 +27,17 @@ _arrivals: list[Arrivals] = []
 
 
 def add(beginner: Beginner) -> None:
-    """Has every loop that begins to run from now on told to ``beginner``: of asyncio, uvloop or trio."""
+    """Has every loop that begins to run from now on told to ``beginner``: of asyncio, uvloop, trio or curio."""
     with _lock:
         _beginners.append(beginner)
         if not _arrivals:
             _wrap(asyncio.BaseEventLoop)
-            _arrivals.append(Arrivals({"uvloop": lambda module: _wrap(module.Loop), "trio": _wrap_trio}))
+            kinds: dict[str, Callable[[Any], object]] = {
+                "uvloop": lambda module: _wrap(module.Loop),
+                "trio": _wrap_trio,
+                "curio": _wrap_curio,
+            }
+            _arrivals.append(Arrivals(kinds))
 
 
 def discard(beginner: Beginner) -> None:
@@ -75,6 +81,29 @@ def _wrap_trio(_trio: Any) -> None:
     with _lock:
         module.setup_runner = setup_runner
         _wrapped[module] = (setup_runner, inner)
+
+
+def _wrap_curio(_curio: Any) -> None:
+    """Has each run of a kernel of curio told; a kernel makes what we time when it is first run."""
+    kind, meta = sys.modules["curio.kernel"].Kernel, sys.modules["curio.meta"]
+    inner = kind.run
+
+    @functools.wraps(inner)
+    def run(kernel: Any, corofunc: Any = None, *args: Any, **named: Any) -> Any:
+        if corofunc is None or kernel._shutdown_funcs is None:  # noqa: SLF001  # it ends, or has ended
+            return inner(kernel, corofunc, *args, **named)
+        if kernel._runner is None:  # noqa: SLF001
+            with meta.running(kernel):
+                kernel._runner = kernel._make_kernel_runtime()  # noqa: SLF001
+        with contextlib.ExitStack() as ends:
+            with contextlib.suppress(RuntimeError):  # none that can be timed
+                for begin in tuple(_beginners):
+                    ends.callback(begin(CurioRun(kernel)))
+            return inner(kernel, corofunc, *args, **named)
+
+    with _lock:
+        kind.run = run
+        _wrapped[kind] = (run, inner)
 
 
 def _wrap(kind: Any) -> None:

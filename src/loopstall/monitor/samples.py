@@ -13,7 +13,7 @@ from loopstall.clock import Clock
 from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.labels import Label, label_of
-from loopstall.monitor.probes import TrioRun
+from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.monitor.stack import RawStack, capture
 
 __all__ = [
@@ -187,7 +187,7 @@ def _settled_states(thread_ids: list[int]) -> dict[int, str]:
 def task_of(loop: Any) -> tuple[str, str, Label | None]:
     """Returns the name of the task that a loop is running, that of its coroutine, and its label; "" for none."""
     try:
-        if isinstance(loop, TrioRun):
+        if isinstance(loop, (TrioRun, CurioRun)):
             return *loop.current_task(), None
         task = asyncio.current_task(loop)
     except Exception:  # noqa: BLE001  # a loop or a Python that does not tell from another thread

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
-from loopstall.monitor.probes import TrioRun
+from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.records import Stall
 
 __all__ = ["Watch", "watch"]
@@ -164,7 +164,9 @@ def _running_loop() -> Any:
         return asyncio.get_running_loop()
     except RuntimeError:
         pass
-    try:
-        return TrioRun()
-    except RuntimeError:
-        return None
+    for run in (TrioRun, CurioRun):
+        try:
+            return run()
+        except RuntimeError:
+            pass
+    return None

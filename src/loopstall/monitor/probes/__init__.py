@@ -4,18 +4,32 @@ from typing import Any
 
 from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener, Probe
+from loopstall.monitor.probes.curio import CurioProbe, CurioRun
 from loopstall.monitor.probes.epoll import EpollProbe, is_plain_epoll
 from loopstall.monitor.probes.heartbeat import HeartbeatProbe
 from loopstall.monitor.probes.selector import SelectorProbe
 from loopstall.monitor.probes.trio import TrioProbe, TrioRun
 
-__all__ = ["EpollProbe", "HeartbeatProbe", "Listener", "Probe", "SelectorProbe", "TrioProbe", "TrioRun", "probe_for"]
+__all__ = [
+    "CurioProbe",
+    "CurioRun",
+    "EpollProbe",
+    "HeartbeatProbe",
+    "Listener",
+    "Probe",
+    "SelectorProbe",
+    "TrioProbe",
+    "TrioRun",
+    "probe_for",
+]
 
 
 def probe_for(loop: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener) -> Probe:
     """Returns the best way there is to time a loop."""
     if isinstance(loop, TrioRun):
         return TrioProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
+    if isinstance(loop, CurioRun):
+        return CurioProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     selector = getattr(loop, "_selector", None)
     if is_plain_epoll(selector):
         return EpollProbe(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)

@@ -1,0 +1,121 @@
+"""curio: a kernel of coroutines with traps of its own, an extra that may be missing or not run on this Python."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import cache
+import importlib.util
+import platform
+from typing import Any, TypeVar
+
+from loopstall.loops.base import Face, Loop, Start, Timer
+
+__all__ = ["LOOP"]
+
+_T = TypeVar("_T")
+
+
+class _CurioFace:
+    """What the suite asks of the running kernel of curio."""
+
+    def __init__(self) -> None:
+        import curio  # noqa: PLC0415  # an extra
+
+        from loopstall.monitor.probes import CurioRun  # noqa: PLC0415
+
+        self._curio = curio
+        self._run = CurioRun()
+        self.watched: Any = self._run
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Lets others run for at least that long, or once for 0."""
+        await self._curio.sleep(seconds)
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Start]:
+        """Gives what starts tasks, and waits for all of them at its end; the first that fails ends the others."""
+        tasks: list[Any] = []
+        try:
+            yield lambda function, *arguments: tasks.append(self._spawn(function(*arguments)))
+            group = self._curio.TaskGroup(tasks)
+            await group.join()
+        finally:
+            for task in tasks:
+                await task.cancel()  # returns at once where it has ended
+        for task in tasks:
+            if task.exception is not None and not isinstance(task.exception, self._curio.TaskCancelled):
+                raise task.exception
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Has a function called by a task of its own after a time."""
+        timer = _Flag()
+
+        async def wait() -> None:
+            task = await self._curio.current_task()
+            task.daemon = True  # nobody joins it
+            await self._curio.sleep(seconds)
+            if not timer.cancelled:
+                callback()
+
+        self._spawn(wait())
+        return timer
+
+    async def in_thread(self, function: Callable[[], _T]) -> _T:
+        """Calls what waits in a thread."""
+        result: _T = await self._curio.run_in_thread(function)
+        return result
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Starts a task from a plain function, which curio has no call for: by the trap that its own ``spawn`` sets."""
+        kernel = self._run.kernel
+        kernel._traps["trap_spawn"](coroutine)  # noqa: SLF001
+        return next(reversed(kernel._tasks.values()))  # noqa: SLF001
+
+
+class _Flag:
+    """A timer that is called off."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Has the function not called."""
+        self.cancelled = True
+
+
+@cache
+def _missing() -> str | None:
+    if importlib.util.find_spec("curio") is None:
+        return "curio is not installed (pip install curio)"
+    try:
+        import curio  # noqa: F401, PLC0415  # what an older curio imports of the standard library may have gone
+    except Exception as error:  # noqa: BLE001
+        python = ".".join(platform.python_version_tuple()[:2])
+        return f"{_version()} does not run on Python {python} ({type(error).__name__}: {error})"
+    return None
+
+
+def _run(main: Callable[[], Awaitable[Any]]) -> Any:
+    import curio  # noqa: PLC0415  # an extra
+
+    return curio.run(main)
+
+
+def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415
+
+    return f"curio {metadata.version('curio')}"
+
+
+def _face() -> Face:
+    return _CurioFace()
+
+
+LOOP = Loop(
+    name="curio",
+    summary="curio, which has inline and to_thread (curio's own)",
+    missing=_missing,
+    run=_run,
+    face=_face,
+    version=_version,
+    on_request=True,
+)

@@ -71,7 +71,14 @@ def _spread(scheduler: str | None) -> Executes | None:
         return None
 
     def execute(plan: Plan, slots: list[session.Slot], save: Callable[[Run], object]) -> Generator[Run]:
-        return spread.execute(plan, slots, scheduler=scheduler, limits=limits_of(plan), save=save)
+        return spread.execute(
+            plan,
+            slots,
+            scheduler=scheduler,
+            limits=limits_of(plan),
+            save=save,
+            told=lambda text: click.echo(f"loopstall: {text}", err=True),
+        )
 
     return execute
 

@@ -182,6 +182,7 @@ def _missing(item: Workload, cell: Cell) -> str | None:
     """Says why a cell cannot be measured here, None where it can."""
     loop, way = cell.strategy.loop, cell.strategy.dispatch
     reason = SERVERS[loop].missing() if cell.load.heavy is not None else LOOPS[loop].missing()
+    reason = reason or item.why_not(way, dict(cell.params))
     return reason or (DISPATCHES[way].missing(item) if way != DEF else None)
 
 

@@ -168,7 +168,7 @@ def _advice(
 def _why_missing(name: str, subject: Subject, profile: Profile) -> str | None:
     if name == "processes" and profile.unpicklable:
         return profile.unpicklable
-    return DISPATCHES[name].missing(subject.workload)
+    return subject.workload.why_not(name, dict(subject.params)) or DISPATCHES[name].missing(subject.workload)
 
 
 def _cores() -> int:

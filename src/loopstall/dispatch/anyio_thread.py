@@ -6,6 +6,7 @@ from functools import partial
 import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch.priming import start_threads
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH"]
@@ -20,6 +21,9 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     from anyio import to_thread  # noqa: PLC0415  # an extra
 
     function = partial(job.workload.function, **job.kwargs)
+    # The first call imports the backend of the running loop, which is most of what it takes.
+    tokens = int(to_thread.current_default_thread_limiter().total_tokens)
+    await start_threads(job, to_thread.run_sync, min(job.concurrency, tokens))
     yield lambda seed: to_thread.run_sync(function, seed)
 
 

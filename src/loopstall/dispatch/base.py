@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from loopstall.loops.base import Face
 from loopstall.workloads import Workload
 
 __all__ = ["Call", "Dispatch", "DispatchError", "Job"]
@@ -19,12 +20,18 @@ class DispatchError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a dispatch is opened for: a workload, its keyword arguments, how many jobs come at a time, and the loop."""
+    """What a dispatch is opened for: a workload, its keyword arguments, how many jobs come at a time, and the loop.
+
+    ``face`` is the running loop's, None for one of asyncio's kind. ``seeds`` are of the jobs that each worker does
+    before the clock starts; none where the workload is one whose first job matters.
+    """
 
     workload: Workload
     kwargs: dict[str, Any]
     concurrency: int
     loop: str = "asyncio"
+    face: Face | None = None
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

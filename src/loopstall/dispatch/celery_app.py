@@ -1,22 +1,20 @@
 """The Celery application that a worker runs: ``celery --app loopstall.dispatch.celery_app worker``."""
 
 import os
-import time
 from typing import Any
 
 from celery import Celery
 from kombu.serialization import enable_insecure_serializers
 
-from loopstall.dispatch.worker import invoke
-from loopstall.workloads import resolve
+from loopstall.dispatch.worker import invoke, prime
 
-__all__ = ["BACKEND", "BROKER", "FOLDER", "app", "do", "load", "make"]
+__all__ = ["BACKEND", "BROKER", "FOLDER", "app", "do", "first", "make"]
 
 BROKER, BACKEND, FOLDER = "LOOPSTALL_CELERY_BROKER", "LOOPSTALL_CELERY_BACKEND", "LOOPSTALL_CELERY_FOLDER"
 """Names of environment variables: the addresses, and where a broker without a server keeps its messages."""
 
 _POLL_S = 0.005  # of a broker without a server
-_LOAD_S = 0.05
+_HOLD_S = 0.05
 
 
 def make(broker: str, backend: str, folder: str) -> Any:
@@ -57,9 +55,7 @@ def do(path: str, name: str, seed: int, kwargs: dict[str, Any]) -> Any:
     return invoke(path, name, seed, kwargs)
 
 
-@app.task(name="loopstall.load")  # type: ignore[untyped-decorator,unused-ignore]
-def load(path: str, name: str) -> int:
-    """Loads a workload, and takes long enough that every process of the worker gets to do it."""
-    resolve(path, name)
-    time.sleep(_LOAD_S)
-    return os.getpid()
+@app.task(name="loopstall.first")  # type: ignore[untyped-decorator,unused-ignore]
+def first(path: str, name: str, seeds: tuple[int, ...], kwargs: dict[str, Any]) -> int:
+    """Does the first jobs of a process, and takes long enough that every process of the worker gets to do it."""
+    return prime(path, name, seeds, kwargs, _HOLD_S)

@@ -21,6 +21,7 @@ import time
 from typing import Any, Self
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
+from loopstall.dispatch.priming import each_worker
 from loopstall.workloads import Workload
 
 __all__ = ["BROKER_URL", "DISPATCH"]
@@ -49,9 +50,8 @@ async def _open(job: Job) -> AsyncIterator[Call]:
         worker = stack.enter_context(_worker(width, broker, backend, files, folder))
         async with _Desk(broker, backend, files, worker, folder / _OUTPUT) as desk:
             path, name, kwargs = job.workload.path, job.workload.name, job.kwargs
-            # Loading takes longer than handing a message over, so that every process of the worker gets to do it.
-            priming = asyncio.gather(*(desk.ask("loopstall.load", path, name) for _ in range(4 * width)))
-            await asyncio.wait_for(priming, _START_LIMIT_S)
+            await asyncio.wait_for(desk.ask("loopstall.first", path, name, (), {}), _START_LIMIT_S)  # the worker is up
+            await each_worker(width, lambda: desk.ask("loopstall.first", path, name, job.seeds, kwargs))
             yield lambda seed: desk.ask("loopstall.do", path, name, seed, kwargs)
 
 

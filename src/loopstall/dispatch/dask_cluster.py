@@ -7,7 +7,7 @@ import importlib.util
 import os
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
-from loopstall.dispatch.worker import invoke
+from loopstall.dispatch.worker import invoke, prime
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH", "SCHEDULER"]
@@ -46,19 +46,17 @@ async def _open(job: Job) -> AsyncIterator[Call]:
             )
             client = await stack.enter_async_context(Client(cluster, asynchronous=True))
             await client.wait_for_workers(width, timeout=_START_LIMIT_S)
-        await client.run(_load, path, name)
+        first = [
+            client.submit(prime, path, name, job.seeds, kwargs, 0, pure=False, workers=[worker])
+            for worker in client.scheduler_info(n_workers=-1)["workers"]
+        ]
+        await client.gather(first)
 
         async def call(seed: int) -> object:
             return await client.submit(invoke, path, name, seed, kwargs, pure=False)
 
         yield call
         await asyncio.sleep(0)
-
-
-def _load(path: str, name: str) -> None:
-    from loopstall.workloads import resolve  # noqa: PLC0415  # in the worker
-
-    resolve(path, name)
 
 
 DISPATCH = Dispatch(

@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 import os
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.worker import arrive, invoke
+from loopstall.dispatch.priming import each_worker
+from loopstall.dispatch.worker import invoke, prime
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH"]
+
+_HOLD_S = 0.05
 
 
 def _missing(_workload: Workload) -> str | None:
@@ -25,10 +28,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     width = max(1, min(job.concurrency, os.cpu_count() or 1))
     path, name, kwargs = job.workload.path, job.workload.name, job.kwargs
     with concurrent.futures.InterpreterPoolExecutor(width) as pool:  # type: ignore[attr-defined,unused-ignore]
-        ready: set[int] = set()
-        while len(ready) < width:  # an interpreter that is up early may answer for one that is not
-            arrivals = (loop.run_in_executor(pool, arrive, path, name) for _ in range(width))
-            ready.update(await asyncio.gather(*arrivals))
+        await each_worker(width, lambda: loop.run_in_executor(pool, prime, path, name, job.seeds, kwargs, _HOLD_S))
         yield lambda seed: loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
 
 

@@ -1,11 +1,13 @@
 """The job's async twin, awaited on the loop."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch.priming import default_width, start_threads
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH"]
@@ -24,6 +26,8 @@ def _missing(workload: Workload) -> str | None:
 async def _open(job: Job) -> AsyncIterator[Call]:
     twin, kwargs = job.workload.native_twin, job.kwargs
     assert twin is not None, "the matrix skips cells without a twin"  # noqa: S101
+    # A twin may ask in a thread, as asyncio itself does for names and files.
+    await start_threads(job, asyncio.to_thread, default_width())
     yield partial(twin, **kwargs)
 
 

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 import os
 
 from loopstall.dispatch.base import Call, Dispatch, Job
-from loopstall.dispatch.worker import invoke, prepare
+from loopstall.dispatch.priming import each_worker
+from loopstall.dispatch.worker import invoke, prepare, prime
 from loopstall.workloads import Workload
 
 __all__ = ["DISPATCH"]
+
+_HOLD_S = 0.005
 
 
 def _missing(_workload: Workload) -> str | None:
@@ -29,12 +32,12 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     spawn = multiprocessing.get_context("spawn")
     width = max(1, min(job.concurrency, os.cpu_count() or 1))
     path, name, kwargs = job.workload.path, job.workload.name, job.kwargs
-    # The barrier keeps a worker that is up early from doing every priming job itself.
+    # The barrier has all workers there before the first of them is primed.
     pool = ProcessPoolExecutor(
         width, mp_context=spawn, initializer=prepare, initargs=(spawn.Barrier(width), path, name)
     )
     try:
-        await asyncio.gather(*(loop.run_in_executor(pool, os.getpid) for _ in range(width)))
+        await each_worker(width, lambda: loop.run_in_executor(pool, prime, path, name, job.seeds, kwargs, _HOLD_S))
         yield lambda seed: loop.run_in_executor(pool, invoke, path, name, seed, kwargs)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

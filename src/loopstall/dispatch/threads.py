@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch.priming import start_threads
 
 __all__ = ["DISPATCH"]
 
@@ -17,6 +18,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     function = partial(job.workload.function, **job.kwargs)
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=job.concurrency, thread_name_prefix="loopstall-job") as pool:
+        await start_threads(job, partial(loop.run_in_executor, pool), job.concurrency)
         yield lambda seed: loop.run_in_executor(pool, function, seed)
 
 

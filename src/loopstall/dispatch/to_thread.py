@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from loopstall.dispatch.base import Call, Dispatch, Job
+from loopstall.dispatch.priming import default_width, start_threads
 
 __all__ = ["DISPATCH"]
 
@@ -19,16 +20,20 @@ async def _open(job: Job) -> AsyncIterator[Call]:
         import trio  # noqa: PLC0415  # an extra
 
         called = partial(function, **kwargs)
+        tokens = int(trio.to_thread.current_default_thread_limiter().total_tokens)
+        await start_threads(job, trio.to_thread.run_sync, min(job.concurrency, tokens))
         yield lambda seed: trio.to_thread.run_sync(called, seed)
         return
     if job.loop == "curio":
         import curio  # noqa: PLC0415  # an extra
 
         called = partial(function, **kwargs)
+        await start_threads(job, curio.run_in_thread, min(job.concurrency, curio.workers.MAX_WORKER_THREADS))
         yield lambda seed: curio.run_in_thread(called, seed)
         return
     import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
 
+    await start_threads(job, asyncio.to_thread, default_width())
     yield lambda seed: asyncio.to_thread(function, seed, **kwargs)
     await asyncio.get_running_loop().shutdown_default_executor()
 

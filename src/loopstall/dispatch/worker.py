@@ -1,4 +1,4 @@
-"""What runs inside the workers of a pool of processes or interpreters."""
+"""What runs inside the workers of a pool, a queue or a cluster."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from loopstall.dispatch.forks import ForkMark
 from loopstall.workloads import resolve
 
-__all__ = ["arrive", "invoke", "prepare"]
+__all__ = ["invoke", "prepare", "prime"]
 
 _START_LIMIT_S = 60.0
-_ARRIVAL_S = 0.001
+_primed: set[tuple[str, str, tuple[int, ...]]] = set()
 
 
 class _Barrier(Protocol):
@@ -21,7 +21,7 @@ class _Barrier(Protocol):
 
 
 def prepare(barrier: _Barrier, path: str, name: str) -> None:
-    """Loads the workload and waits until every worker process of the pool has done so."""
+    """Loads the workload and waits until every worker of the pool has done so."""
     import faulthandler  # noqa: PLC0415  # only the main interpreter of a process can have it
 
     faulthandler.enable()
@@ -32,11 +32,23 @@ def prepare(barrier: _Barrier, path: str, name: str) -> None:
         raise RuntimeError("another worker of the process pool did not start") from error
 
 
-def arrive(path: str, name: str) -> int:
-    """Loads the workload and returns which thread has done so, late enough for an idle one to take the next call."""
+def prime(path: str, name: str, seeds: tuple[int, ...], kwargs: dict[str, Any], hold_s: float) -> int:
+    """Does the first jobs of this worker, and returns what tells it from others.
+
+    Args:
+        path: the workload's file.
+        name: its name there.
+        seeds: of the jobs; none where the first job is what matters, and the workload is loaded only.
+        kwargs: what every job is called with.
+        hold_s: how long to keep the worker, so that others have their turn.
+    """
     _target(path, name)
-    time.sleep(_ARRIVAL_S)
-    return threading.get_ident()
+    if (path, name, seeds) not in _primed:
+        _primed.add((path, name, seeds))
+        for seed in seeds:
+            invoke(path, name, seed, kwargs)
+    time.sleep(hold_s)
+    return threading.get_native_id()
 
 
 @lru_cache(maxsize=16)

@@ -1,9 +1,18 @@
+import ast
 import asyncio
+import contextlib
+import inspect
+import itertools
+from pathlib import Path
+import sys
+import textwrap
+import threading
 
-from helpers import write_workloads
+from helpers import loopstall, write_workloads
 import pytest
 
-from loopstall import workload
+from loopstall import store, workload
+from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError
 from loopstall.workloads import Workload, discover, find, grid_points, load_file, resolve
 
@@ -97,20 +106,121 @@ def test_control_comes_first_where_nothing_is_chosen():
     assert find([])[0].name == "blocking_sleep"
 
 
-@pytest.mark.parametrize("name", ["blocking_sleep", "hashing", "file_io"])
-def test_bundled_workload_does_right_and_its_verify_can_say_no(name):
-    item = find([name])[0]
-    small = {"seconds": 0.0, "bytes": 70, "rounds": 3}
+def test_async_function_alone_is_its_own_twin(tmp_path):
+    path = write_workloads(
+        tmp_path, "@workload(dispatches=['native'])\nasync def w(seed, n=3): return seed * n\nw.verify(ok)\n"
+    )
+    item = resolve(str(path), "w")
+    assert item.ref.path == str(path)
+    assert asyncio.run(item.native_twin(2)) == item(2) == 6
+    assert item.why_not("native", {}) is None
+    assert item.why_not("inline", {}) == "the workload is about native alone"
+
+
+def test_workload_says_itself_what_it_has_not(tmp_path):
+    body = "@w.missing\ndef _(dispatch, *, n): return 'too many' if n > 1 and dispatch == 'inline' else None\n"
+    path = write_workloads(
+        tmp_path, f"@workload(params={{'n': [1, 2]}})\ndef w(seed, *, n): return seed\nw.verify(ok)\n{body}"
+    )
+    done = loopstall(
+        "run", path, "-s", "inline", "-s", "threads", "--jobs", 2, "--processes", 1, "-o", "out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "n/a: too many" in " ".join(done.stdout.split())
+    ways = sorted(
+        (dict(run.cell.params)["n"], run.cell.strategy.dispatch) for run in store.load([tmp_path / "out"]).runs
+    )
+    assert ways == [(1, "inline"), (1, "threads"), (2, "threads")]
+
+
+SMALL = {"seconds": 0.004, "bytes": 70, "rounds": 3, "size": 300, "wait": 0.0, "cost": 4, "length": 3, "records": 40}
+SMALL |= {"rows": 60, "lines": 2, "mib": 1, "calls": 3}
+"""Parameters with which a job is over at once."""
+
+BUNDLED = sorted(Path(__file__).parents[1].glob("workloads/*.py"))
+ALL = [pytest.param(item, id=item.name) for path in BUNDLED for item in load_file(str(path))]
+
+
+@contextlib.contextmanager
+def entered(item, point):
+    """What a job at a point of the parameters, made small, is called with."""
+    params = {key: SMALL.get(key, value) if not isinstance(value, (str, bool)) else value for key, value in point}
+    with item.make_context(1, **params) if item.make_context else contextlib.nullcontext() as extra:
+        yield params | (extra or {})
+
+
+def sides(item, point):
+    """What does a job at a point: the function, the async twin, or both; none where what it needs is not there."""
+    missing = DISPATCHES["native"].missing(item) or item.why_not("native", dict(point))
+    plain = [item.function] if item.why_not("inline", dict(point)) is None else []
+    twin = [lambda seed, **named: asyncio.run(item.native_twin(seed, **named))] if missing is None else []
+    return {"plain": plain, "twin": twin}
+
+
+@pytest.mark.parametrize("item", ALL)
+def test_bundled_workload_does_right_and_its_verify_can_say_no(item):
+    done = 0
     for point in item.points():
-        params = {key: small.get(key, value) for key, value in point}
-        context = item.make_context(1, **params) if item.make_context else None
-        extra = context.__enter__() if context else {}
-        try:
-            result = item(5, **params, **extra)
-            assert item.checker(result, 5, **params, **extra)
-            assert not item.checker("wrong", 5, **params, **extra)
-            if item.native_twin is not None:
-                assert result == asyncio.run(item.native_twin(5, **params, **extra))
-        finally:
-            if context:
-                context.__exit__(None, None, None)
+        with entered(item, point) as kwargs:
+            for side in itertools.chain(*sides(item, point).values()):
+                result = side(5, **kwargs)
+                assert item.checker(result, 5, **kwargs)
+                assert not item.checker("wrong", 5, **kwargs)
+                done += 1
+    if not done:
+        pytest.skip("nothing that it needs is installed")
+
+
+@pytest.mark.parametrize("item", ALL)
+def test_each_parameter_of_a_bundled_workload_is_read_by_every_side(item):
+    """A number may be read by the context instead, which makes what the job works on; a word says what the job does."""
+    words = {name for grid in item.grids for name, values in grid.items() if isinstance(values[0], str)}
+    context = names_read(item.make_context) - words if item.make_context else set()
+    for side in filter(None, (inspect.unwrap(item.function), item.native_twin)):
+        unread = {name for grid in item.grids for name in grid} - names_read(side) - context
+        assert not unread, f"{item.name}: {side.__name__} reads no {unread}"
+
+
+def names_read(function):
+    """The names that a function reads, in the source of its body."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
+    read = (node for statement in tree.body for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in read if isinstance(node.ctx, ast.Load)}
+
+
+@pytest.mark.parametrize("item", [one for one in ALL if any(len(grid) for grid in one.values[0].grids)])
+def test_no_two_rows_of_a_bundled_workload_run_the_same_code_under_other_names(item):
+    """Rows that differ in words alone do different things: other instructions of the workload's file are executed."""
+    for name in ("plain", "twin"):
+        executed = {}
+        for point in item.points():
+            for side in sides(item, point)[name]:
+                with entered(item, point) as kwargs:
+                    done = instructions(item.path, side, kwargs)
+                numbers = tuple((key, value) for key, value in point if not isinstance(value, str))
+                words = tuple(value for _, value in point if isinstance(value, str))
+                same = [other for other, was in executed.get(numbers, {}).items() if was == done]
+                assert not same, f"{item.name}: {words} and {same[0]} are the same {name}"
+                executed.setdefault(numbers, {})[words] = done
+
+
+def instructions(path, side, kwargs):
+    """The instructions of a file that a job executes, in any thread."""
+    seen = set()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != path:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            seen.add((frame.f_code, frame.f_lasti))
+        return trace
+
+    threading.settrace(trace)
+    sys.settrace(trace)
+    try:
+        side(5, **kwargs)
+    finally:
+        sys.settrace(None)
+        threading.settrace(None)
+    return frozenset(seen)

@@ -9,8 +9,11 @@ import os
 from pathlib import Path
 import queue
 import tempfile
+import time
 
 from loopstall import workload
+
+_WRITTEN_LIMIT_S = 30.0
 
 
 class _Syncing(logging.FileHandler):
@@ -42,7 +45,7 @@ def logging_to_file(seed: int, *, lines: int, path: str) -> int:
 
     Stands for an audit log, a handler that sends to a slow collector, a file on a network disk: a line of logging
     looks harmless and waits like any other call. The async twin logs through a `QueueHandler`, whose listener
-    waits in a thread of its own. A right answer is how many lines were logged.
+    waits in a thread of its own. A right answer is how many lines were logged, the last of which is in the file.
     """
     return _log(_logger(path, queued=False), seed, lines)
 
@@ -54,8 +57,12 @@ async def _(seed: int, *, lines: int, path: str) -> int:
 
 def _log(logger: logging.Logger, seed: int, lines: int) -> int:
     for number in range(lines):
-        logger.warning("job %d, line %d: something worth keeping", seed, number)
+        logger.warning(_text(seed, number))
     return lines
+
+
+def _text(seed: int, number: int) -> str:
+    return f"job {seed}, line {number}: something worth keeping"
 
 
 @logging_to_file.context
@@ -66,5 +73,16 @@ def _(seed: int, *, lines: int) -> Iterator[dict[str, str]]:  # noqa: ARG001
 
 
 @logging_to_file.verify
-def _(result: object, seed: int, *, lines: int, path: str) -> bool:  # noqa: ARG001
-    return result == lines and Path(path).stat().st_size >= 0
+def _(result: object, seed: int, *, lines: int, path: str) -> bool:
+    return result == lines and _is_written(_text(seed, lines - 1), path)
+
+
+@lru_cache(maxsize=64)
+def _is_written(line: str, path: str) -> bool:
+    """Says whether a line is in the file, or comes into it while the listener works off what is queued."""
+    deadline = time.monotonic() + _WRITTEN_LIMIT_S
+    while line not in Path(path).read_text("utf-8"):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,7 +1,6 @@
 """The traps inside the ways out, each beside its cure: `how` says which; the finding names the difference.
 
-Every job is an async twin alone, for that is where these traps are; the synchronous function does the same work in a
-row and is there for who asks for it.
+Every job is an async function alone, for that is where these traps are.
 """
 
 import asyncio
@@ -29,19 +28,13 @@ def _right(result: object, seed: int, **_: object) -> bool:
 
 
 @workload(params={"how": ["thread-goes-on", "asked-to-stop"], "seconds": [0.08]}, on_request=True, dispatches=_NATIVE)
-def cancelled_thread(seed: int, *, how: str, seconds: float) -> int:  # noqa: ARG001
+async def cancelled_thread(seed: int, *, how: str, seconds: float) -> int:
     """A task that waits for a thread is cancelled at once; the job lasts until the work has really ended.
 
     Stands for a request that its client has given up, a timeout around `to_thread`, a shutdown. Cancelling reaches the
     await and never the thread: it computes to its end, holds its place in the pool, and a shutdown waits for it. The
     cure is work that is asked to stop and looks. A right answer is the seed.
     """
-    time.sleep(seconds)
-    return seed
-
-
-@cancelled_thread.native()
-async def _(seed: int, *, how: str, seconds: float) -> int:
     asked, begun, ended = threading.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -69,18 +62,13 @@ cancelled_thread.verify(_right)
 
 
 @workload(params={"how": ["first-job", "primed"]}, on_request=True, dispatches=_NATIVE)
-def pool_start(seed: int, *, how: str) -> int:  # noqa: ARG001
+async def pool_start(seed: int, *, how: str) -> int:
     """A small job for a process pool: the first one of a new pool, or one of a pool that has workers already.
 
     Stands for the first request after a deployment. A pool starts its workers when the first job comes: a spawned
     one imports the program anew, and the client waits. The cure is to prime it before clients come. A right answer is
     the seed.
     """
-    return seed
-
-
-@pool_start.native()
-async def _(seed: int, *, how: str) -> int:
     loop = asyncio.get_running_loop()
     if how == "primed":
         return await loop.run_in_executor(_pool(), abs, seed)
@@ -118,26 +106,30 @@ pool_start.verify(_right)
 
 
 @workload(params={"how": ["default-executor", "own-pool"], "calls": [48]}, on_request=True, dispatches=_NATIVE)
-def executor_width(seed: int, *, how: str, calls: int) -> int:  # noqa: ARG001
-    """Many calls that wait, all at once: in the default executor, or in a pool that is as wide as they are many.
+async def executor_width(seed: int, *, how: str, calls: int) -> int:
+    """Many calls that wait, all at once: in the default executor, or in a pool with a thread for each call of a job.
 
     Stands for `to_thread` around a synchronous client or driver. The default executor has min(32, cores + 4) threads
     for the whole program, name lookups included: further calls stand in line, and nobody says so. The cure is a pool
     of one's own. A right answer is the seed.
     """
-    for _ in range(calls):
-        time.sleep(0.01)
-    return seed
-
-
-@executor_width.native()
-async def _(seed: int, *, how: str, calls: int) -> int:
     loop = asyncio.get_running_loop()
-    pool = None if how == "default-executor" else ThreadPoolExecutor(calls)
+    pool = None if how == "default-executor" else _threads[0]
     await asyncio.gather(*(loop.run_in_executor(pool, time.sleep, 0.01) for _ in range(calls)))
-    if pool is not None:
-        pool.shutdown(wait=False)
     return seed
+
+
+_threads: list[ThreadPoolExecutor] = []
+
+
+@executor_width.context
+@contextmanager
+def _(seed: int, *, how: str, calls: int) -> Iterator[None]:  # noqa: ARG001
+    if how == "own-pool":
+        _threads.append(ThreadPoolExecutor(calls))
+    yield
+    while _threads:
+        _threads.pop().shutdown()
 
 
 executor_width.verify(_right)
@@ -147,18 +139,13 @@ executor_width.verify(_right)
 
 
 @workload(params={"how": ["argument", "by-path"], "mib": [8]}, on_request=True, dispatches=_NATIVE)
-def big_argument(seed: int, *, how: str, mib: int, path: str) -> int:  # noqa: ARG001
+async def big_argument(seed: int, *, how: str, mib: int, path: str) -> int:  # noqa: ARG001  # the file is that big
     """A small job on a lot of data in a process: the data sent along, or the path of the file that it is in.
 
     Stands for images, tables and uploads handed to a pool. What is sent is pickled, written to a pipe, read and built
     again, on the loop's own process as well; the job itself takes next to nothing. The cure is to send where it is. A
     right answer is how many bytes there are.
     """
-    return len(Path(path).read_bytes())
-
-
-@big_argument.native()
-async def _(seed: int, *, how: str, mib: int, path: str) -> int:  # noqa: ARG001
     loop = asyncio.get_running_loop()
     if how == "argument":
         return await loop.run_in_executor(_pool(), len, _data[0])
@@ -190,19 +177,13 @@ def _(result: object, seed: int, *, how: str, mib: int, path: str) -> bool:  # n
 
 
 @workload(params={"how": ["one-by-one", "gather"], "calls": [10]}, on_request=True, dispatches=_NATIVE)
-def awaits(seed: int, *, how: str, calls: int) -> int:  # noqa: ARG001
+async def awaits(seed: int, *, how: str, calls: int) -> int:
     """Several answers that do not depend on each other, awaited in a loop or gathered.
 
     Stands for a handler that asks ten services. `await` in a `for` looks asynchronous, and others do run meanwhile, but
     this client waits for the sum instead of the longest. The cure is `gather` or a `TaskGroup`. A right answer is the
     seed.
     """
-    time.sleep(0.004 * calls)
-    return seed
-
-
-@awaits.native()
-async def _(seed: int, *, how: str, calls: int) -> int:
     if how == "gather":
         await asyncio.gather(*(asyncio.sleep(0.004) for _ in range(calls)))
     else:
@@ -218,18 +199,13 @@ awaits.verify(_right)
 
 
 @workload(params={"how": ["blocking", "in-a-thread"], "lines": [4]}, on_request=True, dispatches=_NATIVE)
-def async_generator(seed: int, *, how: str, lines: int) -> int:  # noqa: ARG001
+async def async_generator(seed: int, *, how: str, lines: int) -> int:
     """`async for` over a generator whose body waits synchronously, or in a thread.
 
     Stands for a streaming response, a cursor or a file that is wrapped into `async def ... yield`. The syntax promises
     that others run between two items; nothing in the body lets them. A right answer is the seed.
     """
-    time.sleep(0.02 * lines)
-    return seed
 
-
-@async_generator.native()
-async def _(seed: int, *, how: str, lines: int) -> int:
     async def read() -> AsyncIterator[int]:
         for number in range(lines):
             if how == "blocking":
@@ -251,18 +227,12 @@ async_generator.verify(_right)
 
 
 @workload(params={"how": ["across-the-await", "around-the-update"]}, on_request=True, dispatches=_NATIVE)
-def lock_scope(seed: int, *, how: str) -> int:  # noqa: ARG001
+async def lock_scope(seed: int, *, how: str) -> int:
     """A shared total that is updated after an answer has come: the lock held while waiting, or for the update alone.
 
     Stands for a cache, a session or a connection guarded by an `asyncio.Lock`. Held across an await, it makes all
     clients wait for each other's network; the loop stays free, so that no stall shows it. A right answer is the seed.
     """
-    time.sleep(0.005)
-    return seed
-
-
-@lock_scope.native()
-async def _(seed: int, *, how: str) -> int:
     loop = asyncio.get_running_loop()
     lock = _locks.setdefault(loop, asyncio.Lock())
     if how == "across-the-await":

@@ -224,3 +224,52 @@ def instructions(path, side, kwargs):
         sys.settrace(None)
         threading.settrace(None)
     return frozenset(seen)
+
+
+def overflows():
+    """How many connections this machine's sockets have had no room for so far."""
+    names, values = (
+        line.split() for line in Path("/proc/net/netstat").read_text().splitlines() if line.startswith("TcpExt:")
+    )
+    return int(dict(zip(names, values, strict=True))["ListenOverflows"])
+
+
+@pytest.mark.alone  # others' sockets count too
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_server_of_the_downloads_has_room_for_every_connection(tmp_path):
+    """What finds no room is sent again after a second, and that second would be what is measured."""
+    before = overflows()
+    words = ("-p", "how=gather", "-p", "limit=100", "-s", "native", "-s", "threads", "--concurrency", 16)
+    done = loopstall(
+        "run", "http_download", *words, "--jobs", 48, "--processes", 1, "-o", "out", "--threshold", "1s", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {run.cell.strategy.dispatch for run in store.load([tmp_path / "out"]).runs} <= {"native", "threads"}
+    assert overflows() == before
+
+
+def test_downloads_are_n_a_where_a_client_has_no_such_side(tmp_path):
+    done = loopstall("run", "http_download", "--all", "--jobs", 1, "-p", "how=task_group", "-s", "inline", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "aiohttp has no synchronous side" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("awaits", "-p", "how=gather"), "the workload is about native alone"),
+        (("http_download", "-p", "how=task_group"), "aiohttp has no synchronous side"),
+    ],
+)
+def test_nobody_advises_on_what_has_no_synchronous_side(tmp_path, words, why):
+    done = loopstall("advise", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_servers_do_not_do_work_that_is_an_async_function_alone(tmp_path):
+    words = ("--work", "awaits", "-p", "how=gather", "--seconds", "0.2s", "--processes", 1)
+    done = loopstall("serve-bench", "socket", *words, cwd=tmp_path)
+    assert done.returncode == 5
+    assert "the workload is about native alone" in " ".join(done.stdout.split())

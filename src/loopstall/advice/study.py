@@ -8,7 +8,7 @@ import time
 from loopstall import environment
 from loopstall.advice import call, choose
 from loopstall.dispatch import DISPATCHES
-from loopstall.errors import MeasurementError
+from loopstall.errors import InputError, MeasurementError
 from loopstall.keeper import Keeper
 from loopstall.protocol import Request
 from loopstall.records import Advice, Cell, Load, Measured, Profile, Strategy, WorkloadRef
@@ -51,10 +51,17 @@ def of_function(target: str, given: str) -> Subject:
 
 
 def of_workload(workload: Workload, params: tuple[tuple[str, int | float | str | bool], ...]) -> Subject:
-    """Returns what stands for a workload at one point of its parameters."""
+    """Returns what stands for a workload at one point of its parameters.
+
+    Raises:
+        InputError: it has no synchronous side there, and so nothing that could be got off a loop.
+    """
     cell = Cell(
         workload=workload.ref, params=params, strategy=Strategy(loop="asyncio", dispatch="inline"), load=Load(jobs=1)
     )
+    why_not = workload.why_not("inline", dict(params))
+    if why_not is not None:
+        raise InputError(f"there is nothing to advise on {cell.row}: {why_not}; name one with a synchronous side")
     return Subject(target=cell.row, workload=workload, params=params)
 
 

@@ -114,7 +114,7 @@ def test_curio_that_does_not_run_on_this_python_is_left_out_with_the_reason(tmp_
     (tmp_path / "curio" / "__init__.py").write_text("raise AttributeError('no CHALLENGE')\n")
     (tmp_path / "curio-9.8.dist-info").mkdir()
     (tmp_path / "curio-9.8.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: curio\nVersion: 9.8\n")
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = loopstall("run", "blocking_sleep", "-s", "curio", "--processes", 1, cwd=tmp_path, env=env)
     assert done.returncode == 5, done.stderr
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"

@@ -13,11 +13,13 @@ from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
 from loopstall.workloads import load_file
 
-pytestmark = [pytest.mark.once]
-
 JOBS, CLIENTS = 6, 3
 
-STRATEGIES = matrix.strategies(everything=True)
+STRATEGIES = [
+    pytest.param(strategy, id=str(strategy), marks=[] if strategy.dispatch == "interpreters" else pytest.mark.once)
+    for strategy in matrix.strategies(everything=True)
+]
+"""Interpreters are there on later Pythons alone."""
 BUNDLED = [item for path in sorted(Path(__file__).parents[1].glob("workloads/*.py")) for item in load_file(str(path))]
 
 COUNTING = """
@@ -76,7 +78,7 @@ def first_jobs(item, point, strategy):
     return told
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_worker_of_every_dispatch_has_done_a_job_before_the_clock_starts(tmp_path, strategy):
     path = write_workloads(tmp_path, COUNTING.replace("LEAST", "1"))
     skip_what_is_missing(strategy, load_file(str(path))[0])
@@ -86,6 +88,7 @@ def test_each_worker_of_every_dispatch_has_done_a_job_before_the_clock_starts(tm
     assert run.measured.jobs == JOBS
 
 
+@pytest.mark.once
 def test_a_job_that_is_the_first_of_its_worker_would_be_told(tmp_path):
     """With more jobs asked for than priming does, the same check says no."""
     path = write_workloads(tmp_path, COUNTING.replace("LEAST", "50"))
@@ -94,6 +97,7 @@ def test_a_job_that_is_the_first_of_its_worker_would_be_told(tmp_path):
     assert "returned 2, which verify does not accept" in " ".join(done.stdout.split())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dispatch", ["inline", "threads", "to_thread"])
 def test_workload_whose_first_job_matters_is_not_primed(tmp_path, dispatch):
     path = write_workloads(tmp_path, COLD)
@@ -102,7 +106,7 @@ def test_workload_whose_first_job_matters_is_not_primed(tmp_path, dispatch):
     assert store.load([tmp_path / "out"]).runs[0].measured.jobs == 3
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_nothing_is_imported_and_no_thread_of_a_pool_started_while_the_clock_runs(tmp_path, strategy):
     path = write_workloads(tmp_path, COUNTING.replace("LEAST", "0"))
     (item,) = load_file(str(path))
@@ -113,6 +117,7 @@ def test_nothing_is_imported_and_no_thread_of_a_pool_started_while_the_clock_run
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.parametrize("item", BUNDLED, ids=lambda item: item.name)
 def test_no_bundled_workload_imports_anything_while_the_clock_runs(item):
     measured = 0

@@ -3,7 +3,7 @@
 Run it with: python bench/dispatch_overhead.py -o dispatch.json; then python -m pyperf stats dispatch.json
 """
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 import time
 
@@ -11,40 +11,53 @@ import pyperf
 
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.loops import LOOPS
+from loopstall.matrix import build, strategies
+from loopstall.records import Load
 from loopstall.workloads import load_file
+
+NOOP = str(Path(__file__).resolve().parent / "noop.py")
 
 
 def time_jobs(loops: int, loop: str, dispatch: str) -> float:
     """Returns how many seconds ``loops`` jobs take one after the other, pools being open and primed."""
-    (noop,) = load_file(str(Path(__file__).resolve().parent / "noop.py"))
+    (noop,) = load_file(NOOP)
 
     async def timed() -> float:
-        async with DISPATCHES[dispatch].open(Job(workload=noop, kwargs={}, concurrency=1)) as call:
-            await call(0)
-            begun = time.perf_counter()
-            for seed in range(loops):
-                await call(seed)
-            return time.perf_counter() - begun
+        async with DISPATCHES[dispatch].open(Job(workload=noop, kwargs={}, concurrency=1, loop=loop)) as call:
+            return await time_calls(loops, call)
 
-    with asyncio.Runner(loop_factory=LOOPS[loop].make) as runner:
-        return runner.run(timed())
+    return float(LOOPS[loop].run(timed))
 
 
-async def do_nothing() -> None:
-    """What awaiting a coroutine costs by itself."""
+def time_awaits(loops: int, loop: str) -> float:
+    """Returns how many seconds it takes to await a coroutine that does nothing, ``loops`` times."""
+
+    async def do_nothing(_seed: int) -> None: ...
+
+    return float(LOOPS[loop].run(lambda: time_calls(loops, do_nothing)))
+
+
+async def time_calls(loops: int, call: Callable[[int], Awaitable[object]]) -> float:
+    """Times ``loops`` calls after a first one."""
+    await call(0)
+    begun = time.perf_counter()
+    for seed in range(loops):
+        await call(seed)
+    return time.perf_counter() - begun
 
 
 def main() -> None:
-    """Measures every loop with every dispatch that takes a plain function."""
+    """Measures every loop with every dispatch that can be had here, and says why the others cannot."""
     runner = pyperf.Runner()
-    for name, loop in LOOPS.items():
-        if reason := loop.missing():
-            print(f"skipped {name}: {reason}")
-            continue
-        runner.bench_async_func(f"{name}: await a coroutine", do_nothing, loop_factory=loop.make)
-        for dispatch in DISPATCHES:
-            if dispatch != "native":
-                runner.bench_time_func(f"{name}/{dispatch}", time_jobs, name, dispatch)
+    (noop,) = load_file(NOOP)
+    cells, skipped = build([noop], {noop.name: noop.grids}, strategies(everything=True), Load(jobs=1))
+    if not runner.parse_args().worker:  # each process of pyperf's comes here as well
+        for item in skipped:
+            print(f"skipped {item.cell.strategy}: {item.reason}", flush=True)
+    for loop in dict.fromkeys(cell.strategy.loop for cell in cells):
+        runner.bench_time_func(f"{loop}: await a coroutine", time_awaits, loop)
+    for cell in cells:
+        runner.bench_time_func(str(cell.strategy), time_jobs, cell.strategy.loop, cell.strategy.dispatch)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from loopstall import histogram
+from loopstall.clock import NS_PER_MS
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.loops import LOOPS
 from loopstall.matrix import build, strategies
-from loopstall.monitor import Monitor
-from loopstall.records import Cell, Load, Observation
+from loopstall.monitor import LagMeter, Monitor
+from loopstall.records import Cell, Load
 from loopstall.workloads import find, resolve
 
 JOBS = 8
@@ -28,30 +29,47 @@ BY_NAME = {(cell.row, str(cell.strategy)): cell for cell in CELLS}
 
 
 @contextmanager
-def running(cell: Cell, seen: list[Observation]) -> Iterator[Callable[[], list[Any]]]:
-    """Runs the cell's loop in a thread and gives a function that does one round of jobs on it."""
+def running(cell: Cell, seen: dict[str, Any]) -> Iterator[Callable[[], list[Any]]]:
+    """Runs the cell's loop in a thread and gives a function that does one round of jobs on it.
+
+    Args:
+        cell: what to run.
+        seen: gets what the loop was like, once it has ended.
+    """
     workload = resolve(cell.workload.path, cell.workload.name)
     params = dict(cell.params)
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Callable[[int], Awaitable[Any]]]] = Future()
 
     async def serve(kwargs: dict[str, Any]) -> None:
         ended = asyncio.Event()
-        async with DISPATCHES[cell.strategy.dispatch].open(
-            Job(workload=workload, kwargs=kwargs, concurrency=JOBS)
-        ) as call:
-            monitor = Monitor()
-            monitor.start()
+        face = LOOPS[cell.strategy.loop].face()
+        job = Job(workload=workload, kwargs=kwargs, concurrency=JOBS, loop=cell.strategy.loop)
+        async with DISPATCHES[cell.strategy.dispatch].open(job) as call:
+            monitor, meter = Monitor(), LagMeter(later=face.later)
+            monitor.start(face.watched)
+            meter.start()
             ready.set_result((asyncio.get_running_loop(), ended, call))
             await ended.wait()
-            seen.append(monitor.stop())
+            meter.stop()
+            monitor.stop()
+        lag = histogram.from_counts(meter.lags.counts(), expected_interval_ns=meter.interval_ns)
+        seen["loop_lag_p50_ms"] = lag.p50_ns / NS_PER_MS
+        seen["loop_lag_p99_ms"] = lag.p99_ns / NS_PER_MS
+        seen["stalls"] = monitor.book.count
+        seen["stalled_ms"] = monitor.book.total_ns / NS_PER_MS
+        seen["longest_stall_ms"] = max((stall.duration_ns for stall in monitor.book), default=0) / NS_PER_MS
 
     with ExitStack() as stack:
         extra = stack.enter_context(workload.make_context(1, **params)) if workload.make_context else None
         kwargs = {**params, **(extra or {})}
 
         def main() -> None:
-            with asyncio.Runner(loop_factory=LOOPS[cell.strategy.loop].make) as runner:
-                runner.run(serve(kwargs))
+            try:
+                LOOPS[cell.strategy.loop].run(lambda: serve(kwargs))
+            except BaseException as error:
+                if ready.done():
+                    raise
+                ready.set_exception(error)
 
         thread = threading.Thread(target=main)
         thread.start()
@@ -73,17 +91,12 @@ def running(cell: Cell, seen: list[Observation]) -> Iterator[Callable[[], list[A
 def test_cell(benchmark: Any, row: str, strategy: str) -> None:
     """Times rounds of jobs of one cell."""
     cell = BY_NAME[row, strategy]
-    seen: list[Observation] = []
+    seen: dict[str, Any] = {}
     benchmark.group = cell.row
     with running(cell, seen) as one_round:
         results = benchmark.pedantic(one_round, rounds=5, warmup_rounds=1)
     assert len(results) == JOBS
-    lag = histogram.from_counts(seen[0].lag_counts, expected_interval_ns=seen[0].interval_ns)
-    benchmark.extra_info["loop_lag_p50_ms"] = lag.p50_ns / 1e6
-    benchmark.extra_info["loop_lag_p99_ms"] = lag.p99_ns / 1e6
-    benchmark.extra_info["stalls"] = seen[0].stall_count
-    benchmark.extra_info["stalled_ms"] = seen[0].stalled_ns / 1e6
-    benchmark.extra_info["longest_stall_ms"] = max((stall.duration_ns for stall in seen[0].stalls), default=0) / 1e6
+    benchmark.extra_info.update(seen)
 
 
 @pytest.mark.parametrize("left_out", SKIPPED, ids=[f"{item.cell.row}-{item.cell.strategy}" for item in SKIPPED])

@@ -6,7 +6,7 @@ import shutil
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"  # uv, where it is there, makes an environment in a second or two
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.error_on_missing_interpreters = False  # a machine with one Python tests on that one
 
@@ -23,7 +23,15 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
-@nox.session(python=PYTHONS)
+def smoke_form(session: nox.Session) -> bool:
+    """Runs the session's smoke form for `-- --smoke`, and says whether it was asked for; bench/smoke.py has them."""
+    asked = "--smoke" in session.posargs
+    if asked:
+        session.run("python", "bench/smoke.py", session.name)
+    return asked
+
+
+@nox.session(python=PYTHONS, venv_backend="virtualenv")  # tests use the environment's own pip
 def tests(session: nox.Session) -> None:
     """Run the tests on every supported Python that is there; arguments go to pytest."""
     servers = [] if _TESTED else group("servers")  # what needs them is tested once
@@ -52,17 +60,28 @@ def types(session: nox.Session) -> None:
     session.run("mypy", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def smoke(session: nox.Session) -> None:
+    """Run the smoke form of every session that measures or writes, one after the other; arguments choose some."""
+    listed = session.run("python", "bench/smoke.py", "--list", silent=True, external=True)
+    for name in session.posargs or str(listed).split():
+        session.notify(name, ["--smoke"])
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the matrix and write its page to reports/; arguments replace --quick."""
     session.install("--quiet", ".[uvloop,aiofiles]")
-    session.run("loopstall", "run", *(session.posargs or ["--quick"]))
+    if not smoke_form(session):
+        session.run("loopstall", "run", *(session.posargs or ["--quick"]))
 
 
 @nox.session
 def bench_all(session: nox.Session) -> None:
     """Measure every workload under every strategy and every server, one run each; what is missing says why."""
     session.install("--quiet", ".[suite,web,celery,dask]", "httpx", "aiohttp", "trio")
+    if smoke_form(session):
+        return
     once = ("--processes", "1", *session.posargs)
     session.run("loopstall", "serve-bench", "--seconds", "2s", *once, success_codes=[0, 1])
     session.run("loopstall", "run", "--all", "--seconds", "200ms", *once, success_codes=[0, 1])
@@ -72,42 +91,49 @@ def bench_all(session: nox.Session) -> None:
 def advise_accuracy(session: nox.Session) -> None:
     """Hold the advice against servers of its own for twenty functions; arguments go to bench/advise_accuracy.py."""
     session.install("--quiet", ".")
-    session.run("python", "bench/advise_accuracy.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/advise_accuracy.py", *session.posargs)
 
 
 @nox.session
 def detectors(session: nox.Session) -> None:
     """Hold the monitor against other detectors on stalls with known truth; arguments go to bench/detectors.py."""
     session.install("--quiet", ".[uvloop]")
-    for peer in ("aiodebug", "pyleak", "aiocop", "blockbuster", "loopsentry", "livekit-agents"):
-        session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])  # one may not be there
-    session.run("python", "bench/detectors.py", *session.posargs)
+    for peer in ("aiodebug", "pyleak", "aiocop", "blockbuster", "livekit-agents"):
+        session.install("--quiet", peer, success_codes=[0, 1])  # one may not be there, or not for this Python
+    if not smoke_form(session):
+        session.run("python", "bench/detectors.py", *session.posargs)
 
 
 @nox.session
 def suites(session: nox.Session) -> None:
     """Run the test suites of real projects without and with the pytest plugin; arguments go to bench/suites.py."""
-    session.run("python", "bench/suites.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/suites.py", *session.posargs)
 
 
 @nox.session
 def service(session: nox.Session) -> None:
     """Measure what watching costs a FastAPI service under load; arguments go to bench/fastapi_load.py."""
     session.install("--quiet", ".[uvloop]", "fastapi", "uvicorn")
-    session.run("python", "bench/fastapi_load.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/fastapi_load.py", *session.posargs)
 
 
 @nox.session
 def stress(session: nox.Session) -> None:
     """Stress the monitor for ten minutes; arguments go to bench/stress.py."""
     session.install("--quiet", ".[uvloop]")
-    session.run("python", "bench/stress.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/stress.py", *session.posargs)
 
 
 @nox.session
 def pyperf(session: nox.Session) -> None:
     """Measure what each way off the loop costs a job, with pyperf, and our own cost beside hand-written code."""
-    session.install("--quiet", ".[uvloop,pyperf]")
+    session.install("--quiet", ".[uvloop,anyio,trio,pyperf]")
+    if smoke_form(session):
+        return
     output = Path(session.create_tmp()) / "dispatch.json"
     output.unlink(missing_ok=True)
     session.run("python", "bench/dispatch_overhead.py", "-o", str(output), *(session.posargs or ["--fast"]))
@@ -119,7 +145,8 @@ def pyperf(session: nox.Session) -> None:
 def pytest_benchmark(session: nox.Session) -> None:
     """Measure the matrix with pytest-benchmark; arguments go to pytest."""
     session.install("--quiet", ".[uvloop,aiofiles]", "pytest-benchmark", *group("bench"))
-    session.run("pytest", "-p", "benchmark", "bench/test_matrix.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("pytest", "-p", "benchmark", "bench/test_matrix.py", *session.posargs)
 
 
 @nox.session
@@ -143,38 +170,53 @@ def gate(session: nox.Session) -> None:
 def gate_power(session: nox.Session) -> None:
     """Measure how often the gate and the rules of others cry wolf, and what they find; arguments go to the bench."""
     session.install("--quiet", ".[uvloop,aiofiles,stats]")
-    session.run("python", "bench/gate_power.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/gate_power.py", *session.posargs)
+
+
+@nox.session
+def gate_live(session: nox.Session) -> None:
+    """Count real gates that fail for nothing, and that find one slower cell; arguments go to bench/gate_live.py."""
+    session.install("--quiet", ".[stats]")
+    if not smoke_form(session):
+        session.run("python", "bench/gate_live.py", *session.posargs)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
     """Write the page of a results folder anew: nox -s report -- reports/<folder>."""
-    session.install("--quiet", ".")
-    session.run("loopstall", "report", *(session.posargs or ["--help"]))
+    session.install("--quiet", ".[pyperf]")
+    if not smoke_form(session):
+        session.run("loopstall", "report", *(session.posargs or ["--help"]))
 
 
 @nox.session
 def report_cost(session: nox.Session) -> None:
     """Measure what a page costs to build and to draw; arguments go to bench/report_cost.py."""
     session.install("--quiet", ".", "selenium")
-    session.run("python", "bench/report_cost.py", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "bench/report_cost.py", *session.posargs)
+
+
+@nox.session
+def viewers(session: nox.Session) -> None:
+    """Open a result in the real speedscope, in Chromium: nox -s viewers -- reports/<folder>."""
+    session.install("--quiet", ".", "selenium")
+    if not smoke_form(session):
+        session.run("python", "bench/viewers.py", *(session.posargs or ["--help"]))
 
 
 @nox.session
 def schema(session: nox.Session) -> None:
     """Write the schemas in docs/ anew."""
     session.install("--quiet", ".")
-    for name, module, kind in (("report", "data", "Document"), ("stalls", "stall_files", "StallDocument")):
-        code = (
-            f"import json; from loopstall.report.data import json_schema; from loopstall.report.{module} import {kind};"
-            f"print(json.dumps(json_schema({kind}), indent=1))"
-        )
-        with Path(f"docs/{name}.schema.json").open("w", encoding="utf-8") as file:
-            session.run("python", "-c", code, stdout=file)
+    if not smoke_form(session):
+        session.run("python", "bench/schemas.py", "docs")
 
 
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and the sdist into dist/."""
     session.install("--quiet", *group("build"))
-    session.run("python", "-m", "build", *session.posargs)
+    if not smoke_form(session):
+        session.run("python", "-m", "build", *session.posargs)

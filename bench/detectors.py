@@ -3,7 +3,7 @@
 Every detector runs in processes of its own, on asyncio and on uvloop, with the same injected stalls; costs are
 ratios to a process without a detector that does the same by turns. Peers come from PyPI into this environment:
 
-    python -m pip install aiodebug pyleak aiocop blockbuster loopsentry livekit-agents
+    python -m pip install aiodebug pyleak aiocop blockbuster livekit-agents
     python bench/detectors.py
 
 What is not installed is left out, and the table says so. ``--noise`` sets for how many seconds both cores are loaded
@@ -12,7 +12,7 @@ by other processes, ``--only`` leaves detectors out, ``--save`` keeps the raw re
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import contextlib
 import importlib.metadata
 import json
@@ -35,6 +35,7 @@ import peers
 
 LOOPS = ("asyncio", "uvloop")
 THRESHOLD_MS = 5.0
+_SETTLING_S = 3  # until an idle process has become quiet
 LENGTHS_MS = (2, 5.2, 10, 20, 50, 100, 200)
 STEADY_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
 """asyncio receives into 256 KiB: glibc maps and unmaps that for each request, or it does not, as chance has it, which
@@ -256,10 +257,6 @@ def _echo_8(watched: Child, bare: Child, chance: random.Random) -> float:
 
 def _echo(watched: Child, bare: Child, chance: random.Random, *, connections: int) -> float:
     """Returns the ratio of the servers' CPU times a request, over short bursts by turns, in an order by chance."""
-    if "process" not in _CLIENT:
-        _CLIENT["process"] = subprocess.Popen(
-            [sys.executable, str(FOLDER / "client.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
     client = _CLIENT["process"]
     used = {watched: 0.0, bare: 0.0}
     for _ in range(10):
@@ -277,11 +274,13 @@ def main() -> None:
     """Measures and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5, help="injections of each kind and length")
+    parser.add_argument("--length", type=float, action="append", help="of injections in ms; more than once")
     parser.add_argument("--own-repeat", type=int, default=20, help="the same for loopstall")
     parser.add_argument("--clean", type=float, default=10, help="seconds of a clean run")
     parser.add_argument("--noise", type=float, default=10, help="seconds with both cores loaded by others")
     parser.add_argument("--processes", type=int, default=7, help="pairs of processes for a cost; 0 for none")
     parser.add_argument("--rounds", type=int, default=9, help="measurements of a pair of processes")
+    parser.add_argument("--idle", type=float, default=8, help="seconds that an idle loop's CPU time is taken over")
     parser.add_argument("--only", action="append", choices=list(peers.DETECTORS), help="this detector; more than once")
     parser.add_argument("--loop", action="append", choices=LOOPS)
     parser.add_argument("--save", type=Path, help="file for the raw records")
@@ -305,7 +304,7 @@ def main() -> None:
 
 def _measure(name: str, loop: str, options: argparse.Namespace) -> list[Record]:
     repeat = options.own_repeat if name == "loopstall" else options.repeat
-    records = _measure_rightness(name, loop, repeat) if repeat else []
+    records = _measure_rightness(name, loop, options.length or LENGTHS_MS, repeat) if repeat else []
     for label, seconds, strangers in (
         ("reported on a clean run", options.clean, 0),
         ("reported under noise", options.noise, 2 * (os.cpu_count() or 1)),
@@ -317,9 +316,9 @@ def _measure(name: str, loop: str, options: argparse.Namespace) -> list[Record]:
     return records
 
 
-def _measure_rightness(name: str, loop: str, repeat: int) -> list[Record]:
+def _measure_rightness(name: str, loop: str, lengths: Sequence[float], repeat: int) -> list[Record]:
     with children((name, loop)) as (child,):
-        records = child.ask("inject", kinds=list(kinds.KINDS), ms=LENGTHS_MS, repeat=repeat, seed=1)
+        records = child.ask("inject", kinds=list(kinds.KINDS), ms=lengths, repeat=repeat, seed=1)
     for figure, value in score(records).items():
         print(f"  {figure:34} {value}", flush=True)
     if any(report.get("cause") for record in records for report in record["reports"]):
@@ -341,11 +340,11 @@ def _measure_noise(name: str, loop: str, label: str, seconds: float, strangers: 
 def _measure_cost(name: str, loop: str, options: argparse.Namespace) -> None:
     with children((name, loop), ("nothing", loop)) as (watched, bare):
         for child in (watched, bare):
-            child.tell("idle", tasks=0, seconds=12)
-        time.sleep(3)  # until it has become quiet
+            child.tell("idle", tasks=0, seconds=options.idle + _SETTLING_S + 1)
+        time.sleep(_SETTLING_S)
         before = [child.used() for child in (watched, bare)]
-        time.sleep(8)
-        idles = [(child.used() - used) / 8 for child, used in zip((watched, bare), before, strict=True)]
+        time.sleep(options.idle)
+        idles = [(child.used() - used) / options.idle for child, used in zip((watched, bare), before, strict=True)]
         for child in (watched, bare):
             child.read()
     print(f"  {'idle loop, share of a core':34} {idles[0]:.2%} (without: {idles[1]:.2%})", flush=True)

@@ -72,14 +72,15 @@ def make(folder: Path, *, slower: bool) -> None:
     (folder / "workloads" / "lib.py").write_text(WORKLOADS, encoding="utf-8")
 
 
-def gate(folder: Path, seed: int) -> tuple[int, list[str]]:
+def gate(folder: Path, seed: int, given: argparse.Namespace) -> tuple[int, list[str]]:
     """Runs one gate and returns its exit code and the cells that regressed."""
     results = folder / "results"
     shutil.rmtree(results, ignore_errors=True)
-    strategies = [word for name in STRATEGIES for word in ("-s", name)]
+    strategies = [word for name in given.strategy or STRATEGIES for word in ("-s", name)]
     done = subprocess.run(
         [sys.executable, "-m", "loopstall", "gate", "--quick", "mixing", "digesting", *strategies, "--seed", str(seed),
-         "--baseline-path", "base", "--candidate-path", "head", "--results", str(results)],
+         "--baseline-path", "base", "--candidate-path", "head", "--results", str(results),
+         "--max-minutes", str(given.max_minutes)],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode not in {0, 1, 5}:
@@ -92,6 +93,8 @@ def main() -> None:
     """Runs the gates and prints what they said."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", type=int, default=30, help="of either kind")
+    parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="this one alone")
+    parser.add_argument("--max-minutes", type=float, default=15, help="of each gate")
     options = parser.parse_args()
     for slower in (False, True):
         right = 0
@@ -99,7 +102,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as name:
                 make(Path(name), slower=slower)
                 begun = time.monotonic()
-                status, cells = gate(Path(name), number + 1)
+                status, cells = gate(Path(name), number + 1, options)
                 good = (status, cells) == (1, [SLOWED]) if slower else status == 0
             right += good
             said = ", ".join(cells) or "nothing"

@@ -6,7 +6,7 @@ fresh processes. Run it with: python bench/harness_cost.py
 
 import argparse
 import asyncio
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 import json
 import multiprocessing
 import os
@@ -32,7 +32,7 @@ JUDGED = ("to_thread", "processes")
 async def by_hand(dispatch: str, jobs: int) -> float:
     """Returns seconds per job of what a program would write itself."""
     loop = asyncio.get_running_loop()
-    pool = None
+    pool: Executor | None = None
     if dispatch == "threads":
         pool = ThreadPoolExecutor(CONCURRENCY)
     elif dispatch == "processes":
@@ -70,9 +70,9 @@ def with_loopstall(dispatch: str, jobs: int) -> float:
     return harness.measure(cell, seed=1, threshold_ns=5_000_000).time_per_job_ns / 1e9
 
 
-def pairs(dispatch: str, count: int) -> list[float]:
+def pairs(dispatch: str, count: int, share: float) -> list[float]:
     """Returns the ratio of each pair, the two sides taking turns at going first."""
-    jobs = JOBS[dispatch]
+    jobs = max(1, round(JOBS[dispatch] * share))
     ratios = []
     for number in range(count):
         if number % 2:
@@ -88,16 +88,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, default=7, help="fresh processes a dispatch")
     parser.add_argument("--pairs", type=int, default=4, help="pairs a process")
+    parser.add_argument("--share", type=float, default=1.0, help="of the jobs that each side does")
     parser.add_argument("--worker", choices=list(JOBS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(pairs(options.worker, options.pairs)))
+        print(json.dumps(pairs(options.worker, options.pairs, options.share)))
         return 0
     good = True
     for dispatch in JOBS:
         medians = []
         for _ in range(options.processes):
-            words = [sys.executable, __file__, "--worker", dispatch, "--pairs", str(options.pairs)]
+            given = ["--pairs", str(options.pairs), "--share", str(options.share)]
+            words = [sys.executable, __file__, "--worker", dispatch, *given]
             ratios = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
             medians.append(median_estimate(ratios).value)
         estimate = median_estimate(medians)

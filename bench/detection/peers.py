@@ -6,7 +6,6 @@ file of the kinds that it blames, innermost first; ``cause``; ``holder_lines``.
 
 import asyncio
 from collections.abc import Callable
-import contextlib
 import importlib.metadata
 import logging
 import re
@@ -29,7 +28,6 @@ class Detector:
     """One detector; ``package`` is its name on PyPI, "" where it is Python's or ours."""
 
     package = ""
-    uvloop = True
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -88,8 +86,6 @@ class Loopstall(Detector):
 
 class AsyncioDebug(Detector):
     """asyncio's debug mode."""
-
-    uvloop = True
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -213,12 +209,6 @@ class Blockbuster(Detector):
         self._busters.deactivate()
 
 
-class Loopsentry(Detector):
-    """loopsentry."""
-
-    package = "loopsentry"
-
-
 class Livekit(Detector):
     """livekit-agents' EventLoopMonitor, with a tick of a quarter of the threshold."""
 
@@ -258,14 +248,6 @@ DETECTORS: dict[str, type[Detector]] = {
     "pyleak": Pyleak,
     "aiocop": Aiocop,
     "blockbuster": Blockbuster,
-    "loopsentry": Loopsentry,
     "livekit-agents": Livekit,
     "nothing": Nothing,
 }
-
-
-@contextlib.contextmanager
-def quiet():
-    """Keeps what detectors log off the terminal."""
-    logging.disable(logging.NOTSET)
-    yield

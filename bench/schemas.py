@@ -1,0 +1,27 @@
+"""Writes the schemas of what other programs read: of reports, and of stalls.
+
+Run it with: python bench/schemas.py docs
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from loopstall.report.data import Document, json_schema
+from loopstall.report.stall_files import StallDocument
+
+SCHEMAS = {"report": Document, "stalls": StallDocument}
+
+
+def main() -> None:
+    """Writes them into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    for name, kind in SCHEMAS.items():
+        text = json.dumps(json_schema(kind), indent=1)
+        (folder / f"{name}.schema.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

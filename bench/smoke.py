@@ -1,0 +1,352 @@
+"""Runs a session of noxfile.py in its smoke form: seconds instead of minutes, and what comes out is looked at.
+
+    python bench/smoke.py SESSION     in that session's environment; nox -s SESSION -- --smoke does it
+    python bench/smoke.py --list      every session that has one
+
+It prints one line, with what was there and how long it took, and fails where a file or a figure is missing. How good
+the figures are is not judged: that takes the whole session and a quiet machine.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+import json
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from typing import Any
+import zipfile
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT_S = 300
+OURS = ("-m", "loopstall")
+ONCE = ("--processes", "1")
+LAG = ("loop_lag_p50_ms", "loop_lag_p99_ms", "stalls", "stalled_ms", "longest_stall_ms")
+NUMBER = r"\d+(?:\.\d+)?"
+
+
+class MissingError(Exception):
+    """What a session should have left or printed is not there."""
+
+
+def run(*words: object, codes: Iterable[int] = (0,)) -> str:
+    """Runs a command in the checkout and returns what it printed.
+
+    Raises:
+        MissingError: it ended with another exit code.
+    """
+    command = [*map(str, words)]
+    done = subprocess.run(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False
+    )
+    if done.returncode not in codes:
+        raise MissingError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+def python(*words: object, codes: Iterable[int] = (0,)) -> str:
+    """Runs this Python."""
+    return run(sys.executable, *words, codes=codes)
+
+
+def found(pattern: str, text: str, *, least: int = 1) -> list[str]:
+    """Returns what a pattern matches in a text.
+
+    Raises:
+        MissingError: less often than it should.
+    """
+    matches = re.findall(pattern, text, re.MULTILINE)
+    if len(matches) < least:
+        raise MissingError(f"{pattern!r} is there {len(matches)} times instead of {least}:\n{text[-4000:]}")
+    return matches
+
+
+def need(what: object, otherwise: str) -> None:
+    """Fails with a sentence where something is missing."""
+    if not what:
+        raise MissingError(otherwise)
+
+
+def result(folder: Path, *, absent: str = "(?!)") -> list[dict[str, Any]]:
+    """Looks at a results folder: its page, and figures of every cell.
+
+    Args:
+        folder: where it is.
+        absent: matches the reasons for which a cell may be left out here.
+
+    Returns:
+        The cells, as the published schema has them.
+    """
+    need((folder / "index.html").stat().st_size > 10_000, f"{folder}/index.html is next to empty")
+    document = json.loads(python(*OURS, "report", folder, "--format", "json"))
+    cells: list[dict[str, Any]] = document["cells"]
+    for cell in cells:
+        where = f"{cell['workload']} {cell['params']} {cell['loop']}/{cell['dispatch']}"
+        need(not cell["error"], f"{where}: {cell['error']}")
+        for figure in ("throughput", "response_p99", "lag_p99", "availability", "longest_stall"):
+            need(figure in cell["figures"], f"{where} has no {figure}")
+        need(cell["figures"]["throughput"]["value"] > 0, f"{where} has done nothing")
+    for item in document["skipped"]:
+        need(re.search(absent, item["reason"]), f"left out: {item}")
+    return cells
+
+
+def strategies(cells: Sequence[dict[str, Any]]) -> set[str]:
+    """Returns the strategies of cells."""
+    return {f"{cell['loop']}/{cell['dispatch']}" for cell in cells}
+
+
+TWIN = "no async twin"
+NEW = "comes with Python 3.1"
+
+
+def bench(folder: Path) -> str:
+    """The default matrix, two jobs a cell."""
+    said = python(*OURS, "run", *ONCE, "--jobs", "2", "-p", "variant=pure-python", "-o", folder / "out")
+    found(r"TRAP|No trap", said)
+    cells = result(folder / "out", absent=TWIN)
+    for name in ("inline", "native", "to_thread", "threads", "processes"):
+        need({f"asyncio/{name}", f"uvloop/{name}"} <= strategies(cells), f"no cell of {name}")
+    return f"{len(cells)} cells of {len(strategies(cells))} strategies, and their page"
+
+
+def bench_all(folder: Path) -> str:
+    """Every workload inline and native, one of them under every strategy, and a server of each kind."""
+    words = ("--all", "--jobs", "1", *ONCE)
+    python(*OURS, "run", *words, "-s", "inline", "-s", "native", "-o", folder / "all", codes=(0, 1))
+    every = result(folder / "all", absent=TWIN)
+    names = {cell["workload"] for cell in every}
+    listed = set(re.findall(r"^@(?:workload|.*\.workload)\b.*\n(?:.*\n)*?def (\w+)", sources(), re.MULTILINE))
+    need(listed <= names, f"not measured: {sorted(listed - names)}")
+    python(*OURS, "run", "checksum", "-p", "size=1000", *words, "-o", folder / "ways", codes=(0, 1))
+    ways = strategies(result(folder / "ways", absent=f"{TWIN}|{NEW}"))
+    for name in ("anyio", "celery", "dask"):
+        need(f"asyncio/{name}" in ways, f"no cell of {name}")
+    chosen = ("socket", "streams/celery", "gunicorn-2", "uvicorn-1/def", "uvicorn-2/to_thread")
+    python(*OURS, "serve-bench", *chosen, "--seconds", "500ms", *ONCE, "-o", folder / "served", codes=(0, 1))
+    served = result(folder / "served")
+    need(len(served) == len(chosen), f"servers measured: {strategies(served)}")
+    return f"{len(names)} workloads in {len(every)} cells, {len(ways)} strategies, {len(served)} servers"
+
+
+def sources() -> str:
+    """Returns the text of all workloads."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workloads").glob("*.py")))
+
+
+def pytest_benchmark(folder: Path) -> str:
+    """One row of the matrix twice, with loop lag and stalls in extra_info, and their comparison."""
+    files = [folder / "base.json", folder / "head.json"]
+    for file in files:
+        python("-m", "pytest", "-q", "-p", "benchmark", "bench/test_matrix.py", "-k", "blocking_sleep",
+               "--benchmark-json", file)  # fmt: skip
+        benchmarks = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
+        need(len(benchmarks) >= 2, f"{len(benchmarks)} benchmarks")
+        for item in benchmarks:
+            need(set(LAG) <= set(item["extra_info"]), f"{item['name']}: extra_info is {item['extra_info']}")
+            inline = item["name"].endswith("/inline]")
+            need(bool(item["extra_info"]["stalls"]) or not inline, f"{item['name']}: the trap shows no stall")
+    table = run(Path(sys.executable).with_name("pytest-benchmark"), "compare", *files, "--columns=min,mean")
+    found(r"^\S.*blocking_sleep.*-asyncio/inline\] \(\w+\)", table, least=2)
+    return f"{len(benchmarks)} benchmarks with {', '.join(LAG)}; compared"
+
+
+def pyperf(folder: Path) -> str:
+    """What each way costs, once, through pyperf's own commands; the harness beside hand-written code."""
+    files = [folder / "base.json", folder / "head.json"]
+    once = ("-p", "1", "-n", "1", "-w", "0", "-l", "20", "-q")
+    for file in files:
+        said = python("bench/dispatch_overhead.py", "-o", file, *once)
+    skipped = found(r"^skipped \S+: \S.+", said)
+    python("-m", "pyperf", "check", files[0])
+    found(r"^Total number of values: \d+", python("-m", "pyperf", "stats", files[0]))
+    compared = python("-m", "pyperf", "compare_to", "--table", *files)
+    rows = found(r"^\| (\w+/\w+) +\| [\d.]+ [num]?s", compared)
+    for name in ("inline", "to_thread", "threads", "processes", "anyio"):
+        need({f"asyncio/{name}", f"uvloop/{name}"} <= set(rows), f"{name} was not measured")
+    cost = python("bench/harness_cost.py", "--processes", "1", "--pairs", "1", "--share", "0.05", codes=(0, 1))
+    ratios = found(rf"^(\w+) +loopstall / by hand: {NUMBER} ", cost, least=4)
+    return f"{len(rows)} ways off the loop compared, {len(skipped)} skipped with the reason, {len(ratios)} ratios"
+
+
+def detectors(folder: Path) -> str:
+    """Every detector that is installed finds something; ours on both loops, with its cost."""
+    short = ("--repeat", "1", "--own-repeat", "1", "--length", "20", "--clean", "0.5", "--noise", "0.5")
+    cost = ("--processes", "1", "--rounds", "2", "--idle", "1")
+    own = python("bench/detectors.py", "--only", "loopstall", *short, *cost, "--save", folder / "raw.json")
+    found(r"^loopstall .* on (?:asyncio|uvloop)$", own, least=2)
+    for figure in ("length error", "right line, in the loop", "right cause", "reported on a clean run",
+                   "reported under noise", "idle loop", r"echo, CPU a request, 8", r"sleep\(0\), throughput"):  # fmt: skip
+        found(rf"^  {figure}.* {NUMBER}", own, least=2)
+    need(len(json.loads((folder / "raw.json").read_text(encoding="utf-8"))) == 2, "--save kept something else")
+    every = python("bench/detectors.py", "--loop", "asyncio", *short, "--processes", "0")
+    need("it has died" not in own + every, own + every)
+    recalls = {
+        name: (int(hits), int(of))
+        for name, hits, of in re.findall(r"^(\S.*?) \S* ?on \w+\n  recall, 2x.* \((\d+)/(\d+)\)", own + every, re.M)
+    }
+    for name, (hits, of) in recalls.items():
+        need(hits, f"{name} reported none of {of} stalls")
+    need("loopstall" in recalls and len(recalls) > 2, f"measured: {sorted(recalls)}")
+    told = ", ".join(f"{name} {hits}/{of}" for name, (hits, of) in recalls.items())
+    absent = re.findall(r"^(.+): skipped", every, re.MULTILINE)
+    return f"found of the injected stalls: {told}" + (f"; not installed: {', '.join(absent)}" if absent else "")
+
+
+def suites(_folder: Path) -> str:
+    """The suite of aiofiles without and with the plugin."""
+    said = python("bench/suites.py", "aiofiles", "--pairs", "1")
+    (count,) = found(r"(\d+) tests, \d+ of them shaky", said)
+    need(int(count) > 10, f"{count} tests")
+    (ratio,) = found(rf"wall time with the plugin: ({NUMBER}) times", said)
+    found(r"\b0 end differently for no stall", said)
+    return f"{count} tests of aiofiles end alike without and with the plugin; time {ratio}"
+
+
+def service(_folder: Path) -> str:
+    """A FastAPI service with and without watch, on both loops, in a few bursts."""
+    said = python("bench/fastapi_load.py", "--pairs", "3", "--seconds", "0.1")
+    ratios = found(rf"CPU time a request: ({NUMBER}) times", said, least=2)
+    found(rf"requests a second: {NUMBER} times", said, least=2)
+    found(r"stall of .*app\.py:\d+ in slow", said, least=2)
+    return f"the slow route was named on both loops; CPU time a request {' and '.join(ratios)} times"
+
+
+def stress(_folder: Path) -> str:
+    """Some seconds of stalls on each loop."""
+    counts = []
+    for loop in ("asyncio", "uvloop"):
+        said = python("bench/stress.py", "--minutes", "0.1", "--loop", loop)
+        counts.append(sum(map(int, found(r": (\d+) stalls", said, least=10))))
+        found(rf"{loop}: no crash, nothing grows", said)
+    need(all(counts), f"stalls seen: {counts}")
+    return f"{counts[0]} and {counts[1]} stalls, no crash, nothing grows"
+
+
+def gate_power(folder: Path) -> str:
+    """A pool of two pairs a case, kept and read again, and a few simulated runs."""
+    words = ("--pairs", "2", "--runs", "5", "--pool", folder / "pool.json")
+    python("bench/gate_power.py", *words)
+    said = python("bench/gate_power.py", *words)  # measures nothing: all of it is in the pool
+    need("round" not in said, "the kept pool was measured anew")
+    alarms = found(rf"^  (?:quiet|noisy)  (\S.*?) +{NUMBER} \[", said, least=10)
+    powers = found(r"^  (?:quiet|noisy)  \+ ?\d+% \S", said, least=40)
+    return f"12 real pairs, {len(alarms)} rates of false alarms, {len(powers)} lines of power"
+
+
+def gate_live(_folder: Path) -> str:
+    """One real gate of unchanged code, and one of a slower cell."""
+    said = python("bench/gate_live.py", "--gates", "1", "--strategy", "asyncio", "--max-minutes", "0.3")
+    found(r"^1: exit [015], \d+ s, regressed: \S", said, least=2)
+    bounds = found(r"(unchanged, passed|10% slower, found and nothing else): [01] of 1, 95% interval", said, least=2)
+    return f"{len(bounds)} gates ended with a verdict each"
+
+
+def report_cost(_folder: Path) -> str:
+    """Two small pages, built and drawn."""
+    said = python("bench/report_cost.py", "--cells", "2,4", "--runs", "2", "--samples", "50", "--repeat", "1")
+    found(rf"^\d+ cells, \d+ samples: built in {NUMBER} s and \d+ MB, {NUMBER} MB, ", said, least=2)
+    found(r"^2 times the cells take", said)
+    drawn = len(re.findall(rf"drawn in {NUMBER} s", said))
+    need(drawn == 2 or not os.environ.get("LOOPSTALL_REQUIRE_BROWSER"), "LOOPSTALL_REQUIRE_BROWSER, but none was drawn")
+    return f"2 pages built, {drawn} drawn" + ("" if drawn else ": no Chromium with its driver here")
+
+
+def viewers(folder: Path) -> str:
+    """A result of one cell in the real speedscope."""
+    python(*OURS, "run", "blocking_sleep", "-s", "inline", "--jobs", "4", *ONCE, "-o", folder / "out")
+    said = python("bench/viewers.py", folder / "out", "--keep", folder / "shown.png")
+    (shown,) = found(r"speedscope shows '.+'; \d+ profiles, \d+ frames", said)
+    need((folder / "shown.png").stat().st_size > 1_000, "the screenshot is next to empty")
+    return shown
+
+
+def advise_accuracy(_folder: Path) -> str:
+    """One function that has to leave the loop."""
+    said = python("bench/advise_accuracy.py", "--only", "wait_20ms", "--repeat", "1", "--seconds", "0.5")
+    (row,) = found(rf"^(wait_20ms +\S.*(?:{NUMBER}|inf) ms.*)", said)
+    found(r"^right on [01] of 1", said)
+    need(len(re.findall(rf"{NUMBER} ms", row)) == 3, f"a way was not measured: {row}")
+    return " ".join(row.split())
+
+
+def schema(folder: Path) -> str:
+    """The committed schemas are those that the code writes."""
+    python("bench/schemas.py", folder)
+    names = sorted(path.name for path in folder.iterdir())
+    need(len(names) == 2, f"written: {names}")
+    for name in names:
+        same = (folder / name).read_bytes() == (ROOT / "docs" / name).read_bytes()
+        need(same, f"docs/{name} is not what the code writes; run nox -s schema")
+    return f"{' and '.join(names)} are what the code writes"
+
+
+def build(folder: Path) -> str:
+    """The wheel and the sdist, and what is in them."""
+    python("-m", "build", "--outdir", folder)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        held = archive.namelist()
+    with tarfile.open(sdist) as archive:
+        kept = [name.partition("/")[2] for name in archive.getnames()]
+    for name in ("loopstall/py.typed", "loopstall/cli/entry.py", "loopstall/_bundled/workloads/hashing.py"):
+        need(name in held, f"{wheel.name} lacks {name}")
+    for name in ("noxfile.py", "bench/smoke.py", "tests/conftest.py", "workloads/hashing.py"):
+        need(name in kept, f"{sdist.name} lacks {name}")
+    return f"{wheel.name} with {len(held)} files, {sdist.name} with {len(kept)}"
+
+
+BEGINS = {
+    "html": "<!doctype html", "markdown": "### loopstall", "terminal": "asyncio", "json": '{"format":"loopstall"',
+    "csv": "workload,params,loop", "junit": "<?xml", "github": "", "speedscope": '{"$schema":"https://www.speedscope',
+    "trace": '{"traceEvents":[', "pyperf": '{"benchmarks":[',
+}  # fmt: skip
+
+
+def report(folder: Path) -> str:
+    """A result in every format."""
+    python(*OURS, "run", "blocking_sleep", "-s", "inline", "--jobs", "4", *ONCE, "-o", folder / "out")
+    offered = found(r"--format \[([\w|]+)\]", python(*OURS, "report", "--help"))[0].split("|")
+    need(set(offered) == set(BEGINS), f"formats: {offered}")
+    for name, begins in BEGINS.items():
+        python(*OURS, "report", folder / "out", "--format", name, "-o", folder / name)
+        text = (folder / name).read_text(encoding="utf-8").lstrip()
+        need(text.lower().startswith(begins.lower()), f"{name} begins with {text[:60]!r}")
+    return f"one result in {len(offered)} formats"
+
+
+SMOKES: dict[str, Callable[[Path], str]] = {
+    function.__name__: function
+    for function in (
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, suites, service, stress, gate_live,
+        gate_power, report_cost, viewers, advise_accuracy,
+    )
+}  # fmt: skip
+
+
+def main() -> int:
+    """Runs one and prints its line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("session", nargs="?", choices=list(SMOKES))
+    parser.add_argument("--list", action="store_true")
+    given = parser.parse_args()
+    if given.list or not given.session:
+        print(*SMOKES, sep="\n")
+        return 0
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="loopstall-smoke-") as name:
+        try:
+            line = SMOKES[given.session](Path(name))
+        except (MissingError, subprocess.TimeoutExpired) as error:
+            print(f"smoke {given.session}: {error}", file=sys.stderr)
+            return 1
+    print(f"smoke {given.session}: {line} ({time.monotonic() - begun:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

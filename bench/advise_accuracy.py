@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 FOLDER = Path(__file__).parent / "advising"
 WAYS = ("inline", "to_thread", "processes")
@@ -27,18 +28,19 @@ LIGHT_RATE = 200
 LATE_S = 2.0  # after the last request was due, what is not answered has failed
 
 sys.path.insert(0, str(FOLDER))
-from functions import FUNCTIONS
+from functions import FUNCTIONS  # noqa: E402  # its folder is no package
 
 
 class Client:
     """Sends requests at given times over as many connections as it takes."""
 
-    def __init__(self, port):
+    def __init__(self, port: int) -> None:
         self._port = port
-        self._idle = []
-        self._open = []
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._open: list[asyncio.StreamWriter] = []
 
-    async def ask(self, what, due):
+    async def ask(self, what: bytes, due: float) -> float | None:
+        """Sends one request; returns how long after it was due it was answered in s, None where it failed."""
         reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
         self._open.append(writer)
         writer.write(what + b"\n")
@@ -47,12 +49,13 @@ class Client:
         self._idle.append((reader, writer))
         return took if answer == b"done\n" else None
 
-    def close(self):
+    def close(self) -> None:
+        """Ends all connections."""
         for writer in self._open:
             writer.close()
 
 
-async def load(port, rate, seconds, seed):
+async def load(port: int, rate: float, seconds: float, seed: int) -> tuple[list[float], list[float], float]:
     """Returns the response times in s of light and heavy requests; those that failed are left out."""
     rng = random.Random(seed)
     plan = [(number / LIGHT_RATE, b"light") for number in range(int(seconds * LIGHT_RATE))]
@@ -61,10 +64,11 @@ async def load(port, rate, seconds, seed):
         plan.append((at, b"heavy"))
         at += rng.expovariate(rate)
     plan.sort()
-    client, times, tasks = Client(port), {b"light": [], b"heavy": []}, []
+    client, tasks = Client(port), []
+    times: dict[bytes, list[float]] = {b"light": [], b"heavy": []}
     begun = time.perf_counter() + 0.05
 
-    async def one(what, due):
+    async def one(what: bytes, due: float) -> None:
         took = await client.ask(what, due)
         if took is not None:
             times[what].append(took)
@@ -84,13 +88,15 @@ async def load(port, rate, seconds, seed):
     return times[b"light"], times[b"heavy"], in_time / max(1, heavy_due)
 
 
-def measure(name, way, seconds, seed):
+def measure(name: str, way: str, seconds: float, seed: int) -> tuple[float, float, float]:
     """Returns a way's burden in ms, its light requests' 99th percentile in ms, and the share answered in time."""
     rate, giver = FUNCTIONS[name]
     process = subprocess.Popen(
         [sys.executable, str(FOLDER / "server.py"), way, "functions", name.partition(" ")[0], giver],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         port = int(process.stdout.readline())
         light, heavy, answered = asyncio.run(load(port, rate, seconds, seed))
@@ -107,9 +113,9 @@ def measure(name, way, seconds, seed):
     return statistics.median(heavy) * 1e3 + p99, p99, answered
 
 
-def truth(name, repeat, seconds):
+def truth(name: str, repeat: int, seconds: float) -> tuple[str, dict[str, float]]:
     """Returns what is best, and each way's burden in ms."""
-    found = {way: [] for way in WAYS}
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     for number in range(repeat):
         for way in random.Random(number).sample(WAYS, len(WAYS)):
             found[way].append(measure(name, way, seconds, number))
@@ -124,8 +130,8 @@ def truth(name, repeat, seconds):
     return ("native code" if stuck else best), burdens
 
 
-def advised(name, folder):
-    """Returns what the advice says, and its figures."""
+def advised(name: str, folder: str) -> str:
+    """Returns what the advice says."""
     rate, giver = FUNCTIONS[name]
     out = Path(folder) / "advice.json"
     words = [f"{FOLDER / 'functions.py'}:{name.partition(' ')[0]}", "--rate", str(rate), "-o", str(out)]
@@ -135,11 +141,12 @@ def advised(name, folder):
         [sys.executable, "-m", "loopstall", "advise", *words], capture_output=True, text=True, check=False
     )
     if done.returncode not in {0, 5}:
-        return done.stderr.strip(), {}
-    return json.loads(out.read_text())["choice"] or "(none)", json.loads(out.read_text())
+        return done.stderr.strip()
+    document: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return document["choice"] or "(none)"
 
 
-def main():
+def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5, help="measurements of every way")
@@ -153,7 +160,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             best, burdens = truth(name, options.repeat, options.seconds)
-            choice, _ = advised(name, folder)
+            choice = advised(name, folder)
             right += choice == best
             regret = "" if choice == best else "unknown"
             if choice != best and choice in burdens:

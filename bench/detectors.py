@@ -30,8 +30,8 @@ from loopstall.stats.median import median_estimate
 FOLDER = Path(__file__).parent / "detection"
 sys.path.insert(0, str(FOLDER))
 
-import kinds
-import peers
+import kinds  # noqa: E402  # its folder is no package
+import peers  # noqa: E402
 
 LOOPS = ("asyncio", "uvloop")
 THRESHOLD_MS = 5.0

@@ -10,6 +10,7 @@ statistics. With --null both servers run without it.
 """
 
 import argparse
+from collections.abc import Iterator
 import contextlib
 from pathlib import Path
 import random
@@ -97,7 +98,7 @@ def cpu_ns(process: int) -> int:
 
 
 @contextlib.contextmanager
-def served(folder: str, loop: str, *, watched: bool):
+def served(folder: str, loop: str, *, watched: bool) -> Iterator[tuple[int, int]]:
     """Runs the service and gives its port and process; under loopstall, says at last which slow route was named."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

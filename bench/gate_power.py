@@ -10,7 +10,7 @@ Run it with: python bench/gate_power.py [--pool FILE keeps the samples]
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 from dataclasses import replace
 import math
@@ -30,7 +30,7 @@ from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.judge import judge, suspicious, undecided
 from loopstall.gate.rules import LOOKS, Rules
 from loopstall.keeper import Keeper
-from loopstall.records import Cell, Load, Pair, Strategy, WorkloadRef
+from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
 from loopstall.runner import Limits
 from loopstall.sides import Side
 
@@ -53,7 +53,7 @@ def cell(name: str) -> Cell:
 
 
 @contextlib.contextmanager
-def neighbour(*, noisy: bool):
+def neighbour(*, noisy: bool) -> Iterator[None]:
     """A process that keeps about half a core busy, at random, while this is entered."""
     if not noisy:
         yield
@@ -98,15 +98,21 @@ def collect(pairs: int, pool: Pool, keep: Callable[[Pool], object]) -> Pool:
 def slim(one: Pair) -> Pair:
     """The pair without what no rule looks at."""
 
-    def light(run):
-        return replace(run, measured=replace(run.measured, stalls=run.measured.stalls[:3]))
+    def light(run: Run) -> Run:
+        return replace(run, measured=replace(figures(run), stalls=figures(run).stalls[:3]))
 
     return Pair(base=light(one.base), head=light(one.head))
 
 
+def figures(run: Run) -> Measured:
+    """What a run measured; the pool has none that failed."""
+    assert run.measured is not None
+    return run.measured
+
+
 def values(pairs: Sequence[Pair], side: str) -> list[float]:
     """Times a job of every burst of a side, in ns."""
-    return [burst.wall_ns / burst.jobs for pair in pairs for burst in getattr(pair, side).measured.bursts]
+    return [burst.wall_ns / burst.jobs for pair in pairs for burst in figures(getattr(pair, side)).bursts]
 
 
 def processes(pairs: Sequence[Pair], side: str) -> list[float]:
@@ -161,7 +167,7 @@ def slower(pool: Pool, change: int) -> Pool:
     """The pool with every burst of the candidate made longer by so many percent."""
 
     def scaled(one: Pair) -> Pair:
-        measured = one.head.measured
+        measured = figures(one.head)
         bursts = tuple(
             replace(b, wall_ns=round(b.wall_ns * (1 + change / 100)), cpu_ns=round(b.cpu_ns * (1 + change / 100)))
             for b in measured.bursts
@@ -216,8 +222,8 @@ def simulate(pool: Pool, runs: int) -> None:
         for label, rule in OTHERS.items():
             alarms = sum(any(rule(draw(pool, key, 20, chance)) for key in keys) for _ in range(max(100, runs // 10)))
             print(f"  {noise:6} {label:26} {interval(alarms, max(100, runs // 10))}", flush=True)
-    more = again / (2 * runs * CELLS)
-    print(f"  an unchanged cell takes {RULES.rounds} pairs that screen and {more:.1f} more on average")
+    average = again / (2 * runs * CELLS)
+    print(f"  an unchanged cell takes {RULES.rounds} pairs that screen and {average:.1f} more on average")
     print(f"\npower: one changed cell of {CELLS}, {'/'.join(names)}")
     for noise in ("quiet", "noisy"):
         for change in CHANGES:
@@ -254,10 +260,10 @@ def power(pool: Pool, changed: Pool, key: str, runs: int, chance: random.Random)
 def cost(pool: Pool) -> None:
     """Prints what measuring a cell took, beside pyperf's default of 20 processes a side."""
     seconds = [pair.base.process_ns / 1e9 for pairs in pool.values() for pair in pairs]
-    bursts = [b.wall_ns / 1e9 for pairs in pool.values() for pair in pairs for b in pair.base.measured.bursts]
+    bursts = [b.wall_ns / 1e9 for pairs in pool.values() for pair in pairs for b in figures(pair.base).bursts]
     quiet = [pair for key, pairs in pool.items() if key.startswith("quiet") for pair in pairs]
     under_load = statistics.mean(
-        sum(b.wall_ns for run in (pair.base, pair.head) for b in run.measured.bursts) / 1e9 for pair in quiet
+        sum(b.wall_ns for run in (pair.base, pair.head) for b in figures(run).bursts) / 1e9 for pair in quiet
     )
     print(f"a pair takes {statistics.median(seconds):.2f} s, a burst {statistics.median(bursts) * 1e3:.0f} ms,"
           f" {under_load:.2f} s of a pair under load")  # fmt: skip

@@ -15,8 +15,6 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 from noop import nothing
 
 from loopstall import harness

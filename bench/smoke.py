@@ -173,21 +173,28 @@ def pyperf(folder: Path) -> str:
     return f"{len(rows)} ways off the loop compared, {len(skipped)} skipped with the reason, {len(ratios)} ratios"
 
 
+FIGURES = (
+    "length error", "right line, in the loop", "right cause", "reported on a clean run", "reported under noise",
+    "idle loop", "echo, CPU a request, 8", r"sleep\(0\), throughput",
+)  # fmt: skip
+
+
 def detectors(folder: Path) -> str:
     """Every detector that is installed finds something; ours on both loops, with its cost."""
     short = ("--repeat", "1", "--own-repeat", "1", "--length", "20", "--clean", "0.5", "--noise", "0.5")
     cost = ("--processes", "1", "--rounds", "2", "--idle", "1")
     own = python("bench/detectors.py", "--only", "loopstall", *short, *cost, "--save", folder / "raw.json")
     found(r"^loopstall .* on (?:asyncio|uvloop)$", own, least=2)
-    for figure in ("length error", "right line, in the loop", "right cause", "reported on a clean run",
-                   "reported under noise", "idle loop", r"echo, CPU a request, 8", r"sleep\(0\), throughput"):  # fmt: skip
+    for figure in FIGURES:
         found(rf"^  {figure}.* {NUMBER}", own, least=2)
     need(len(json.loads((folder / "raw.json").read_text(encoding="utf-8"))) == 2, "--save kept something else")
     every = python("bench/detectors.py", "--loop", "asyncio", *short, "--processes", "0")
     need("it has died" not in own + every, own + every)
     recalls = {
         name: (int(hits), int(of))
-        for name, hits, of in re.findall(r"^(\S.*?) \S* ?on \w+\n  recall, 2x.* \((\d+)/(\d+)\)", own + every, re.M)
+        for name, hits, of in re.findall(
+            r"^(\S.*?) \S* ?on \w+\n  recall, 2x.* \((\d+)/(\d+)\)", own + every, re.MULTILINE
+        )
     }
     for name, (hits, of) in recalls.items():
         need(hits, f"{name} reported none of {of} stalls")
@@ -322,8 +329,8 @@ def report(folder: Path) -> str:
 SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
-        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, suites, service, stress, gate_live,
-        gate_power, report_cost, viewers, advise_accuracy,
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, suites, service, stress,
+        gate_live, gate_power, report_cost, viewers, advise_accuracy,
     )
 }  # fmt: skip
 

@@ -45,6 +45,12 @@ def loop_of_a_moment() -> None:
     asyncio.run(main())
 
 
+def join(threads: list[threading.Thread]) -> None:
+    """Waits until all have ended."""
+    for thread in threads:
+        thread.join()
+
+
 async def stalls(until: float, chance: random.Random) -> int:
     """Stalls the loop in every way, under watches of several thresholds, until the time has come."""
     seen = 0
@@ -58,7 +64,7 @@ async def stalls(until: float, chance: random.Random) -> int:
             for _ in range(chance.randrange(1, 10)):
                 chance.choice(KINDS)()
                 await asyncio.sleep(chance.choice([0, 0.001, 0.005]))
-            await asyncio.to_thread(lambda started: [thread.join() for thread in started], threads)
+            await asyncio.to_thread(join, threads)
         seen += fine.count + coarse.count
         assert not fine.faults, fine.faults
     return seen

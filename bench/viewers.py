@@ -44,7 +44,8 @@ def opened(page: Path, profile: Path) -> str:
     try:
         browser.get(f"{page.as_uri()}#localProfilePath={script}")
         WebDriverWait(browser, 20).until(lambda found: found.title.endswith("- speedscope"))
-        errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        log = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium has no type for it
+        errors = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
         if errors:
             sys.exit(f"speedscope says: {errors}")
         browser.save_screenshot(str(profile.with_suffix(".png")))

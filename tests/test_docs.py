@@ -37,9 +37,3 @@ def test_links_between_documents_lead_somewhere():
     for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
-
-
-def test_every_nox_session_says_what_it_does():
-    source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    for name in ("tests", "lint", "types", "bench", "pyperf", "pytest_benchmark", "gate", "report", "build"):
-        assert re.search(rf'@nox\.session[^\n]*\ndef {name}\(session: nox\.Session\) -> None:\n    """\w', source), name

@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import kinds
+import kinds  # its folder is no package
 import peers
 
 SETTLE_S = 0.06
@@ -32,7 +32,7 @@ def innocent() -> int:
 async def well_behaved() -> None:
     """Wakes up a hundred times a second, at moments of its own, and goes to sleep again."""
     await asyncio.sleep(random.random() * 0.01)
-    while True:
+    while True:  # noqa: ASYNC110  # it waits for nothing: that is its work
         await asyncio.sleep(0.01)
 
 
@@ -64,7 +64,7 @@ async def inject(name: str, seconds: float, detector: peers.Detector, threads: k
     else:
         threads.do(kind.function, seconds)
         await asyncio.sleep(0)
-        while not threads.done.is_set():
+        while not threads.done.is_set():  # noqa: ASYNC110  # the loop has to go on, or nothing is kept waiting
             await asyncio.sleep(0.001)
         span = threads.span
     await asyncio.sleep(SETTLE_S)

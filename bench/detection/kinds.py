@@ -125,7 +125,7 @@ KINDS = {
     "GIL, C call": Kind(thread_native, "gil-wait", in_loop=False),
     "GIL, decoy": Kind(thread_native_beside_busy_thread, "gil-wait", in_loop=False),
 }
-_CALLS = {
+_CALLS: dict[Callable[[float], None], Callable[[float], None]] = {
     lock_beside_busy_thread: lock,
     python_after_innocent: python,
     thread_native_beside_busy_thread: thread_native,

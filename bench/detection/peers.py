@@ -195,7 +195,7 @@ class Blockbuster(Detector):
 
         detector = self
 
-        class Noted(inner.BlockingError):  # type: ignore[misc, name-defined]  # the package is optional
+        class Noted(inner.BlockingError):  # type: ignore[misc]  # the package is optional
             def __init__(self, func: str) -> None:
                 super().__init__(func)
                 lines = [f.lineno for f in reversed(traceback.extract_stack()) if f.filename == kinds.FILE]

@@ -15,11 +15,6 @@ from loopstall.report.escape import csv_text
 __all__ = ["Document", "json_schema", "to_csv", "to_json"]
 
 
-_COLUMNS = (
-    "workload", "params", "loop", "dispatch", "load", "run", "seed", "started_at", "metric", "value", "unit", "error"
-)  # fmt: skip
-
-
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of a cell: the median over its runs, its interval and the confidence of that."""
 

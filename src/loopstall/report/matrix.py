@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from loopstall.records import Cell, Summary
+from loopstall.records import Summary
 from loopstall.report.content import Content, Digest, digest
 from loopstall.report.diagnosis import Diagnosis
 from loopstall.report.escape import github_command, markdown_text
@@ -69,10 +69,6 @@ def matrix_to_junit(content: Content) -> str:
         suite.set(name, str(count))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
-
-
-def _case(suite: ET.Element, cell: Cell) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=printable(cell.row), name=printable(str(cell.strategy)))
 
 
 def matrix_to_github(content: Content, *, root: Path) -> str:

@@ -25,6 +25,7 @@ import sys
 import time
 from typing import Any
 
+from loopstall.loops import LOOPS
 from loopstall.stats.median import median_estimate
 
 FOLDER = Path(__file__).parent / "detection"
@@ -33,7 +34,6 @@ sys.path.insert(0, str(FOLDER))
 import kinds  # noqa: E402  # its folder is no package
 import peers  # noqa: E402
 
-LOOPS = ("asyncio", "uvloop")
 THRESHOLD_MS = 5.0
 _SETTLING_S = 3  # until an idle process has become quiet
 LENGTHS_MS = (2, 5.2, 10, 20, 50, 100, 200)
@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="measurements of a pair of processes")
     parser.add_argument("--idle", type=float, default=8, help="seconds that an idle loop's CPU time is taken over")
     parser.add_argument("--only", action="append", choices=list(peers.DETECTORS), help="this detector; more than once")
-    parser.add_argument("--loop", action="append", choices=LOOPS)
+    parser.add_argument("--loop", action="append", choices=("asyncio", "uvloop"))
     parser.add_argument("--save", type=Path, help="file for the raw records")
     options = parser.parse_args()
     raw: dict[str, Any] = {}
@@ -292,7 +292,11 @@ def main() -> None:
         except importlib.metadata.PackageNotFoundError:
             print(f"\n{name}: skipped, it is not installed here (pip install {peers.DETECTORS[name].package})")
             continue
-        for loop in options.loop or LOOPS:
+        for loop in options.loop or ("asyncio", "uvloop"):
+            blind = peers.DETECTORS[name].not_on_uvloop if loop == "uvloop" else ""
+            if reason := LOOPS[loop].missing() or blind:
+                print(f"\n{name} on {loop}: skipped, {reason}")
+                continue
             print(f"\n{name} {version} on {loop}", flush=True)
             try:
                 raw[f"{name} {loop}"] = _measure(name, loop, options)

@@ -23,6 +23,7 @@ import tempfile
 import time
 import urllib.request
 
+from loopstall.loops import LOOPS
 from loopstall.stats.median import median_estimate
 
 APP = """
@@ -57,6 +58,9 @@ def main() -> None:
         print(ask(int(port), float(seconds)))
         return
     for loop in given.loop or ["asyncio", "uvloop"]:
+        if reason := LOOPS[loop].missing():
+            print(f"{loop}: skipped, {reason}")
+            continue
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             Path(folder, "app.py").write_text(APP, encoding="utf-8")
             sides = [stack.enter_context(served(folder, loop, watched=False)),
@@ -117,7 +121,9 @@ def served(folder: str, loop: str, *, watched: bool) -> Iterator[tuple[int, int]
             _, said = server.communicate(timeout=60)
     if watched:
         named = re.search(r"stall of .*app\.py:\d+ in slow.*", said)
-        print(f"  {named[0] if named else 'THE SLOW ROUTE WAS NOT NAMED: ' + said}")
+        if not named:
+            sys.exit(f"the slow route was not named; the service said: {said or 'nothing'}")
+        print(f"  {named[0]}")
 
 
 def until_up(port: int) -> None:

@@ -25,6 +25,7 @@ import msgspec
 from scipy import stats
 
 from loopstall import environment
+from loopstall.dispatch import DISPATCHES
 from loopstall.duel import Duels
 from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.judge import judge, suspicious, undecided
@@ -33,6 +34,7 @@ from loopstall.keeper import Keeper
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
 from loopstall.runner import Limits
 from loopstall.sides import Side
+from loopstall.workloads import resolve
 
 FILE = str(Path(__file__).resolve().parent / "power" / "workloads.py")
 WORKLOADS = {"hashing": "inline", "files": "native", "fan_out": "to_thread"}
@@ -220,8 +222,9 @@ def simulate(pool: Pool, runs: int) -> None:
             again += more
         print(f"  {noise:6} loopstall                  {interval(alarms, runs)}")
         for label, rule in OTHERS.items():
-            alarms = sum(any(rule(draw(pool, key, 20, chance)) for key in keys) for _ in range(max(100, runs // 10)))
-            print(f"  {noise:6} {label:26} {interval(alarms, max(100, runs // 10))}", flush=True)
+            tries = min(runs, max(100, runs // 10))
+            alarms = sum(any(rule(draw(pool, key, 20, chance)) for key in keys) for _ in range(tries))
+            print(f"  {noise:6} {label:26} {interval(alarms, tries)}", flush=True)
     average = again / (2 * runs * CELLS)
     print(f"  an unchanged cell takes {RULES.rounds} pairs that screen and {average:.1f} more on average")
     print(f"\npower: one changed cell of {CELLS}, {'/'.join(names)}")
@@ -231,7 +234,7 @@ def simulate(pool: Pool, runs: int) -> None:
             shares = [power(pool, changed, f"{noise} {name}", runs, chance) for name in names]
             print(f"  {noise:6} +{change:2}% loopstall                  {'  '.join(shares)}")
             for label, rule in OTHERS.items():
-                tries = max(100, runs // 5)
+                tries = min(runs, max(100, runs // 5))
                 found = [
                     sum(rule(draw(changed, f"{noise} {name}", 20, chance)) for _ in range(tries)) for name in names
                 ]
@@ -282,6 +285,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000, help="simulated CI runs of each case")
     parser.add_argument("--pool", type=Path, help="file of the samples: read, and written as they come")
     options = parser.parse_args()
+    for name in WORKLOADS:
+        way = cell(name).strategy.dispatch
+        if reason := DISPATCHES[way].missing(resolve(FILE, name)):
+            sys.exit(f"cannot measure {name} {way}: {reason}")
     known: Pool = {}
     if options.pool and options.pool.exists():
         known = msgspec.json.decode(options.pool.read_bytes(), type=Pool)

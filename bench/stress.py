@@ -16,6 +16,7 @@ import threading
 import time
 
 import loopstall
+from loopstall.loops import LOOPS
 
 BIG = b"x" * 3_000_000
 KINDS = (
@@ -87,15 +88,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     options = parser.parse_args()
-    factory = asyncio.new_event_loop
-    if options.loop == "uvloop":
-        import uvloop  # noqa: PLC0415  # where it is asked for
-
-        factory = uvloop.new_event_loop
+    if reason := LOOPS[options.loop].missing():
+        sys.exit(f"cannot stress {options.loop}: {reason}")
     chance = random.Random(1)
     rows = []
     parts = 10
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=LOOPS[options.loop].make) as runner:
         for part in range(parts):
             seen = runner.run(stalls(time.monotonic() + options.minutes * 60 / parts, chance))
             rows.append(standing())

@@ -60,6 +60,9 @@ def main() -> None:
     parser.add_argument("result", type=Path, help="a results folder")
     parser.add_argument("--keep", type=Path, help="where to keep the screenshot")
     options = parser.parse_args()
+    absent = [name for name in ("npm", "chromium", "chromedriver") if shutil.which(name) is None]
+    if absent:
+        sys.exit(f"not installed: {', '.join(absent)}; Debian has them as npm, chromium and chromium-driver")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         profile = folder / "profile.speedscope.json"

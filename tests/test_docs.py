@@ -3,6 +3,7 @@
 from pathlib import Path
 import re
 
+from doc_blocks import module_of
 from helpers import loopstall
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,3 +38,9 @@ def test_links_between_documents_lead_somewhere():
     for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_blocks_keep_their_lines_and_illustrations_are_left_out():
+    text = "A\n\n```python\nx = 1\n```\n\n<!-- illustration -->\n\n```python\ny = ...\n```\n\n```sh\nz\n```\n```python\nw = x\n```\n"
+    lines = module_of(text).splitlines()
+    assert {number: line for number, line in enumerate(lines, 1) if line} == {4: "x = 1", 17: "w = x"}

@@ -37,13 +37,16 @@ async def well_behaved() -> None:
 
 
 async def inject(name: str, seconds: float, detector: peers.Detector, threads: kinds.Threads) -> dict[str, Any]:
-    """Blocks the loop once; returns the truth and what was reported."""
+    """Blocks the loop once; returns the truth and what was reported.
+
+    A call that a detector refuses has the length that it would have had.
+    """
     kind = kinds.KINDS[name]
     loop = asyncio.get_running_loop()
     await asyncio.sleep(SETTLE_S / 2 + random.random() * 0.01)
     detector.take()
     span: tuple[int, int]
-    failed = ""
+    refused, wanted_ns = "", int(seconds * 1e9)
     if kind.in_loop:
         ended = loop.create_future()
 
@@ -59,7 +62,7 @@ async def inject(name: str, seconds: float, detector: peers.Detector, threads: k
         if name == "python, decoy":
             loop.call_soon(innocent)
         loop.call_soon(run)
-        begun, over, failed = await ended
+        begun, over, refused = await ended
         span = (begun, over)
     else:
         threads.do(kind.function, seconds)
@@ -69,7 +72,7 @@ async def inject(name: str, seconds: float, detector: peers.Detector, threads: k
         span = threads.span
     await asyncio.sleep(SETTLE_S)
     return {
-        "kind": name, "wanted_ns": int(seconds * 1e9), "ns": span[1] - span[0], "failed": failed,
+        "kind": name, "ns": wanted_ns if refused else span[1] - span[0], "refused": refused,
         "reports": detector.take(), "lines": sorted(kinds.lines_of(kind)),
     }  # fmt: skip
 

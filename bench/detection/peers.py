@@ -25,9 +25,13 @@ def lines_in(text: str) -> list[int]:
 
 
 class Detector:
-    """One detector; ``package`` is its name on PyPI, "" where it is Python's or ours."""
+    """One detector; ``package`` is its name on PyPI, "" where it is Python's or ours.
+
+    ``not_on_uvloop`` says why it can see nothing there, "" where it can.
+    """
 
     package = ""
+    not_on_uvloop = ""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -119,6 +123,7 @@ class Aiodebug(Detector):
     """aiodebug's log_slow_callbacks."""
 
     package = "aiodebug"
+    not_on_uvloop = "it patches asyncio's handles, and uvloop has its own"
 
     def start(self) -> None:
         import aiodebug.log_slow_callbacks  # noqa: PLC0415
@@ -185,7 +190,7 @@ class Aiocop(Detector):
 
 
 class Blockbuster(Detector):
-    """blockbuster; a call that it refuses is reported and done all the same."""
+    """blockbuster: a call that it refuses raises at once."""
 
     package = "blockbuster"
 

@@ -38,7 +38,7 @@ def files(_seed: int) -> int:
         return len(path.read_bytes())
 
 
-@files.native()
+@files.native(requires=["aiofiles"])
 async def _(_seed: int) -> int:
     import aiofiles  # noqa: PLC0415
 

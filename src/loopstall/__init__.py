@@ -26,8 +26,10 @@ _LAZY = {
 """Names that are imported when they are first asked for, so that the command line starts quickly."""
 
 
-def __getattr__(name: str) -> object:
-    """Imports the names that are not needed by everybody."""
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker that saw it would let any name pass
+
+    def __getattr__(name: str) -> object:
+        """Imports the names that are not needed by everybody."""
+        if name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,6 +49,16 @@ def test_scenarios_are_listed_with_what_is_missing(tmp_path):
         assert name in done.stdout
 
 
+def test_list_says_why_a_scenario_cannot_be_had(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['celery'] = sys.modules['fastapi'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = loopstall("serve-bench", "--list", cwd=tmp_path, env=environment)
+    reasons = {line.split()[0]: line.partition("n/a: ")[2] for line in done.stdout.splitlines()}
+    assert reasons["streams/celery"].startswith("celery is not installed")
+    assert reasons["uvicorn-1/inline"].startswith("fastapi is not installed")
+    assert not reasons["streams/to_thread"]
+
+
 def test_own_servers_are_measured_and_stalls_name_their_route(tmp_path):
     done = serve(tmp_path, "socket", "streams/inline", *QUICK)
     assert done.returncode == 0, done.stderr

@@ -49,15 +49,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     begun = time.perf_counter()
     chosen = _chosen(options["scenarios"])
-    if options["listed"]:
-        for strategy in chosen:
-            server = SERVERS[strategy.loop]
-            reason = server.missing()
-            click.echo(
-                f"{strategy!s:<26}{server.summary}, {_DOES[strategy.dispatch]}" + (f"; n/a: {reason}" if reason else "")
-            )
-        return 0
     plan = _plan(chosen, options)
+    if options["listed"]:
+        reasons = {left.cell.strategy: f"; n/a: {left.reason}" for left in plan.skipped}
+        for item in chosen:
+            does = f"{SERVERS[item.loop].summary}, {_DOES[item.dispatch]}"
+            click.echo(f"{item!s:<26}{does}{reasons.get(item, '')}")
+        return 0
     folder = options["output"] or store.new_folder(REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
     if plan.cells:
         store.Store(folder).begin(plan)

@@ -29,7 +29,7 @@ _MARGIN = 1.1
 @click.argument("results", required=False, type=click.Path(path_type=Path))
 @click.option("--workload", help="Accept regressions of this one alone.")
 @click.option("--strategy", help="Accept regressions under this one alone.")
-@click.option("--reason", required=True, help="Why it is lived with.")
+@click.option("--reason", required=True, help="Why it is accepted.")
 @click.option("--budget", help="Up to which stall (80ms) or change (12%). [10% beyond what was measured]")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help=f"Last day. [in {_DAYS} days]")
 @click.option("--who", help="Who accepts it. [git's user.name]")
@@ -42,7 +42,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     """
     reason = options["reason"].strip()
     if not reason:
-        raise click.UsageError("--reason is empty; say why this is lived with")
+        raise click.UsageError("--reason is empty; say why this is accepted")
     today = dt.date.today()  # noqa: DTZ011  # a local date
     until = options["until"].date() if options["until"] else today + dt.timedelta(days=_DAYS)
     who = options["who"] or _user()

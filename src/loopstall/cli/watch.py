@@ -44,18 +44,20 @@ _COLORS = {
 
 @click.command("watch", context_settings=_SETTINGS)
 @click.option("--threshold", type=DURATION, default="20ms", show_default=True, help="From when a lag is a stall.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Report at the end: .html, .json, .junit or"
-              " .speedscope.json.")  # fmt: skip
-@click.option("--fail-over", type=DURATION, help="Exit 1 where a stall that the machine did not make was longer.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Report after the program: .html, .json,"
+              " .junit, .xml or .speedscope.json.")  # fmt: skip
+@click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall, unless it is descheduled.")
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
-@click.option("--stacks", is_flag=True, help="Print the whole stack of each stall, and what to do.")
+@click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
 @click.option("-m", "module", help="Run a module, as python -m does.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="(SCRIPT | -m MODULE) [ARGS]...")
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
-    """Run a program unchanged and tell of each stall of its event loops, with its line and its cause.
+    """Run a program and print each stall of its event loops, with its line and its cause.
 
-    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program
-    starts: workers, reloaders. The program's own exit code is passed on, unless --fail-over is exceeded.
+    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program starts:
+    workers, reloaders. The program runs without changes to its source, and the command exits with its exit code, or with 1
+    after a stall over --fail-over. The summary and the report are written when the program returns, raises or is ended by
+    SIGINT, SIGTERM or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")

@@ -1,4 +1,4 @@
-"""Stalls and regressions that are lived with on purpose, each with a reason and a date on which that ends."""
+"""Accepted stalls and regressions, each with a reason and a last day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -92,7 +92,7 @@ class Verdict:
 
     The word is one of ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added``, ``removed``. Of a
     regression ``kind`` says whether it is a ``stall``, ``amount`` then being the longest one's length in ns, or a
-    ``regression`` in time, by that share; ``accepted`` says why it is lived with.
+    ``regression`` in time, by that share; ``accepted`` says why it is accepted.
     """
 
     row: str

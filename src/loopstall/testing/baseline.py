@@ -1,4 +1,4 @@
-"""Stalls of tests that are lived with for now: those of today, written down once, and held against from then on."""
+"""Accepted stalls of tests: those of today, written down once; what is new or worse fails from then on."""
 
 from collections.abc import Sequence
 import datetime as dt

@@ -1,1 +1,1 @@
-"""``loopstall watch``: a program and the processes that it starts, watched and told of."""
+"""``loopstall watch``: a program and the processes that it starts, watched."""

@@ -398,7 +398,7 @@ def test_report_that_cannot_be_written_is_wrong_use_before_any_test(tmp_path, fi
 def test_baseline_lets_todays_stalls_pass_and_what_is_new_or_worse_fail(tmp_path):
     done = run(tmp_path, BLOCKED + FINE, *BUDGET, "--stall-baseline", "write")
     assert done.returncode == 0, done.stdout
-    assert "1 entries were added" in done.stdout
+    assert "1 entry was added" in done.stdout
     written = (tmp_path / "loopstall-accepted.toml").read_text()
     assert 'where = "test_own.py in blocked.<locals>.main"' in written
     assert run(tmp_path, BLOCKED + FINE, *BUDGET).returncode == 0

@@ -88,9 +88,13 @@ class Baseline:
         ]
         accepted_file.append(self._path, entries)
         return (
-            f"{len(entries)} entries were added to {self._path.name}, for half as much again as seen, until {until};"
+            f"{_counted(len(entries))} added to {self._path.name}, for half as much again as seen, until {until};"
             " now only what is new or worse fails"
         )
+
+
+def _counted(number: int) -> str:
+    return "1 entry was" if number == 1 else f"{number} entries were"
 
 
 def _entries(path: Path) -> "tuple[Accepted, ...]":

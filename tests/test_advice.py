@@ -10,10 +10,13 @@ import pytest
 from loopstall import histogram
 from loopstall.advice import choose, study, target, words
 from loopstall.errors import InputError
-from loopstall.records import Estimate, Load, Profile
+from loopstall.records import Estimate, Load, Noise, Profile
 from loopstall.report import advice_file
+from loopstall.runner import Limits
 
 ROUNDS = 5
+BUSY = Noise(wall_ns=1000 * MS, delay_ns=400 * MS, others_ns=1500 * MS, cores=2)
+IDLE = Noise(wall_ns=1000 * MS, delay_ns=4 * MS, others_ns=20 * MS, cores=2)
 
 
 def profile(duration_ms=10.0, *, gil=1.0, pickling_ms=0.01, unpicklable="", cpu_ms=None):
@@ -42,7 +45,7 @@ def figures(response_ms, wait_ms, *, jobs=20, noise=0.0):
     )
 
 
-def advised(ways, *, of=None, load=None, rounds=ROUNDS, missing=None, cores=2, jobs=20):
+def advised(ways, *, of=None, load=None, rounds=ROUNDS, missing=None, cores=2, jobs=20, noises=()):
     return choose.choose(
         target="module:function",
         load=load or Load(jobs=40, rate=20.0),
@@ -53,6 +56,7 @@ def advised(ways, *, of=None, load=None, rounds=ROUNDS, missing=None, cores=2, j
         },
         missing=missing or {},
         cores=cores,
+        noises=noises,
     )
 
 
@@ -93,7 +97,6 @@ def test_too_little_data_gives_no_recommendation(short):
     advice = advised({"inline": (10, 10), "to_thread": (10, 0.4)}, **short)
     assert advice.choice == ""
     assert "too little" in advice.reason
-    assert "--max-seconds" in advice.reason
     assert "No recommendation" in words.told(advice)
 
 
@@ -178,15 +181,6 @@ def test_foreign_or_damaged_advice_is_refused(tmp_path, content):
         advice_file.read(path)
 
 
-@pytest.mark.parametrize("choice", ["inline", "native", "to_thread", "processes", "task queue", "native code"])
-def test_code_to_paste_is_python(choice):
-    code = words.code_for(choice, "shop/prices.py:total")
-    compile(
-        f"async def program(args):\n{''.join(f'    {line}{chr(10)}' for line in code.splitlines())}", "paste", "exec"
-    )
-    assert "total" in code
-
-
 def test_document_is_plain_json(tmp_path):
     path = tmp_path / "advice.json"
     advice_file.write(advised({"inline": (10, 10), "to_thread": (10, 0.4)}), path)
@@ -208,3 +202,93 @@ def test_rate_is_the_users_own_unless_a_run_would_take_too_long(duration_ms, ask
     load = study.default_load(profile(duration_ms), rate=asked, concurrency=None)
     assert load.rate == pytest.approx(expected)
     assert study.default_load(profile(duration_ms), rate=None, concurrency=3).rate is None
+
+
+WAYS = {"inline": (10, 10), "to_thread": (10.2, 0.4), "processes": (10.9, 0.4)}
+
+
+@pytest.mark.parametrize(
+    ("extra", "seen"),
+    [
+        ({"of": replace(profile(gil=None), noise=BUSY)}, BUSY),
+        ({"of": replace(profile(9000), noise=BUSY), "load": Load(jobs=4)}, BUSY),  # a task queue, were it quiet
+        ({"noises": (BUSY,) * ROUNDS}, replace(BUSY, wall_ns=5000 * MS, delay_ns=2000 * MS, others_ns=7500 * MS)),
+    ],
+)
+def test_busy_machine_gives_no_recommendation_and_says_what_was_seen(extra, seen):
+    advice = advised(WAYS, **extra)
+    assert advice.choice == ""
+    assert advice.noise == seen
+    assert advice.reason.startswith("too noisy to say: other programs took 75% of the time of this machine's 2 CPUs")
+    assert "waited 40% of its time" in advice.reason
+    assert "stop what else runs" in advice.reason
+
+
+def test_few_disturbed_rounds_are_left_out_and_told():
+    advice = advised(WAYS, of=replace(profile(gil=0), noise=IDLE), noises=(BUSY, BUSY))
+    assert advice.choice == "to_thread"
+    assert any("2 of 7 rounds were left out" in text for text in advice.caveats)
+
+
+def test_round_counts_where_the_machine_disturbed_none_of_its_runs():
+    rounds = study.Rounds(["inline", "to_thread"], {})
+    quiet, busy = (replace(figures(10, 1), noise=noise) for noise in (IDLE, BUSY))
+    rounds.add({"inline": quiet, "to_thread": quiet})
+    rounds.add({"inline": quiet, "to_thread": busy})
+    assert {name: len(runs) for name, runs in rounds.runs.items()} == {"inline": 1, "to_thread": 1}
+    assert rounds.noises == [BUSY]
+    rounds.fail("to_thread", "a worker died")
+    rounds.add({"inline": quiet})
+    assert rounds.missing == {"to_thread": "a worker died"}
+    assert rounds.quiet == 2
+
+
+def subject(tmp_path):
+    (tmp_path / "mine.py").write_text("def slow(): pass\n")
+    return study.of_function(f"{tmp_path / 'mine.py'}:slow", "[]")
+
+
+class Counted:
+    def __init__(self):
+        self.expected = self.done = 0
+
+    def expect(self, more):
+        self.expected += more
+
+    def advance(self, _label):
+        self.done += 1
+
+
+def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_would(tmp_path):
+    of = profile(2000, cpu_ms=0)
+    load = study.default_load(of, rate=None, concurrency=None)
+    planned = study.plan(subject(tmp_path), of, load)
+    assert planned.names == ("inline", "to_thread", "processes")
+    assert planned.fewest * load.jobs >= 15
+    counted = Counted()
+    allowance = study.Allowance(seconds=20.0, clock=lambda: 0.0)
+    limits = Limits(time_limit_s=60, memory_limit_bytes=0, threshold_ns=5 * MS)
+    advice = study.study(subject(tmp_path), of, planned, limits=limits, allowance=allowance, progress=counted)
+    assert advice.choice == ""
+    asked = int(re.search(r"ask again with --max-seconds (\d+)$", advice.reason)[1])
+    assert asked > planned.fewest * planned.round_s
+    assert "the 20 s of --max-seconds leave 0" in advice.reason
+    assert counted.expected == 0
+
+
+@pytest.mark.parametrize(
+    ("of", "load", "part"),
+    [
+        (profile(10), Load(jobs=20, rate=20.0), "inline, to_thread, processes by turns"),
+        (profile(9000), Load(jobs=4), "a task queue is needed"),
+        (replace(profile(10), noise=BUSY), Load(jobs=20, rate=20.0), "the machine is busy"),
+    ],
+)
+def test_plan_is_told_before_it_is_carried_out(tmp_path, of, load, part):
+    assert part in study.plan(subject(tmp_path), of, load).told(60.0)
+
+
+def test_recommendation_stands_above_the_figures():
+    told = words.told(advised(WAYS, of=profile(gil=0)))
+    assert told.startswith("Recommended: to_thread, for module:function.")
+    assert told.index("Recommended") < told.index("takes 10.0 ms") < told.index("asyncio/inline")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 import difflib
 
-__all__ = ["InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
+__all__ = ["InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
 
 
 class LoopstallError(Exception):
@@ -22,6 +22,12 @@ class MeasurementError(LoopstallError):
     """A measurement that failed or could not be saved."""
 
     exit_code = 3
+
+
+class InconclusiveError(LoopstallError):
+    """Nothing was measured, or too little to say anything."""
+
+    exit_code = 5
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

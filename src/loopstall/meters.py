@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from loopstall import histogram
+from loopstall import histogram, noise
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch import Call
 from loopstall.loops import Face
 from loopstall.monitor import Book, LagMeter, Monitor
-from loopstall.records import DESCHEDULED, Burst, Load, Measured
+from loopstall.records import DESCHEDULED, Burst, Load, Measured, Noise
 from loopstall.traffic import JobLog, WrongResultError, drive
 from loopstall.usage import Usage, usage_now
 from loopstall.workloads import Workload
@@ -47,6 +47,7 @@ class Meters:
         self._log = JobLog(_checker(workload, kwargs))
         self._bursts: list[Burst] = []
         self._used: list[tuple[Usage, Usage]] = []
+        self._noises: list[Noise | None] = []
         self._faults: dict[str, None] = {}
 
     @property
@@ -58,7 +59,7 @@ class Meters:
         """Puts a load on the loop and measures it from its first job to the end of its last."""
         done = self._log.jobs
         monitor = Monitor(threshold_ns=self._threshold_ns, clock=self._clock, book=self._book)
-        before = usage_now()
+        before, quiet = usage_now(), noise.read()
         started_ns = self._clock()
         self._log.begin(started_ns)
         monitor.start(self._face.watched)
@@ -68,6 +69,7 @@ class Meters:
         self._meter.stop()
         monitor.stop()
         after = usage_now()
+        self._noises.append(noise.between(quiet, noise.read()))
         self._used.append((before, after))
         self._faults.update(dict.fromkeys(monitor.faults))
         burst = Burst(jobs=self._log.jobs - done, wall_ns=wall_ns, cpu_ns=after.cpu_ns - before.cpu_ns)
@@ -116,6 +118,7 @@ class Meters:
             faults=tuple(self._faults),
             descheduled_ns=min(book.ns_by_cause[DESCHEDULED], wall_ns),
             bursts=tuple(self._bursts) if len(self._bursts) > 1 else (),
+            noise=noise.total(*self._noises),
         )
 
 

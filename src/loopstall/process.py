@@ -20,7 +20,10 @@ from loopstall.protocol import Outcome, Request
 from loopstall.records import Burst, Frame, RunError
 from loopstall.sides import Side
 
-__all__ = ["MeasuringProcess"]
+__all__ = ["TIMEOUT", "MeasuringProcess"]
+
+TIMEOUT = "timeout"
+"""The kind of error of a run that did not end within its time limit."""
 
 _START = "import sys; from loopstall.harness import main; main(*sys.argv[1:])"
 _LAST_WORDS_S = 2.0  # for a hung process to say on stderr where it hangs
@@ -248,7 +251,7 @@ def _post_mortem(status: int, printed: str, limit_s: float | None) -> RunError:
     where = f" at {frame}" if frame is not None else ""
     if limit_s is not None:
         return RunError(
-            kind="timeout",
+            kind=TIMEOUT,
             message=f"did not end within the time limit of {limit_s:g} s and was killed{where};"
             " raise --time-limit if it is meant to take that long",
             detail=printed,

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+import math
 from types import TracebackType
 from typing import Self
 
@@ -56,13 +57,19 @@ class Runner:
             self._ahead.popleft().close()
         self._keeper.__exit__(kind, error, trace)
 
-    def run(self, cell: Cell, *, index: int, seed: int) -> Run:
+    @property
+    def time_limit_s(self) -> float:
+        """How long each run may take."""
+        return self._limits.time_limit_s
+
+    def run(self, cell: Cell, *, index: int, seed: int, limit_s: float = math.inf) -> Run:
         """Measures a cell once.
 
         Args:
             cell: what to measure.
             index: which of the sample's runs this is.
             seed: what the run's jobs and arrivals follow from.
+            limit_s: how long it may take, where that is less than the limits have.
 
         Raises:
             MeasurementError: no process can be started, or no temporary file written.
@@ -78,7 +85,9 @@ class Runner:
         self._start_ahead()
         process = self._ahead.popleft()
         try:
-            outcome = process.run(request, limit_s=self._limits.time_limit_s, load_ended=self._start_ahead)
+            outcome = process.run(
+                request, limit_s=min(limit_s, self._limits.time_limit_s), load_ended=self._start_ahead
+            )
         except OSError as error:
             raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         finally:

@@ -1,11 +1,22 @@
 """Amounts as people write and read them, with a unit; the standard library alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import re
 
-__all__ = ["DURATION", "RATE", "SHARE", "SIZE", "Unit", "format_bytes", "format_ns", "format_value"]
+__all__ = [
+    "DURATION",
+    "MINUTES",
+    "RATE",
+    "SECONDS",
+    "SHARE",
+    "SIZE",
+    "Unit",
+    "format_bytes",
+    "format_ns",
+    "format_value",
+]
 
 _WRITTEN = re.compile(r"([0-9.]+(?:e[+-]?\d+)?)\s*([a-zµ%/]*)", re.IGNORECASE)
 
@@ -55,6 +66,12 @@ DURATION = Unit(
     example="50ms, 0.5s or 2m",
 )
 """In seconds, 1 ms to a day; the unit must be there, for 50 may be meant as either."""
+
+SECONDS = replace(DURATION, factors={**DURATION.factors, "": 1.0}, example="20, 0.5s or 2m")
+"""In seconds; a bare number is of seconds, for what is named after them and for time limits."""
+
+MINUTES = replace(DURATION, factors={**DURATION.factors, "": 60.0}, low=1e-9, example="10, 90s or 1h")
+"""In seconds; a bare number is of minutes, for what is named after them."""
 
 RATE = Unit(name="rate", factors={"": 1.0, "/s": 1.0}, low=0.001, high=100_000, example="200 or 0.5/s")
 """In jobs a second; more arrivals than this the loop that makes them cannot keep up with."""

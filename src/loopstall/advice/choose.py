@@ -9,15 +9,26 @@ from dataclasses import replace
 import math
 
 from loopstall.clock import NS_PER_MS, NS_PER_S
-from loopstall.records import Advice, Estimate, Load, Measured, Profile, Way
+from loopstall.noise import disturbed, told, total
+from loopstall.records import Advice, Estimate, Load, Measured, Noise, Profile, Way
 from loopstall.stats.median import median_estimate
 from loopstall.stats.paired import hodges_lehmann
 from loopstall.units import format_bytes, format_ns
 
-__all__ = ["FEWEST_RUNS", "busy_share", "choose", "needs_queue", "settled", "unmeasured", "wait_ns", "way"]
+__all__ = [
+    "FEWEST_JOBS",
+    "FEWEST_RUNS",
+    "busy_share",
+    "choose",
+    "needs_queue",
+    "settled",
+    "unmeasured",
+    "wait_ns",
+    "way",
+]
 
-FEWEST_RUNS = 3
-_FEWEST_JOBS = 15
+FEWEST_RUNS, FEWEST_JOBS = 3, 15
+"""Of inline and of one other way, for a recommendation."""
 _MARGIN, _WIDE_MARGIN = math.log(1.15), math.log(1.4)
 _LEAST_NS = 0.3 * NS_PER_MS  # a machine's own noise; what differs by less is the same
 _HARMFUL_NS = 5 * NS_PER_MS  # from here on a wait is a stall
@@ -83,6 +94,7 @@ def choose(
     runs: Mapping[str, Sequence[Measured]],
     missing: Mapping[str, str],
     cores: int,
+    noises: Sequence[Noise] = (),
 ) -> Advice:
     """Recommends a way.
 
@@ -90,23 +102,31 @@ def choose(
         target: as the user named it.
         load: how jobs came.
         profile: the function by itself.
-        runs: of each dispatch, in the order of rounds.
+        runs: of each dispatch, in the order of rounds; without the rounds that the machine disturbed.
         missing: why a dispatch was not measured.
         cores: that this process may use.
+        noises: what the machine did in each round that it disturbed.
 
     Returns:
-        The advice; its choice is "" where too little was measured.
+        The advice; its choice is "" where too little was measured, or the machine was too busy with something else.
     """
     busy = busy_share(load, profile)
     names = sorted({*runs, *missing}, key=_SIMPLEST_FIRST.index)
     ways = tuple(
-        way(f"asyncio/{name}", runs[name], busy) if runs.get(name) else unmeasured(f"asyncio/{name}", missing[name])
+        way(f"asyncio/{name}", runs[name], busy)
+        if runs.get(name)
+        else unmeasured(f"asyncio/{name}", missing.get(name, "no run that counts"))
         for name in names
     )
     advice = Advice(target=target, load=str(load), profile=profile, ways=ways, choice="", reason="")
+    if disturbed(profile.noise):
+        return replace(advice, reason=_too_noisy([profile.noise]), noise=profile.noise)
     queue = needs_queue(profile, load, cores)
     if queue:
         return replace(advice, choice="task queue", reason=queue, caveats=tuple(_caveats(profile, {}, "task queue")))
+    quiet = max((len(runs[name]) for name in names if runs.get(name)), default=0)
+    if noises and len(noises) >= quiet:
+        return replace(advice, reason=_too_noisy(noises), noise=total(*noises))
     enough = {name: list(runs[name]) for name in names if runs.get(name) and _enough(runs[name])}
     if "inline" not in enough or len(enough) < 2:  # noqa: PLR2004
         return replace(advice, reason=_too_little(ways))
@@ -115,20 +135,36 @@ def choose(
     choice, reason = _judge(profile, by_name, best)
     return replace(
         advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
-        caveats=tuple(_caveats(profile, by_name, choice)),
+        caveats=(*_caveats(profile, by_name, choice), *_left_out(noises, quiet)), noise=total(*noises),
     )  # fmt: skip
 
 
 def _enough(runs: Sequence[Measured]) -> bool:
-    return len(runs) >= FEWEST_RUNS and sum(run.jobs for run in runs) >= _FEWEST_JOBS
+    return len(runs) >= FEWEST_RUNS and sum(run.jobs for run in runs) >= FEWEST_JOBS
 
 
 def _too_little(ways: Sequence[Way]) -> str:
-    told = ", ".join(f"{item.strategy} {item.missing or f'{item.jobs} jobs in {item.runs} runs'}" for item in ways)
+    listed = ", ".join(f"{item.strategy} {item.missing or f'{item.jobs} jobs in {item.runs} runs'}" for item in ways)
     return (
-        f"too little was measured to recommend anything ({told}; it takes {FEWEST_RUNS} runs with {_FEWEST_JOBS} jobs"
-        " of inline and of one other way); raise --max-seconds"
+        f"too little was measured to recommend anything ({listed}; it takes {FEWEST_RUNS} runs with {FEWEST_JOBS} jobs"
+        " of inline and of one other way)"
     )
+
+
+def _too_noisy(noises: Sequence[Noise | None]) -> str:
+    seen = total(*noises)
+    assert seen is not None  # noqa: S101  # it was found to be too much
+    return (
+        f"too noisy to say: {told(seen)}; stop what else runs on this machine, or measure on one that is idle, and ask"
+        " again"
+    )
+
+
+def _left_out(noises: Sequence[Noise], quiet: int) -> list[str]:
+    seen = total(*noises)
+    if seen is None:
+        return []
+    return [f"{len(noises)} of {len(noises) + quiet} rounds were left out, for the machine was busy: {told(seen)}"]
 
 
 def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile) -> bool:
@@ -251,23 +287,23 @@ def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
 
 
 def _caveats(profile: Profile, ways: Mapping[str, Way], choice: str) -> list[str]:
-    told = list(profile.caveats)
+    seen = list(profile.caveats)
     if profile.gil_share is None:
-        told.append(f"whether it holds the GIL is not known: {profile.gil_note}")
+        seen.append(f"whether it holds the GIL is not known: {profile.gil_note}")
     if profile.unpicklable and choice != "native code":
-        told.append(f"processes are out of the question: {profile.unpicklable}")
+        seen.append(f"processes are out of the question: {profile.unpicklable}")
     pool = ways.get("processes")
     if choice == "processes" and pool is not None:
-        told.append(
+        seen.append(
             f"the pool takes {format_ns(pool.priming_ns)} to start: do it before the first client comes (the code below"
             " does), and with spawn, which works everywhere"
         )
         inline = ways.get("inline")
         if inline is not None and pool.memory_bytes > inline.memory_bytes:
-            told.append(f"it takes {format_bytes(pool.memory_bytes - inline.memory_bytes)} more memory")
+            seen.append(f"it takes {format_bytes(pool.memory_bytes - inline.memory_bytes)} more memory")
     if choice == "to_thread":
-        told.append(
+        seen.append(
             "the default executor has min(32, cores + 4) threads for the whole program: further jobs wait in line;"
             " and a cancelled task does not end its thread"
         )
-    return told
+    return seen

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 import contextlib
 from contextlib import contextmanager
+from dataclasses import dataclass
 import dis
 from functools import partial
 import inspect
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 import pickle
 import re
 import statistics
@@ -15,18 +15,23 @@ import sys
 import threading
 import time
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
+from loopstall import noise
 from loopstall.advice import call
 from loopstall.advice.target import load
 from loopstall.clock import NS_PER_MS, NS_PER_S, now_ns
 from loopstall.monitor.gil import has_gil
-from loopstall.records import Cell, Profile
+from loopstall.monitor.kernel import KeptFile
+from loopstall.records import Cell, Noise, Profile
 from loopstall.stats.median import median_estimate
 from loopstall.usage import usage_now
 from loopstall.workloads import resolve
 
-__all__ = ["probe", "probe_cell"]
+if sys.platform == "linux":
+    import resource
+
+__all__ = ["cpu_share", "gil_share", "missed_ns", "probe", "probe_cell"]
 
 _FEWEST_CALLS = 3
 _MOST_SAMPLES = 200
@@ -34,6 +39,8 @@ _ALONE_NS = NS_PER_S // 2
 _SAMPLE_NS = NS_PER_MS  # calls that are quicker are timed several at a time
 _WINDOW_NS = NS_PER_S // 10  # beside a spinning thread
 _WINDOWS = 3
+_ABSENT_NS = 5_000  # what is less is the cost of looking
+_POLL_S = 0.0005
 _SLOW_NS = NS_PER_S  # from here on, of few calls
 _PICKLINGS = 5
 _COLD = 3.0  # times as long as later ones is a first call that needs priming
@@ -71,19 +78,22 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
     begun_ns = now_ns()
     result = function()
     first_ns = now_ns() - begun_ns
-    durations, cpu_share, process_cpu_ns, undelayed = _alone(function, first_ns)
+    alone = _alone(function, first_ns)
     memory_bytes = max(0, usage_now().peak_memory_bytes - memory_before)
-    typical_ns = statistics.median(durations)
-    gil_share, gil_note = _gil_share(function, typical_ns * undelayed)
+    typical_ns = statistics.median(alone.durations)
+    held, gil_note, beside = _gil_share(function, typical_ns)
+    seen = noise.total(alone.noise, beside)
+    if held is not None and noise.disturbed(seen):
+        held, gil_note = None, "the machine was busy with something else"
     sent, sending_ns, sent_why = _pickled(travels, "arguments")
     returned, returning_ns, returned_why = _pickled(result, "result")
     return Profile(
-        calls=len(durations),
+        calls=len(alone.durations),
         first_ns=first_ns,
-        duration=median_estimate(durations),
-        cpu_share=cpu_share,
-        process_cpu_ns=process_cpu_ns,
-        gil_share=gil_share,
+        duration=median_estimate(alone.durations),
+        cpu_share=cpu_share(alone.cpu_ns, alone.wall_ns, alone.delay_ns),
+        process_cpu_ns=alone.process_cpu_ns,
+        gil_share=held,
         gil_note=gil_note,
         sent_bytes=sent,
         returned_bytes=returned,
@@ -91,98 +101,175 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
         unpicklable="; ".join(filter(None, (sent_why, returned_why))),
         memory_bytes=memory_bytes,
         caveats=tuple(_caveats(subject, result, first_ns, typical_ns)),
+        noise=seen,
     )
 
 
-def _alone(function: Callable[[], Any], first_ns: int) -> tuple[list[float], float, int, float]:
-    """Returns what calls took.
+def cpu_share(cpu_ns: int, wall_ns: int, delay_ns: int) -> float:
+    """Returns in how much of its own time a thread computed.
 
-    Returns:
-        The duration of calls in ns, the share in which this thread computed, the CPU time of each in ns, and the share
-        in which this thread did not wait for a CPU.
+    Its own time is what it would have taken on an idle machine: the time in which it was ready and had no CPU is
+    neither computing nor waiting.
+
+    Args:
+        cpu_ns: of the thread.
+        wall_ns: from beginning to end.
+        delay_ns: of it, how long the thread was ready and had no CPU.
     """
+    return min(1.0, cpu_ns / max(1, wall_ns - delay_ns))
+
+
+def missed_ns(absence_ns: int, delay_ns: int, sleeps: int) -> float:
+    """Returns for how much of the time that a spinning thread did not run others had the GIL, in ns.
+
+    Args:
+        absence_ns: how long it did not run.
+        delay_ns: of that, how long it was ready and had no CPU.
+        sleeps: how often it slept in that time. Without any it was preempted and had the GIL all along. Else it waited
+            for the GIL, and the last of its delays, for they are much alike, came after the GIL was free.
+    """
+    return max(0.0, absence_ns - delay_ns / max(1, sleeps))
+
+
+def gil_share(missed_ns: float, own_ns: float, delay_ns: int) -> float:
+    """Returns in how much of its own time a function lets no other thread run Python.
+
+    Where its thread waits for a CPU with the GIL, another thread misses that time as well; it is taken to fall into
+    the time with the GIL in proportion.
+
+    Args:
+        missed_ns: how long others had the GIL, as seen by a thread that spins in Python beside it.
+        own_ns: how long the function takes alone on an idle machine.
+        delay_ns: how long its thread was ready and had no CPU.
+    """
+    return min(1.0, max(0.0, missed_ns / max(1.0, own_ns + delay_ns)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alone:
+    """What calls took without anything beside them, in ns: each sample, and all of them together."""
+
+    durations: list[float]
+    wall_ns: int
+    cpu_ns: int
+    delay_ns: int
+    process_cpu_ns: int
+    noise: Noise | None
+
+
+def _alone(function: Callable[[], Any], first_ns: int) -> _Alone:
     several = max(1, int(_SAMPLE_NS // max(1, first_ns)))
     slow = first_ns > _SLOW_NS
     if not slow:
         function()
     fewest = 2 if slow else _FEWEST_CALLS
     durations: list[float] = []
-    delay_before = _delay_ns(threading.get_native_id()) or 0
-    before, thread_before, begun_ns = usage_now(), time.thread_time_ns(), now_ns()
+    calls = wall_ns = delay_ns = 0
+    quiet, before, cpu_before, begun_ns = noise.read(), usage_now(), time.thread_time_ns(), now_ns()
     while len(durations) < fewest or (now_ns() - begun_ns < _ALONE_NS and len(durations) < _MOST_SAMPLES):
-        started_ns = now_ns()
+        delayed_ns, started_ns = _delay_ns(), now_ns()
         for _ in range(several):
             function()
-        durations.append((now_ns() - started_ns) / several)
+        took_ns = now_ns() - started_ns
+        delayed_ns = _delay_ns() - delayed_ns
+        durations.append(max(1, took_ns - delayed_ns) / several)
+        calls, wall_ns, delay_ns = calls + several, wall_ns + took_ns, delay_ns + delayed_ns
         if len(durations) == 1:  # the first call is no measure of the others
             several = max(several, int(_SAMPLE_NS // max(1.0, durations[0])))
-    wall_ns, thread_ns = now_ns() - begun_ns, time.thread_time_ns() - thread_before
-    delay_ns = (_delay_ns(threading.get_native_id()) or 0) - delay_before
-    after = usage_now()
-    calls = max(1.0, wall_ns / statistics.median(durations))
-    cpu_ns = after.cpu_ns - before.cpu_ns
-    return durations, min(1.0, thread_ns / wall_ns), int(cpu_ns / calls), max(0.1, 1 - delay_ns / wall_ns)
+    cpu_ns, after = time.thread_time_ns() - cpu_before, usage_now()
+    return _Alone(
+        durations=durations,
+        wall_ns=wall_ns,
+        cpu_ns=cpu_ns,
+        delay_ns=delay_ns,
+        process_cpu_ns=(after.cpu_ns - before.cpu_ns) // calls,
+        noise=noise.between(quiet, noise.read()),
+    )
 
 
-def _delay_ns(thread_id: int) -> int | None:
-    """Returns for how long a thread of this process has waited for a CPU, in ns, None where nobody tells."""
-    try:
-        return int(Path(f"/proc/self/task/{thread_id}/schedstat").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
+def _delay_ns() -> int:
+    """Returns how long this thread has waited for a CPU, 0 where the system does not tell."""
+    return noise.run_delay_ns(threading.get_native_id()) or 0
 
 
-def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | None, str]:
-    """Returns in how much of its time the function lets no other thread run Python, or why that is not known.
-
-    A thread that only spins runs whenever it may. How long it neither computes nor waits for a CPU while the function
-    runs beside it, over the time that the function takes alone, is what the function kept the GIL for.
-    """
+def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | None, str, Noise | None]:
+    """Returns the share of the GIL, or why that is not known, and what the machine did meanwhile."""
     if not has_gil():
-        return 0.0, "this build has no GIL"
-    shares = []
+        return 0.0, "this build has no GIL", None
+    shares: list[float] = []
+    noises: list[Noise | None] = []
     for _ in range(1 if typical_ns > _SLOW_NS else _WINDOWS):
-        with _spinner() as ran_ns:
-            ran, started, calls = ran_ns(), now_ns(), 0
-            if ran is None:
-                return None, "this system does not tell how long a thread waited for a CPU"
-            while not calls or now_ns() - started < _WINDOW_NS:
+        with _spinner() as (thread_id, missed):
+            threads = (threading.get_native_id(), thread_id)
+            quiet, missed_before_ns = noise.read(*threads), missed()
+            if quiet is None:
+                return None, "this system does not tell how long a thread waited for a CPU", None
+            delayed_ns, started_ns, calls = _delay_ns(), now_ns(), 0
+            while not calls or now_ns() - started_ns < _WINDOW_NS:
                 function()
                 calls += 1
-            missed_ns = now_ns() - started - ((ran_ns() or 0) - ran)
-        shares.append(missed_ns / (calls * typical_ns))
-    return min(1.0, max(0.0, statistics.median(shares))), ""
+            delayed_ns = _delay_ns() - delayed_ns
+            shares.append(gil_share(missed() - missed_before_ns, calls * typical_ns, delayed_ns))
+            noises.append(noise.between(quiet, noise.read(*threads)))
+    return statistics.median(shares), "", noise.total(*noises)
 
 
 @contextmanager
-def _spinner() -> Iterator[Callable[[], int | None]]:
-    """Runs a thread that spins in Python, and gives what tells how long it has had the GIL, in ns.
+def _spinner() -> Iterator[tuple[int, Callable[[], float]]]:
+    """Runs a thread that spins in Python; gives its number in the system, and what tells how long others had the GIL.
 
-    That is its CPU time and its waiting for a CPU; None where the system does not tell the latter.
+    Telling that gives up the GIL, so that what the thread has just missed is counted.
     """
-    ended, ready = threading.Event(), threading.Event()
-    spun = [0]
+    ended = threading.Event()
+    total, looks = [0.0], [0]
 
     def spin() -> None:
+        file = KeptFile(f"/proc/self/task/{threading.get_native_id()}/schedstat")  # reading it keeps the GIL
+        at_ns, cpu_ns, seen = now_ns(), time.thread_time_ns(), _Switches.read(file)
         while not ended.is_set():
             for _ in range(100):
                 pass
-            spun[0] = time.thread_time_ns()
-            ready.set()
+            before, at_ns = at_ns - cpu_ns, now_ns()
+            cpu_ns = time.thread_time_ns()
+            absence_ns = at_ns - cpu_ns - before
+            if absence_ns > _ABSENT_NS:
+                last, seen = seen, _Switches.read(file)
+                total[0] += missed_ns(absence_ns, seen.delay_ns - last.delay_ns, seen.sleeps - last.sleeps)
+            looks[0] += 1
+        file.close()
+
+    def missed() -> float:
+        known = looks[0]
+        while looks[0] < known + 2:  # the second one has begun after this was called
+            time.sleep(_POLL_S)
+        return total[0]
 
     thread = threading.Thread(target=spin, name="loopstall-spinner", daemon=True)
     thread.start()
-    ready.wait()
-
-    def ran_ns() -> int | None:
-        delay_ns = _delay_ns(thread.native_id or 0)
-        return None if delay_ns is None else spun[0] + delay_ns
-
+    missed()
     try:
-        yield ran_ns
+        yield thread.native_id or 0, missed
     finally:
         ended.set()
         thread.join()
+
+
+class _Switches(NamedTuple):
+    """How long this thread has waited for a CPU, in ns, and how often it has slept."""
+
+    delay_ns: int
+    sleeps: int
+
+    @classmethod
+    def read(cls, file: KeptFile) -> "_Switches":
+        fields = file.read().split()
+        return cls(int(fields[1]) if len(fields) > 1 else 0, _sleeps())
+
+
+def _sleeps() -> int:
+    if sys.platform != "linux":
+        return 0
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def _pickled(what: Any, kind: str) -> tuple[int | None, int, str]:

@@ -1,30 +1,61 @@
 """Measures what advice is made of: the function by itself, then every way at the user's rate, by turns."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+import math
 import os
 import time
+from typing import Protocol
 
 from loopstall import environment
 from loopstall.advice import call, choose
+from loopstall.clock import NS_PER_S
 from loopstall.dispatch import DISPATCHES
-from loopstall.errors import InputError, MeasurementError
+from loopstall.errors import InconclusiveError, InputError, MeasurementError
 from loopstall.keeper import Keeper
+from loopstall.noise import cpus, disturbed
+from loopstall.process import TIMEOUT
 from loopstall.protocol import Request
-from loopstall.records import Advice, Cell, Load, Measured, Profile, Strategy, WorkloadRef
+from loopstall.records import Advice, Cell, Load, Measured, Noise, Profile, Strategy, WorkloadRef
 from loopstall.runner import Limits, Runner
 from loopstall.workloads import Workload
 
-__all__ = ["Subject", "default_load", "measure_profile", "of_function", "of_workload", "study"]
+__all__ = [
+    "Allowance",
+    "Plan",
+    "Progress",
+    "Rounds",
+    "Subject",
+    "default_load",
+    "measure_profile",
+    "of_function",
+    "of_workload",
+    "plan",
+    "study",
+]
 
 _CANDIDATES = ("inline", "native", "to_thread", "processes")
 _ROUNDS = 5
 _MOST_ROUNDS = 15
+_PROBES = 3  # of the function by itself, while the machine is busy
 _RUN_S = 1.0  # of load
+_START_S = 0.5  # to start a process and end it, about
+_SLACK = 1.2
+_SILENT = "it told nothing"
 _MOST_JOBS, _FEWEST_JOBS = 300, 4  # a run
 _BUSY = 0.25  # of the time, where the user names no rate
 _FASTEST = 50.0  # jobs a second, there
 _SLOWEST = 1.0  # jobs a second: rarer ones do not meet each other either, and a run would take too long
+
+
+class Progress(Protocol):
+    """Is told how far the measurement has come."""
+
+    def expect(self, more: int, /) -> None:
+        """Is told how many more runs are to come."""
+
+    def advance(self, label: str, /) -> None:
+        """Is told that one of them is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +96,45 @@ def of_workload(workload: Workload, params: tuple[tuple[str, int | float | str |
     return Subject(target=cell.row, workload=workload, params=params)
 
 
-def measure_profile(subject: Subject, limits: Limits) -> Profile:
-    """Measures the function by itself, in a process of its own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How long the whole of it may take, from now on.
+
+    Args:
+        seconds: as the user said.
+        clock: monotonic time in seconds.
+    """
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "begun", self.clock())
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, below 0 where it is over."""
+        return self.begun + self.seconds - self.clock()
+
+
+def measure_profile(subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
+    """Measures the function by itself, in a process of its own, again where the machine was busy with something else.
 
     Raises:
+        InconclusiveError: the allowance is over before it is measured.
         MeasurementError: it raises, hangs, crashes, or no process can be started.
     """
+    with Keeper() as keeper:
+        for _ in range(_PROBES):
+            before = allowance.left
+            profile = _profile(keeper, subject, limits, allowance)
+            if not disturbed(profile.noise) or allowance.left < before - allowance.left:
+                break
+    return profile
+
+
+def _profile(keeper: Keeper, subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
     request = Request(
         cell=subject.cell("inline", Load(jobs=1)),
         seed=1,
@@ -78,18 +142,22 @@ def measure_profile(subject: Subject, limits: Limits) -> Profile:
         memory_limit_bytes=limits.memory_limit_bytes,
         probe=True,
     )
-    with Keeper() as keeper:
-        process = keeper.start()
-        try:
-            outcome = process.run(request, limit_s=limits.time_limit_s, load_ended=lambda: None)
-        except OSError as error:
-            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
-        finally:
-            process.close()
-    if outcome.profile is None:
-        why = outcome.error.message if outcome.error is not None else "it told nothing"
-        raise MeasurementError(f"{subject.target}: {why}")
-    return outcome.profile
+    process = keeper.start()
+    try:
+        limit_s = min(limits.time_limit_s, max(0.0, allowance.left))
+        outcome = process.run(request, limit_s=limit_s, load_ended=lambda: None)
+    except OSError as error:
+        raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
+    finally:
+        process.close()
+    if outcome.profile is not None:
+        return outcome.profile
+    if outcome.error is not None and outcome.error.kind == TIMEOUT and limit_s < limits.time_limit_s:
+        raise InconclusiveError(
+            f"{subject.target} by itself takes longer than the {allowance.seconds:g} s of --max-seconds allow, for it"
+            " is called four times at least; raise it"
+        )
+    raise MeasurementError(f"{subject.target}: {outcome.error.message if outcome.error is not None else _SILENT}")
 
 
 def default_load(profile: Profile, *, rate: float | None, concurrency: int | None) -> Load:
@@ -115,61 +183,199 @@ def default_load(profile: Profile, *, rate: float | None, concurrency: int | Non
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be measured, told before it is.
+
+    Args:
+        names: the ways, simplest first.
+        missing: why another one cannot be measured.
+        load: of each run.
+        run_s: how long one takes, about.
+        fewest: rounds without which nothing can be recommended; 0 where none is needed.
+        needless: why none is needed.
+    """
+
+    names: tuple[str, ...]
+    missing: Mapping[str, str]
+    load: Load
+    run_s: float
+    fewest: int
+    needless: str = ""
+
+    @property
+    def round_s(self) -> float:
+        """How long each way once takes, about."""
+        return len(self.names) * self.run_s
+
+    def told(self, left_s: float) -> str:
+        """Says in a sentence what is going to be measured.
+
+        Args:
+            left_s: how long it may take.
+        """
+        if not self.fewest:
+            return f"ways are not measured, for {self.needless}"
+        runs_s = f"{self.run_s:.0f} s" if self.run_s >= 1 else "1 s"
+        return (
+            f"{', '.join(self.names)} by turns, {self.load}, about {runs_s} each: {_ROUNDS} to {_MOST_ROUNDS} rounds"
+            f" ({self.fewest} at least), in the {max(0.0, left_s):.0f} s that are left"
+        )
+
+
+def plan(subject: Subject, profile: Profile, load: Load) -> Plan:
+    """Returns what has to be measured of a function whose profile is known."""
+    missing = {name: why for name in _CANDIDATES if (why := _why_missing(name, subject, profile)) is not None}
+    names = tuple(name for name in _CANDIDATES if name not in missing)
+    missing.pop("native", None)  # nothing to tell of a twin that nobody has written
+    needless = ""
+    if disturbed(profile.noise):
+        needless = "the machine is busy with something else"
+    elif choose.needs_queue(profile, load, _cores()):  # measuring would take for ever, and show nothing else
+        needless = "a task queue is needed at this rate or duration"
+    return Plan(
+        names=names,
+        missing=missing,
+        load=load,
+        run_s=_run_s(profile, load),
+        fewest=0 if needless else max(choose.FEWEST_RUNS, math.ceil(choose.FEWEST_JOBS / (load.jobs or 1))),
+        needless=needless,
+    )
+
+
+def _run_s(profile: Profile, load: Load) -> float:
+    """Returns how long a run takes at least, about: until the last job is due, and that one."""
+    duration_s = profile.duration.value / NS_PER_S
+    jobs = load.jobs or 1
+    if load.rate is None:
+        return _START_S + jobs * duration_s
+    return _START_S + max(jobs / load.rate, jobs * duration_s) + duration_s
+
+
 def study(
     subject: Subject,
     profile: Profile,
-    load: Load,
+    planned: Plan,
     *,
     limits: Limits,
-    max_seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-    told: Callable[[str], object] = lambda _text: None,
+    allowance: Allowance,
+    progress: Progress,
 ) -> Advice:
     """Measures every way by turns, and recommends one.
 
     Args:
         subject: what to measure.
         profile: of the function by itself.
-        load: how jobs come.
+        planned: what ``plan`` returned.
         limits: of each run.
-        max_seconds: after which no new round begins.
-        clock: monotonic time in seconds.
-        told: called with what is being measured.
+        allowance: how long it may take; a run that is not over then is given up.
+        progress: told of what is to come and of what is done.
 
     Raises:
         MeasurementError: no process can be started.
     """
-    missing = {name: why for name in _CANDIDATES if (why := _why_missing(name, subject, profile)) is not None}
-    names = [name for name in _CANDIDATES if name not in missing]
-    missing.pop("native", None)  # nothing to tell of a twin that nobody has written
-    runs: dict[str, list[Measured]] = {name: [] for name in names}
-    if choose.needs_queue(profile, load, _cores()):  # measuring would take for ever, and show nothing else
-        return _advice(subject, profile, load, {}, {})
-    begun = clock()
+    rounds = Rounds(planned.names, planned.missing)
+
+    def advice() -> Advice:
+        return choose.choose(
+            target=subject.target, load=planned.load, profile=profile, runs=rounds.runs, missing=rounds.missing,
+            cores=_cores(), noises=rounds.noises,
+        )  # fmt: skip
+
+    if not planned.fewest:
+        return advice()
+    if planned.fewest * planned.round_s > allowance.left:  # a recommendation is out of reach: say so at once
+        return _late(advice(), planned, allowance, done=0)
     with Runner(environment.describe(), limits) as runner:
+        progress.expect(min(_ROUNDS, max(planned.fewest, int(allowance.left / planned.round_s))) * len(planned.names))
         for number in range(_MOST_ROUNDS):
-            if number and clock() - begun > max_seconds:
+            if number >= _ROUNDS:
+                progress.expect(len(rounds.names))
+            if not _round(runner, rounds, number, subject=subject, planned=planned, allowance=allowance,
+                          progress=progress):  # fmt: skip
                 break
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                if name in missing:
-                    continue
-                told(f"round {number + 1}: {name}")
-                run = runner.run(subject.cell(name, load), index=number, seed=1 + 101 * number)
-                if run.measured is None:
-                    missing[name] = run.error.message if run.error is not None else "it told nothing"
-                    runs.pop(name)
-                else:
-                    runs[name].append(run.measured)
-            advice = _advice(subject, profile, load, runs, missing)
-            if number + 1 >= _ROUNDS and advice.choice and choose.settled(runs, load, profile):
-                break
-    return advice
+            found = advice()
+            hopeless = not rounds.quiet
+            if number + 1 >= _ROUNDS and (
+                hopeless or (found.choice and choose.settled(rounds.runs, planned.load, profile))
+            ):
+                return found
+        else:  # there was time enough, and more rounds would tell no more
+            return found
+    found = advice()
+    return found if found.choice or found.noise is not None else _late(found, planned, allowance, done=rounds.quiet)
 
 
-def _advice(
-    subject: Subject, profile: Profile, load: Load, runs: dict[str, list[Measured]], missing: dict[str, str]
-) -> Advice:
-    return choose.choose(target=subject.target, load=load, profile=profile, runs=runs, missing=missing, cores=_cores())
+def _round(
+    runner: Runner,
+    rounds: "Rounds",
+    number: int,
+    *,
+    subject: Subject,
+    planned: Plan,
+    allowance: Allowance,
+    progress: Progress,
+) -> bool:
+    """Measures each way once, and says whether there was time enough for it."""
+    names = rounds.names
+    measured: dict[str, Measured] = {}
+    for name in names[number % len(names) :] + names[: number % len(names)]:
+        left_s = allowance.left
+        if left_s <= 0:
+            return False
+        run = runner.run(subject.cell(name, planned.load), index=number, seed=1 + 101 * number, limit_s=left_s)
+        if run.measured is not None:
+            measured[name] = run.measured
+        elif run.error is not None and run.error.kind == TIMEOUT and left_s < runner.time_limit_s:
+            return False
+        else:
+            rounds.fail(name, run.error.message if run.error is not None else _SILENT)
+        progress.advance(f"round {number + 1}: {name}")
+    rounds.add(measured)
+    return True
+
+
+class Rounds:
+    """What was measured by turns, apart from the rounds that the machine disturbed."""
+
+    def __init__(self, names: Sequence[str], missing: Mapping[str, str]) -> None:
+        self.names = list(names)
+        self.missing = dict(missing)
+        self.runs: dict[str, list[Measured]] = {name: [] for name in names}
+        self.noises: list[Noise] = []
+        self.quiet = 0
+
+    def fail(self, name: str, why: str) -> None:
+        """Leaves a way out from now on."""
+        self.names = [other for other in self.names if other != name]
+        self.missing[name] = why
+        self.runs.pop(name)
+
+    def add(self, measured: Mapping[str, Measured]) -> None:
+        """Takes a round in, unless one of its runs was disturbed: ways are compared within rounds."""
+        noisy = [run.noise for run in measured.values() if run.noise is not None and disturbed(run.noise)]
+        if noisy:
+            self.noises.append(max(noisy, key=lambda noise: noise.delay_share))
+            return
+        self.quiet += 1
+        for name, run in measured.items():
+            if name in self.runs:
+                self.runs[name].append(run)
+
+
+def _late(advice: Advice, planned: Plan, allowance: Allowance, *, done: int) -> Advice:
+    """Returns advice without a choice that says what limit would do."""
+    spent_s = allowance.seconds - allowance.left
+    needed_s = spent_s + max(1, planned.fewest - done) * planned.round_s
+    hint = math.ceil(_SLACK * needed_s / 10) * 10
+    return replace(
+        advice,
+        choice="",
+        reason=(
+            f"{advice.reason}; {planned.fewest} rounds of about {planned.round_s:.0f} s each are needed, and the"
+            f" {allowance.seconds:g} s of --max-seconds leave {done}: ask again with --max-seconds {hint}"
+        ),
+    )
 
 
 def _why_missing(name: str, subject: Subject, profile: Profile) -> str | None:
@@ -179,4 +385,4 @@ def _why_missing(name: str, subject: Subject, profile: Profile) -> str | None:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(cpus())

@@ -1,5 +1,8 @@
 """Advice in words: the figures, the choice, and code to paste."""
 
+from pathlib import Path
+
+from loopstall.advice.target import module_and_folder
 from loopstall.records import Advice, Estimate, Profile, Way
 from loopstall.report.text import printable
 from loopstall.units import format_bytes, format_ns
@@ -8,14 +11,12 @@ __all__ = ["code_for", "told"]
 
 
 def told(advice: Advice) -> str:
-    """Returns everything that advice says, as lines for a terminal."""
-    lines = [f"{advice.target}: {_profile(advice.profile)}", ""]
-    if advice.ways:
-        lines += [f"Measured by turns, {advice.load}:", *_table(advice.ways), ""]
+    """Returns everything that advice says, as lines for a terminal: what to do first, then the figures."""
     if not advice.choice:
-        lines.append(f"No recommendation: {advice.reason}.")
+        lines = [f"No recommendation for {advice.target}: {advice.reason}."]
     else:
-        lines.append(f"Recommended: {advice.choice}. {advice.reason[0].upper()}{advice.reason[1:]}.")
+        reason = f"{advice.reason[0].upper()}{advice.reason[1:]}."
+        lines = [f"Recommended: {advice.choice}, for {advice.target}. {reason}"]
         if advice.break_even:
             lines.append(f"Break-even: {advice.break_even}.")
         if advice.choice == "inline":
@@ -23,6 +24,9 @@ def told(advice: Advice) -> str:
                 "Write the decision down: loopstall advise … -o advice.json; loopstall accept advice.json --reason …"
             )
     lines += [f"Mind: {text}." for text in advice.caveats]
+    lines += ["", f"{advice.target}: {_profile(advice.profile)}"]
+    if any(way.response is not None for way in advice.ways):
+        lines += ["", f"Measured by turns, {advice.load}:", *_table(advice.ways)]
     if advice.code:
         lines += ["", *(f"    {line}" if line else "" for line in advice.code.splitlines())]
     return printable("\n".join(lines))
@@ -72,46 +76,110 @@ def _table(ways: tuple[Way, ...]) -> list[str]:
 
 
 def code_for(choice: str, target: str) -> str:
-    """Returns code that follows the advice.
+    """Returns a module that follows the advice.
 
     Args:
         choice: as ``Advice`` has it.
-        target: ``module:function``, or a name.
+        target: ``module:function``, or the row of a workload.
     """
     place, _, name = target.rpartition(":")
-    function = (name or target).partition("[")[0]
-    module = place.removesuffix(".py").replace("/", ".").strip(".") if place else ""
-    imported = f"from {module} import {function}\n" if module and "." not in function else ""
-    return _CODE.get(choice, "").format(function=function, imported=imported)
+    function = name.partition("[")[0]
+    module = _module(place) if place else f"your_module  # where the work of the workload {function} is done"
+    owner, _, _ = function.partition(".")
+    return _CODE.get(choice, "").format(
+        function=function,
+        imports=f"from {module} import {owner}",
+        twin=f"{function}_async",
+    )
+
+
+def _module(place: str) -> str:
+    """Returns the name that a module is imported by: from its package, else from the current folder."""
+    if not place.endswith(".py"):
+        return place
+    file = Path(place).resolve()
+    if not (file.parent / "__init__.py").is_file() and file.is_relative_to(Path.cwd()):
+        return ".".join(file.relative_to(Path.cwd()).with_suffix("").parts)
+    return module_and_folder(f"{place}:f")[0]
 
 
 _CODE = {
-    "inline": "result = {function}(*args)  # on the loop: measured, and cheaper than leaving it",
-    "native": "result = await {function}_async(*args)  # the workload's async twin",
-    "to_thread": "result = await asyncio.to_thread({function}, *args)",
+    "inline": """\
+from typing import Any
+
+{imports}
+
+
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return {function}(*args, **kwargs)  # on the loop: measured, and cheaper than leaving it
+""",
+    "native": """\
+from typing import Any
+
+from your_module import {twin}  # the async twin of the workload
+
+
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return await {twin}(*args, **kwargs)
+""",
+    "to_thread": """\
+import asyncio
+from typing import Any
+
+{imports}
+
+
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return await asyncio.to_thread({function}, *args, **kwargs)
+""",
     "processes": """\
-import asyncio, multiprocessing
+import asyncio
 from concurrent.futures import ProcessPoolExecutor
-{imported}
-pool = ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))
+from functools import partial
+import multiprocessing
+import os
+from typing import Any
 
-async def start():  # in the lifespan of the program, before the first client
+{imports}
+
+WORKERS = os.cpu_count() or 1
+pool = ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn"))
+
+
+async def start() -> None:  # in the lifespan of the program, before the first client
     loop = asyncio.get_running_loop()
-    await asyncio.gather(*(loop.run_in_executor(pool, abs, 0) for _ in range(pool._max_workers)))
+    await asyncio.gather(*(loop.run_in_executor(pool, os.getpid) for _ in range(WORKERS)))
 
-async def handler(*args):
-    return await asyncio.get_running_loop().run_in_executor(pool, {function}, *args)""",
+
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(pool, partial({function}, *args, **kwargs))
+""",
     "task queue": """\
+import asyncio
+from typing import Any
+
 from celery import Celery
-{imported}
+
+{imports}
+
 queue = Celery("jobs", broker="redis://localhost", backend="redis://localhost")
 job = queue.task({function})
 
-async def handler(*args):
-    sent = await asyncio.to_thread(job.delay, *args)  # the broker's client blocks
-    return {{"result": f"/results/{{sent.id}}"}}  # answer now; the client asks there""",
+
+async def handler(*args: Any, **kwargs: Any) -> dict[str, str]:
+    sent = await asyncio.to_thread(job.delay, *args, **kwargs)  # the broker's client blocks
+    return {{"result": f"/results/{{sent.id}}"}}  # answer now; the client asks there
+""",
     "native code": """\
+import asyncio
+from typing import Any
+
+{imports}
+
+
 # Do the heavy part in code that releases the GIL (numpy, zlib, hashlib on big buffers, Cython's nogil, Rust's
-# Python::allow_threads), then a thread is enough:
-result = await asyncio.to_thread({function}, *args)""",
+# Python::allow_threads); then a thread is enough:
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return await asyncio.to_thread({function}, *args, **kwargs)
+""",
 }

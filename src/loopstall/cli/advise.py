@@ -11,11 +11,14 @@ from loopstall import matrix
 from loopstall.advice import reported, study, words
 from loopstall.advice import target as targets
 from loopstall.cli.plan import default_memory_limit, setting
-from loopstall.cli.types import DURATION, RATE, SIZE
+from loopstall.cli.progress import shown, tell_limit
+from loopstall.cli.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
 from loopstall.records import Advice
 from loopstall.report.advice_file import write
+from loopstall.report.text import printable
 from loopstall.runner import Limits
+from loopstall.units import format_ns
 from loopstall.workloads import find, grid_points
 
 __all__ = ["command"]
@@ -29,8 +32,8 @@ __all__ = ["command"]
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Advise on a culprit of this report of stalls.")
 @click.option("--rate", type=RATE, help="Jobs due a second. [as many as keep a loop busy a quarter of the time]")
 @click.option("--concurrency", type=click.IntRange(1, 10_000), help="Jobs at a time, each client asking again.")
-@click.option("--max-seconds", type=DURATION, default="60s", show_default=True, help="No new round after that.")
-@click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails.")
+@click.option("--max-seconds", type=SECONDS, default="60s", show_default=True, help="Stop measuring after this long.")
+@click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="A longer run fails.")
 @click.option("--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write what was found as JSON.")
 def command(target: str | None, source: Path | None, output: Path | None, **options: Any) -> int:
@@ -92,12 +95,16 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
 
 def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
     progress = Console(stderr=True, highlight=False, markup=False)
-    with progress.status(f"{subject.target} by itself") as status:
-        profile = study.measure_profile(subject, limits)
-        load = study.default_load(profile, rate=options["rate"], concurrency=options["concurrency"])
-        advice = study.study(
-            subject, profile, load, limits=limits, max_seconds=options["max_seconds"], told=status.update
-        )
+    allowance = study.Allowance(seconds=options["max_seconds"])
+    tell_limit(progress, allowance.seconds)
+    progress.print(printable(f"{subject.target} by itself ..."), soft_wrap=True)
+    profile = study.measure_profile(subject, limits, allowance)
+    load = study.default_load(profile, rate=options["rate"], concurrency=options["concurrency"])
+    planned = study.plan(subject, profile, load)
+    progress.print(printable(f"takes {format_ns(profile.duration.value)}; {planned.told(allowance.left)}"),
+                   soft_wrap=True)  # fmt: skip
+    with shown(progress) as bar:
+        advice = study.study(subject, profile, planned, limits=limits, allowance=allowance, progress=bar)
     caveats = list(advice.caveats)
     if options["rate"] and load.rate and load.rate > 1.01 * options["rate"]:
         caveats.append(

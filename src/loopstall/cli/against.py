@@ -12,7 +12,7 @@ from rich.console import Console
 
 from loopstall import environment, matrix, session, store, stored
 from loopstall.cli.plan import limits_of
-from loopstall.cli.progress import shown
+from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
 from loopstall.gate.apart import judge_apart, noise_between
 from loopstall.gate.compare import Figures, figures_of
@@ -126,14 +126,15 @@ class _Measuring:
     """Measures cells of a plan again and saves each run."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, target: store.Store, progress: Console, max_minutes: float | None
+        self, plan: Plan, runner: Runner, target: store.Store, progress: Console, limit_s: float | None
     ) -> None:
         self._plan = plan
         self._runner = runner
         self._target = target
         self._progress = progress
-        self._deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
+        self._deadline = time.monotonic() + limit_s if limit_s else None
         self._begun = 0
+        tell_limit(progress, limit_s)
 
     def measure(self, cells: tuple[Cell, ...]) -> list[Figures]:
         """Measures each cell in as many runs as the plan says, as far as the time goes."""

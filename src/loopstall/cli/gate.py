@@ -19,9 +19,9 @@ from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import content_of, write_index, write_page
 from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_options
-from loopstall.cli.progress import shown
+from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.settings import by_workload, defaults
-from loopstall.cli.types import SHARE
+from loopstall.cli.types import MINUTES, SHARE
 from loopstall.duel import BURST_S, Duels
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted, accepted_file, schedule
@@ -79,7 +79,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--quick", is_flag=True, help=f"{_QUICK_ROUNDS} pairs that screen, {_QUICK_CONFIRM} more.")
 @click.option("--effect", type=SHARE, default="2%", show_default=True, help="The least change that counts.")
 @click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
-@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop measuring after this long.")
+@click.option("--max-minutes", type=MINUTES, help="Stop measuring after this long; a bare number is of minutes.")
 @click.option("--inconclusive", type=click.Choice(["fail", "pass"]), default="fail", show_default=True,
               help="Whether inconclusive cells exit with 5.")
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=ACCEPTED_FILE,
@@ -160,7 +160,7 @@ def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Rules, progre
     folder = _folder(options)
     with Keeper() as keeper:
         duels = Duels(keeper, environment.describe(), limits_of(plan), sides, turns=options["turns"])
-        measured = _measure(plan, rules, duels, folder=folder, max_minutes=options["max_minutes"], progress=progress)
+        measured = _measure(plan, rules, duels, folder=folder, limit_s=options["max_minutes"], progress=progress)
     note = f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"
     return Judged(verdicts=judge(measured, rules), skipped=plan.skipped, notes=(note,), folder=folder)
 
@@ -230,14 +230,15 @@ def _measure(
     duels: Duels,
     *,
     folder: Path,
-    max_minutes: float | None,
+    limit_s: float | None,
     progress: Console,
 ) -> list[PairedSample]:
     targets = [store.Store(folder / name) for name in ("baseline", "candidate")]
     for target in targets:
         target.begin(plan)
-    deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
+    deadline = time.monotonic() + limit_s if limit_s else None
     count = 0
+    tell_limit(progress, limit_s)
     with shown(progress, what="pairs") as bar:
 
         def pair(cell: Cell, index: int) -> Pair:

@@ -11,7 +11,7 @@ import click
 
 from loopstall import matrix
 from loopstall.cli.settings import by_workload
-from loopstall.cli.types import DURATION, RATE, SHARE, SIZE
+from loopstall.cli.types import DURATION, RATE, SECONDS, SHARE, SIZE
 from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
@@ -21,7 +21,7 @@ from loopstall.runner import Limits
 from loopstall.workloads import find
 
 __all__ = [
-    "SECONDS",
+    "RUN_SECONDS",
     "bounds",
     "budgets_asked",
     "default_memory_limit",
@@ -33,7 +33,7 @@ __all__ = [
     "with_options",
 ]
 
-SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
+RUN_SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
 
 _CONCURRENCY = 8
 _TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
@@ -67,7 +67,7 @@ def bounds(threshold: str) -> tuple[Callable[..., Any], ...]:
             "--threshold", type=DURATION, default=threshold, show_default=True, help="From when a lag is a stall."
         ),
         click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of order and jobs."),
-        click.option("--time-limit", type=DURATION, default="60s", show_default=True, help="A longer run fails."),
+        click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="A longer run fails."),
         click.option(
             "--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"
         ),
@@ -119,7 +119,7 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
     )
     load = Load(
         jobs=options["jobs"],
-        seconds=None if options["jobs"] else (options["seconds"] or SECONDS),
+        seconds=None if options["jobs"] else (options["seconds"] or RUN_SECONDS),
         concurrency=options["concurrency"] or _CONCURRENCY,
         rate=options["rate"],
         arrivals=options["arrivals"],

@@ -7,9 +7,11 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from loopstall.clock import NS_PER_S
 from loopstall.report.text import printable
+from loopstall.units import format_ns
 
-__all__ = ["Shown", "shown"]
+__all__ = ["Shown", "shown", "tell_limit"]
 
 _LINES = 10
 
@@ -69,6 +71,12 @@ class _Lines(Shown):
         if count % max(1, (self.total - self._before) // _LINES) == 0:
             left_s = (time.perf_counter() - self._begun_s) / count * (self.total - self.done)
             self._console.print(f"{self.done} of {self.total} {self._what}, {left_s:.0f} s left", soft_wrap=True)
+
+
+def tell_limit(console: Console, limit_s: float | None) -> None:
+    """Says how long a measurement may take, where that is limited."""
+    if limit_s:
+        console.print(f"stops measuring after {format_ns(limit_s * NS_PER_S)}", soft_wrap=True)
 
 
 @contextlib.contextmanager

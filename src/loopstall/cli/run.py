@@ -12,9 +12,9 @@ from click.core import ParameterSource
 
 from loopstall import session, spread, store
 from loopstall.cli.measuring import REPORTS, Executes, carry_out
-from loopstall.cli.plan import SECONDS, limits_of, make_plan, matrix_options
+from loopstall.cli.plan import RUN_SECONDS, limits_of, make_plan, matrix_options
 from loopstall.cli.settings import defaults
-from loopstall.cli.types import DURATION
+from loopstall.cli.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
 
@@ -37,7 +37,7 @@ class _Run(click.Command):
 @click.command("run", cls=_Run)
 @matrix_options
 @click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
-@click.option("--seconds", type=DURATION, help=f"How long each run takes new jobs. [{SECONDS:g}s]")
+@click.option("--seconds", type=SECONDS, help=f"How long each run takes new jobs. [{RUN_SECONDS:g}s]")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
 @click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")
 @click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")

@@ -12,7 +12,7 @@ import click
 from loopstall import matrix, store
 from loopstall.cli.measuring import REPORTS, carry_out
 from loopstall.cli.plan import bounds, plan_of, setting, with_options
-from loopstall.cli.types import DURATION, RATE, SHARE
+from loopstall.cli.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Load, Plan, Strategy
 from loopstall.serving import DEF, SERVERS
@@ -35,7 +35,7 @@ _RATE, _HEAVY, _SECONDS = "80/s", "5%", "3s"
 @click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter of it: NAME=V1,V2.")
 @click.option("--rate", type=RATE, default=_RATE, show_default=True, help="Requests due, at a constant rate.")
 @click.option("--heavy", type=SHARE, default=_HEAVY, show_default=True, help="Share of them that do the work.")
-@click.option("--seconds", type=DURATION, default=_SECONDS, show_default=True, help="How long each run is.")
+@click.option("--seconds", type=SECONDS, default=_SECONDS, show_default=True, help="How long each run is.")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
 @click.option("--quick", is_flag=True, help=f"{_QUICK} run a cell.")
 @with_options(*bounds("20ms"))

@@ -6,7 +6,7 @@ import click
 
 from loopstall import units
 
-__all__ = ["DURATION", "RATE", "SHARE", "SIZE"]
+__all__ = ["DURATION", "MINUTES", "RATE", "SECONDS", "SHARE", "SIZE"]
 
 
 class _Amount(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in later versions of click
@@ -27,4 +27,5 @@ class _Amount(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
             self.fail(str(error), param, ctx)
 
 
-DURATION, RATE, SIZE, SHARE = map(_Amount, (units.DURATION, units.RATE, units.SIZE, units.SHARE))
+DURATION, SECONDS, MINUTES = map(_Amount, (units.DURATION, units.SECONDS, units.MINUTES))
+RATE, SIZE, SHARE = map(_Amount, (units.RATE, units.SIZE, units.SHARE))

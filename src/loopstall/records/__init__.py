@@ -22,7 +22,18 @@ if TYPE_CHECKING:
         Trend,
         Verdict,
     )
-    from loopstall.records.runs import NOT_TRIED, Burst, Environment, Histogram, Measured, Pair, Run, RunError, Series
+    from loopstall.records.runs import (
+        NOT_TRIED,
+        Burst,
+        Environment,
+        Histogram,
+        Measured,
+        Noise,
+        Pair,
+        Run,
+        RunError,
+        Series,
+    )
     from loopstall.records.sightings import Sighting, sighting_from, to_plain
     from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, Glimpse, Stall
 
@@ -46,6 +57,7 @@ __all__ = [
     "Histogram",
     "Load",
     "Measured",
+    "Noise",
     "Pair",
     "Plan",
     "Profile",
@@ -75,7 +87,8 @@ _NAMES = {
     "cells": ("Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"),
     "judged": ("Change", "Comparison", "Estimate", "Finding", "Reading", "REGRESSION", "STALL", "Summary", "Trend",
                "Verdict"),
-    "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Pair", "Run", "RunError", "Series"),
+    "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Noise", "Pair", "Run", "RunError",
+             "Series"),
     "sightings": ("Sighting", "sighting_from", "to_plain"),
     "stalls": ("DESCHEDULED", "Evidence", "Frame", "Glimpse", "Stall"),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from loopstall.records.judged import Estimate
+from loopstall.records.runs import Noise
 
 __all__ = ["Advice", "Profile", "Way"]
 
@@ -14,10 +15,10 @@ class Profile:
     Args:
         calls: how many were measured, the first one apart.
         first_ns: how long the first one took.
-        duration: how long the later ones took.
-        cpu_share: of the time, how much the calling thread computed; 0 to 1.
+        duration: how long the later ones took, less what the calling thread waited for a CPU.
+        cpu_share: of that time, how much the calling thread computed; 0 to 1.
         process_cpu_ns: CPU time of all threads and of child processes.
-        gil_share: of the time, how much nobody else could run Python; 0 to 1, None where it cannot be told.
+        gil_share: of that time, how much nobody else could run Python; 0 to 1, None where it cannot be told.
         gil_note: why it cannot be told.
         sent_bytes: the arguments, pickled; None where they cannot be.
         returned_bytes: the result, pickled; None where it cannot be.
@@ -25,6 +26,7 @@ class Profile:
         unpicklable: why something cannot travel to another process, "" where all can.
         memory_bytes: by how much the peak memory of the process grew over the calls.
         caveats: what else was seen, a sentence each.
+        noise: what the machine did beside it; None where the system does not tell.
     """
 
     calls: int
@@ -40,6 +42,7 @@ class Profile:
     unpicklable: str = ""
     memory_bytes: int
     caveats: tuple[str, ...] = ()
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class Advice:
         break_even: from what duration of a job on leaving the loop pays, in a sentence; "" where nothing is told.
         caveats: what to look out for, a sentence each.
         code: what to paste.
+        noise: what the machine did in the rounds that it disturbed; None where there were none.
     """
 
     target: str
@@ -97,3 +101,4 @@ class Advice:
     break_even: str = ""
     caveats: tuple[str, ...] = ()
     code: str = ""
+    noise: Noise | None = None

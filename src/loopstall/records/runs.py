@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from loopstall.records.cells import Cell
 from loopstall.records.stalls import DESCHEDULED, Stall
 
-__all__ = ["NOT_TRIED", "Burst", "Environment", "Histogram", "Measured", "Pair", "Run", "RunError", "Series"]
+__all__ = ["NOT_TRIED", "Burst", "Environment", "Histogram", "Measured", "Noise", "Pair", "Run", "RunError", "Series"]
 
 NOT_TRIED = "not-tried"
 """The kind of error of a run that was left out because another one had failed."""
@@ -77,6 +77,33 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How much of the machine others had while something was measured.
+
+    Args:
+        wall_ns: how long it was measured.
+        delay_ns: how long the measuring thread was ready to run and had no CPU.
+        others_ns: CPU time of other programs, and of other guests of a virtual machine's host, on ``cores``.
+        cores: the CPUs that this process may use.
+    """
+
+    wall_ns: int
+    delay_ns: int
+    others_ns: int
+    cores: int
+
+    @property
+    def delay_share(self) -> float:
+        """Run delay over wall time."""
+        return self.delay_ns / max(1, self.wall_ns)
+
+    @property
+    def others_share(self) -> float:
+        """CPU time of others over what all cores have."""
+        return self.others_ns / max(1, self.wall_ns * self.cores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The figures of a run that went well."""
 
@@ -108,6 +135,8 @@ class Measured:
     """Of a server: light requests that were answered; their waiting is its lag."""
     errors: int = 0
     """Of a server: requests that were not answered, or not well."""
+    noise: Noise | None = None
+    """What the machine did beside it; None where the system does not tell."""
 
     @property
     def throughput(self) -> float:

@@ -1,0 +1,7 @@
+from typing import Any
+
+from loopstall.units import format_ns
+
+
+async def handler(*args: Any, **kwargs: Any) -> Any:
+    return format_ns(*args, **kwargs)  # on the loop: measured, and cheaper than leaving it

@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of load, each")
     parser.add_argument("--only", action="append", choices=FUNCTIONS, help="this function; more than once")
     options = parser.parse_args()
-    right, names = 0, options.only or list(FUNCTIONS)
+    right, silent, names = 0, 0, options.only or list(FUNCTIONS)
     print(
         f"{'function':22}{'advice':14}{'truth':14}{'inline':>10}{'to_thread':>12}{'processes':>12}  regret", flush=True
     )
@@ -162,6 +162,7 @@ def main() -> None:
             best, burdens = truth(name, options.repeat, options.seconds)
             choice = advised(name, folder)
             right += choice == best
+            silent += choice == "(none)"
             regret = "" if choice == best else "unknown"
             if choice != best and choice in burdens:
                 least = min(burdens.values())
@@ -170,7 +171,7 @@ def main() -> None:
                 f"{burdens[way]:>{width}.1f} ms"[-width:] for way, width in zip(WAYS, (10, 12, 12), strict=True)
             )
             print(f"{name:22}{choice:14}{best:14}{columns}  {regret}", flush=True)
-    print(f"right on {right} of {len(names)}")
+    print(f"right on {right} of {len(names)}, no recommendation on {silent}")
 
 
 if __name__ == "__main__":

@@ -266,7 +266,7 @@ def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_
     assert planned.names == ("inline", "to_thread", "processes")
     assert planned.fewest * load.jobs >= 15
     counted = Counted()
-    allowance = study.Allowance(seconds=20.0, clock=lambda: 0.0)
+    allowance = study.Allowance(20.0, clock=lambda: 0.0)
     limits = Limits(time_limit_s=60, memory_limit_bytes=0, threshold_ns=5 * MS)
     advice = study.study(subject(tmp_path), of, planned, limits=limits, allowance=allowance, progress=counted)
     assert advice.choice == ""

@@ -1,6 +1,10 @@
 """``loopstall advise`` as a user runs it."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 from helpers import loopstall, marked
 import pytest
@@ -8,11 +12,14 @@ import pytest
 pytestmark = pytest.mark.once
 
 FUNCTIONS = """
-import os, time
+import os, time, zlib
+BUFFER = os.urandom(1 << 20)
 def waits(seconds=0.03): time.sleep(seconds)
 def boom(): raise ValueError("no such luck")
 def ends(): os._exit(4)
 def hangs(): time.sleep(600)
+def slow(): time.sleep(2)
+def compress(): return len(zlib.compress(BUFFER, 6))
 def work(n):
     total = 0
     for number in range(n): total += number * number
@@ -34,10 +41,81 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def hogs():
+    """A program on each CPU that computes."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    yield
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def too_noisy(done):
+    return done.returncode == 5 and "too noisy to say: other programs took" in done.stdout
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["fns:waits", "--args", "[0.02]", "--rate", "10"], "to_thread"),
+        (["fns:compress", "--rate", "8"], "to_thread"),
+        (["fns:work", "--args", "[200000]", "--rate", "20"], "processes"),
+    ],
+)
+@pytest.mark.usefixtures("hogs")
+def test_busy_machine_ends_in_the_right_advice_or_in_none(folder, words, right):
+    done = loopstall("advise", *words, cwd=folder)
+    if not too_noisy(done):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.startswith(f"Recommended: {right}, ")
+    else:
+        assert "stop what else runs on this machine" in done.stdout
+        computes = int(re.search(r"computes (\d+)% of it", done.stdout)[1])
+        assert (computes < 20) is ("fns:waits" in words)
+        assert "keeps the GIL" not in done.stdout
+    assert not marked(folder)
+
+
+def test_limit_and_plan_are_told_at_the_start_and_a_limit_that_cannot_do_says_which_would(folder):
+    done = loopstall("advise", "fns:slow", "--max-seconds", "20", cwd=folder, timeout=30)
+    assert done.returncode == 5, done.stderr
+    told = done.stderr.splitlines()
+    assert told[0] == "stops measuring after 20.0 s"
+    assert told[1] == "fns:slow by itself ..."
+    assert told[2].startswith("takes 2.0")
+    assert too_noisy(done) or re.search(r"ask again with --max-seconds \d+", done.stdout)
+    assert not marked(folder)
+
+
+def test_function_that_does_not_end_within_the_limit_is_given_up(folder):
+    done = loopstall("advise", "fns:hangs", "--max-seconds", "2s", cwd=folder, timeout=30)
+    assert done.returncode == 5, done.stderr
+    assert "takes longer than the 2 s of --max-seconds" in done.stderr
+    assert not marked(folder)
+
+
+@pytest.mark.alone
+def test_progress_has_a_total(folder):
+    done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--rate", "10", "--max-seconds", "16", cwd=folder)
+    assert "by turns" in done.stderr or too_noisy(done)
+    if not too_noisy(done):
+        assert re.search(r"^\d+ runs to measure$", done.stderr, re.MULTILINE)
+        assert re.search(r"^1 of \d+ runs, \d+ s left$", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.alone
 def test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_down(folder):
-    done = loopstall("advise", "fns:waits", "--args", "[0.04]", "--rate", "8", "-o", "a.json", cwd=folder)
+    for _ in range(3):
+        done = loopstall("advise", "fns:waits", "--args", "[0.04]", "--rate", "8", "-o", "a.json", cwd=folder)
+        if not too_noisy(done):
+            break
+    else:
+        pytest.skip("the machine was too busy with something else three times")
     assert done.returncode == 0, done.stderr
-    assert "Recommended: to_thread" in done.stdout
+    assert done.stdout.startswith("Recommended: to_thread, for fns:waits. ")
     assert "asyncio.to_thread(waits" in done.stdout
     assert "Break-even" in done.stdout
     found = json.loads((folder / "a.json").read_text())
@@ -79,9 +157,10 @@ def test_bad_input_is_a_sentence_and_leaves_no_process(folder, words, status, pa
 
 
 def test_nothing_is_recommended_from_too_little(folder):
-    done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--max-seconds", "100ms", cwd=folder)
+    done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--max-seconds", "3", cwd=folder)
     assert done.returncode == 5
     assert "No recommendation" in done.stdout
+    assert too_noisy(done) or "--max-seconds" in done.stdout
 
 
 def test_culprit_of_a_report_is_measured_or_asks_for_its_arguments(folder):
@@ -95,8 +174,6 @@ def test_culprit_of_a_report_is_measured_or_asks_for_its_arguments(folder):
     unknown = loopstall("advise", "nobody", "--from", "stalls.json", cwd=folder)
     assert unknown.returncode == 2
     assert "there is: fns.py" in unknown.stderr
-    short = loopstall(
-        "advise", "work", "--from", "stalls.json", "--args", "[90000]", "--max-seconds", "100ms", cwd=folder
-    )
+    short = loopstall("advise", "work", "--from", "stalls.json", "--args", "[90000]", "--max-seconds", "3s", cwd=folder)
     assert short.returncode == 5, short.stderr
     assert "fns.py:work: takes" in short.stdout

@@ -45,6 +45,7 @@ _SLOW_NS = NS_PER_S  # from here on, of few calls
 _PICKLINGS = 5
 _COLD = 3.0  # times as long as later ones is a first call that needs priming
 _COLD_NS = 5 * NS_PER_MS
+_UNTOLD = "this system does not tell whether the machine was busy with something else: measure while it is idle"
 _UNSAFE = re.compile(r"\bnot\s+thread[- ]?safe\b|\bthread[- ]?unsafe\b", re.IGNORECASE)
 
 
@@ -100,7 +101,7 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
         pickling_ns=sending_ns + returning_ns,
         unpicklable="; ".join(filter(None, (sent_why, returned_why))),
         memory_bytes=memory_bytes,
-        caveats=tuple(_caveats(subject, result, first_ns, typical_ns)),
+        caveats=(*_caveats(subject, result, first_ns, typical_ns), *(() if seen is not None else (_UNTOLD,))),
         noise=seen,
     )
 

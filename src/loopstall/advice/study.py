@@ -1,7 +1,7 @@
 """Measures what advice is made of: the function by itself, then every way at the user's rate, by turns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 import math
 import os
 import time
@@ -96,7 +96,6 @@ def of_workload(workload: Workload, params: tuple[tuple[str, int | float | str |
     return Subject(target=cell.row, workload=workload, params=params)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """How long the whole of it may take, from now on.
 
@@ -105,17 +104,15 @@ class Allowance:
         clock: monotonic time in seconds.
     """
 
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-    begun: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "begun", self.clock())
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
 
     @property
     def left(self) -> float:
         """Seconds that are left, below 0 where it is over."""
-        return self.begun + self.seconds - self.clock()
+        return self._end - self._clock()
 
 
 def measure_profile(subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
@@ -127,9 +124,10 @@ def measure_profile(subject: Subject, limits: Limits, allowance: Allowance) -> P
     """
     with Keeper() as keeper:
         for _ in range(_PROBES):
-            before = allowance.left
+            left_s = allowance.left
             profile = _profile(keeper, subject, limits, allowance)
-            if not disturbed(profile.noise) or allowance.left < before - allowance.left:
+            took_s = left_s - allowance.left
+            if not disturbed(profile.noise) or allowance.left < took_s:
                 break
     return profile
 

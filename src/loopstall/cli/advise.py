@@ -95,7 +95,7 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
 
 def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
     progress = Console(stderr=True, highlight=False, markup=False)
-    allowance = study.Allowance(seconds=options["max_seconds"])
+    allowance = study.Allowance(options["max_seconds"])
     tell_limit(progress, allowance.seconds)
     progress.print(printable(f"{subject.target} by itself ..."), soft_wrap=True)
     profile = study.measure_profile(subject, limits, allowance)

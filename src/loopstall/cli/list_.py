@@ -1,25 +1,28 @@
 """``loopstall list``."""
 
+from collections.abc import Mapping, Sequence
+
 import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.dispatch import DISPATCHES
+from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
 from loopstall.report.text import printable
+from loopstall.serving import SERVERS
 from loopstall.workloads import Workload, find
 
 __all__ = ["command"]
 
-_NAME = 13  # columns of a name
+_NAME = 18  # columns of a name and the gap after it
 
 
 @click.command("list")
 @click.argument("workloads", nargs=-1)
 def command(workloads: tuple[str, ...]) -> int:
-    """Show workloads with their parameters and what they stand for, loops and dispatches, and why one is missing.
+    """Show workloads with their parameters and what they stand for, loops, dispatches and servers, and why one is missing.
 
     WORKLOADS are names, or paths of workload files; all that can be found for none.
     """
@@ -30,28 +33,38 @@ def command(workloads: tuple[str, ...]) -> int:
         _show(console, item)
     console.print("\nLoops", style="bold")
     for loop in LOOPS.values():
-        missing = loop.missing()
-        console.print(Text(f"  {loop.name:<{_NAME}}{loop.summary}" + (f"; n/a: {missing}" if missing else "")))
+        _entry(console, loop.name, loop.summary, {loop.missing(): ""})
     console.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        table = Table.grid()
-        table.add_column(width=_NAME)
-        table.add_column()
-        table.add_row(dispatch.name, dispatch.summary)
-        asked = [item for item in items if not item.dispatches or dispatch.name in item.dispatches]
-        reasons: dict[str, list[str]] = {}
-        for item in asked:
-            reason = dispatch.missing(item)
-            if reason:
-                reasons.setdefault(reason, []).append(item.name)
-        for reason, names in reasons.items():
-            whom = "" if len(names) == len(asked) > 1 else f" for {', '.join(names)}"
-            console.print(
-                Padding(Text(f"n/a{printable(whom)}: {printable(reason)}", style="dim"), (0, 0, 0, 2 + _NAME))
-            )
-    console.print("\nServers: loopstall serve-bench --list")
+        _entry(console, dispatch.name, dispatch.summary, _reasons(dispatch, items))
+    console.print("\nServers, for loopstall serve-bench", style="bold")
+    for server in SERVERS.values():
+        _entry(console, server.name, f"{server.summary}: {', '.join(server.dispatches)}", {server.missing(): ""})
     console.print("\nA strategy is LOOP/DISPATCH; a loop alone means inline, a dispatch alone is on asyncio.")
     return 0
+
+
+def _reasons(dispatch: Dispatch, items: Sequence[Workload]) -> dict[str | None, str]:
+    """Returns why a dispatch is missing, and for which workloads where it is there for others."""
+    asked = [item for item in items if not item.dispatches or dispatch.name in item.dispatches]
+    names: dict[str, list[str]] = {}
+    for item in asked:
+        reason = dispatch.missing(item)
+        if reason:
+            names.setdefault(reason, []).append(item.name)
+    return {reason: "" if len(some) == len(asked) > 1 else ", ".join(some) for reason, some in names.items()}
+
+
+def _entry(console: Console, name: str, summary: str, missing: Mapping[str | None, str]) -> None:
+    """Shows a row, and beneath it each reason why it is not there, with for whom."""
+    table = Table.grid()
+    table.add_column(width=_NAME)
+    table.add_column()
+    table.add_row(Text(name), Text(summary))
+    for reason, whom in missing.items():
+        if reason is not None:
+            table.add_row("", Text(f"n/a{f' for {printable(whom)}' if whom else ''}: {printable(reason)}", style="dim"))
+    console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _show(console: Console, item: Workload) -> None:

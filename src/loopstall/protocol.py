@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from loopstall.encoding import encode
 from loopstall.records import Burst, Cell, Measured, Profile, RunError
 
 __all__ = [
@@ -75,7 +76,7 @@ def read_burst(line: bytes) -> Burst:
 def write(message: Request | Outcome, path: Path) -> None:
     """Writes a message so that whoever reads the file finds all of it or nothing."""
     draft = path.with_suffix(".draft")
-    draft.write_bytes(msgspec.json.encode(message))
+    draft.write_bytes(encode(message))
     draft.replace(path)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from loopstall.encoding import encode
 from loopstall.errors import InputError, MeasurementError
 from loopstall.files import write_text
 from loopstall.records import SCHEMA_VERSION, Frame, Plan, Run, Verdict
@@ -197,7 +198,7 @@ def read_summary(folder: Path, kind: type[_S]) -> _S | None:
 
 def _encode(kind: str, record: object, **extra: object) -> str:
     envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record, **extra}
-    return msgspec.json.encode(envelope).decode("utf-8")
+    return encode(envelope).decode("utf-8")
 
 
 def _encode_run(run: Run) -> str:

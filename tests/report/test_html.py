@@ -64,7 +64,7 @@ def test_charts_hold_each_cell():
 
 
 def test_control_characters_are_shown_as_escapes():
-    assert printable("a\x1b[31mb\u202ec\nd") == "a\\x1b[31mb\\u202ec\nd"
+    assert printable("a\x1b[31mb\u202ec\nd") == "a\\x1b[31mb\\u202ec\\nd"
 
 
 @pytest.mark.parametrize(

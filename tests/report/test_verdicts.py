@@ -41,7 +41,7 @@ def test_junit_validates_against_the_schema_of_jenkins(fails):
 def test_annotation_stands_at_the_line_to_blame_and_is_escaped():
     text = to_github([verdict(rule="50% more,\nsee: there")], root=Path("/srv/app"))
     assert text.startswith(
-        "::error file=a%2Cb.py,line=12,title=regressed%3A work · asyncio/inline::50%25 more,%0Asee: there%0A"
+        "::error file=a%2Cb.py,line=12,title=regressed%3A work · asyncio/inline::50%25 more,\\nsee: there%0Aculprit"
     )
     assert text.count("\n") == 1
 

@@ -138,12 +138,12 @@ def how_to_measure(culprit: Culprit, source: Path) -> str:
     """Says what is missing for a recommendation, and the command that gets it."""
     if culprit.target is None:
         text = (
-            f"No recommendation, for it cannot be measured by itself: {culprit.why_not}."
-            "\nGive the function that computes: loopstall advise module:function --args '[...]'"
+            f"No recommendation, for it cannot be measured by itself: {culprit.why_not}.",
+            "Give the function that computes: loopstall advise module:function --args '[...]'",
         )
     else:
         text = (
-            "No recommendation yet: the function takes arguments, and what they cost to send decides."
-            f"\nGive those of a typical call: loopstall advise {culprit.frame.function} --from {source} --args '[...]'"
+            "No recommendation yet: the function takes arguments, and what they cost to send decides.",
+            f"Give those of a typical call: loopstall advise {culprit.frame.function} --from {source} --args '[...]'",
         )
-    return printable(text)
+    return "\n".join(map(printable, text))

@@ -29,7 +29,7 @@ def told(advice: Advice) -> str:
         lines += ["", f"Measured by turns, {advice.load}:", *_table(advice.ways)]
     if advice.code:
         lines += ["", *(f"    {line}" if line else "" for line in advice.code.splitlines())]
-    return printable("\n".join(lines))
+    return "\n".join(map(printable, lines))
 
 
 def _profile(profile: Profile) -> str:

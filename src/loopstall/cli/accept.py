@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from loopstall import store, units
+from loopstall.cli.out import say
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted_file
 from loopstall.gate.accepted import Accepted, apply
@@ -49,9 +50,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     if results is not None and results.is_file():
         entry = _of_advice(read(results), reason=reason, budget=options["budget"], until=until, who=who)
         accepted_file.append(path, [entry])
-        click.echo(
-            f"accepted until {until}: {entry.where or entry.workload} on the loop, up to {format_ns(entry.budget)}"
-        )
+        say(f"accepted until {until}: {entry.where or entry.workload} on the loop, up to {format_ns(entry.budget)}")
         return 0
     folder = results or _newest()
     chosen = [
@@ -70,7 +69,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
         raise InputError(f"this would not cover {refused[0].name}: {refused[0].rule}")
     accepted_file.append(path, entries)
     for item in chosen:
-        click.echo(f"accepted until {until}: {item.name}")
+        say(f"accepted until {until}: {item.name}")
     return 0
 
 

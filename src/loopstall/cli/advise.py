@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from loopstall import matrix
 from loopstall.advice import reported, study, words
 from loopstall.advice import target as targets
+from loopstall.cli.out import console, say
 from loopstall.cli.plan import default_memory_limit, setting
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
 from loopstall.records import Advice
 from loopstall.report.advice_file import write
-from loopstall.report.text import printable
+from loopstall.report.escape import printable
 from loopstall.runner import Limits
 from loopstall.units import format_ns
 from loopstall.workloads import find, grid_points
@@ -47,9 +47,9 @@ def command(target: str | None, source: Path | None, output: Path | None, **opti
     given = f"@{options['args_from']}" if options["args_from"] else options["given"]
     if source is not None:
         culprit = reported.find(source, target)
-        click.echo(reported.told(culprit))
+        say(reported.told(culprit))
         if culprit.target is None or (culprit.needs_arguments and given == "[]"):
-            click.echo(reported.how_to_measure(culprit, source))
+            say(*reported.how_to_measure(culprit, source).split("\n"))
             return 5
         target = culprit.target
         if options["rate"] is None and options["concurrency"] is None:
@@ -64,7 +64,7 @@ def command(target: str | None, source: Path | None, output: Path | None, **opti
         threshold_ns=5_000_000,
     )
     advice = _advise(_subject(target, given, options["param"]), limits, options)
-    click.echo(words.told(advice))
+    say(*words.told(advice).split("\n"))
     if output is not None:
         write(advice, output)
     return 0 if advice.choice else 5
@@ -94,7 +94,7 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
 
 
 def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
-    progress = Console(stderr=True, highlight=False, markup=False)
+    progress = console(err=True)
     allowance = study.Allowance(options["max_seconds"])
     tell_limit(progress, allowance.seconds)
     progress.print(printable(f"{subject.target} by itself ..."), soft_wrap=True)

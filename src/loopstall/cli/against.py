@@ -7,10 +7,10 @@ from pathlib import Path
 import time
 from typing import Any
 
-import click
 from rich.console import Console
 
 from loopstall import environment, matrix, session, store, stored
+from loopstall.cli.out import say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
@@ -91,7 +91,7 @@ def against(
 def _read(path: Path) -> Stored:
     found = stored.read(path)
     for warning in found.warnings:
-        click.echo(f"loopstall: {warning}", err=True)
+        say(f"loopstall: {warning}", err=True)
     return found
 
 

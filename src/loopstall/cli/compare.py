@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from loopstall import stored
+from loopstall.cli.out import console, say
 from loopstall.cli.types import SHARE
 from loopstall.gate.apart import noise_between
 from loopstall.gate.compare import NOISE_THRESHOLD, compare
@@ -33,19 +33,19 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     """
     sides = [stored.read(path) for path in (base, head)]
     for warning in (text for side in sides for text in side.warnings):
-        click.echo(f"loopstall: {warning}", err=True)
+        say(f"loopstall: {warning}", err=True)
     one, other = sides
     found = noise_between(one.figures, other.figures, (one.environment, other.environment), least=noise)
     compared = compare(one.figures, other.figures, noise=found.threshold)
-    console = Console(highlight=False, markup=False)
+    terminal = console()
     shown = [item for item in compared if everything or item.verdict != "ok"]
     if shown:
-        console.print(comparison_table(shown))
+        terminal.print(comparison_table(shown))
     counts = Counter(item.verdict for item in compared)
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing to compare"
-    console.print(f"{printable(f'{base} → {head}')}: {said} (a line a cell and metric).", soft_wrap=True)
+    terminal.print(f"{printable(f'{base} → {head}')}: {said} (a line a cell and metric).", soft_wrap=True)
     for note in found.notes if compared else ():
-        console.print(printable(note), style="dim", soft_wrap=True)
+        terminal.print(printable(note), style="dim", soft_wrap=True)
     return _status(compared)
 
 

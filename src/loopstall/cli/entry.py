@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from loopstall import __version__
+from loopstall.cli.out import say, show
 from loopstall.errors import InputError, LoopstallError, did_you_mean
 
 __all__ = ["main"]
@@ -126,7 +127,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 128 + signal.SIGINT
     if isinstance(error, click.ClickException):
-        error.show()
+        show(error)
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
@@ -136,6 +137,5 @@ def _explain(error: BaseException) -> int:
     else:
         text = f"unexpected {type(error).__name__}: {error}; run again with --debug and report it"
         status = _UNEXPECTED
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    click.echo(f"loopstall: {safe}", err=True)
+    say(f"loopstall: {text}", err=True)
     return status

@@ -16,6 +16,7 @@ from rich.console import Console
 from loopstall import __version__, environment, store
 from loopstall.checkout import Checkout, clean
 from loopstall.cli.against import OTHERS, Judged, against
+from loopstall.cli.out import console, say
 from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import content_of, write_index, write_page
 from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_options
@@ -99,12 +100,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     if options["clean_up"]:
         removed = clean()
-        click.echo(f"removed {removed}" if removed is not None else "there was nothing to remove")
+        say(f"removed {removed}" if removed is not None else "there was nothing to remove")
         return 0
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
     entries = accepted_file.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
-    progress = Console(stderr=True, highlight=False, markup=False)
+    progress = console(err=True)
     judging = _stored if options["stored"] is not None else _by_turns
     judged = judging(ctx, options, rules, progress)
     verdicts = accepted.apply(judged.verdicts, entries, today=dt.date.today())  # noqa: DTZ011  # local

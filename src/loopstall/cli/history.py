@@ -7,16 +7,15 @@ import subprocess
 from typing import Any
 
 import click
-from rich.console import Console
 
 from loopstall import store
+from loopstall.cli.out import console, emit, say
 from loopstall.errors import InputError, did_you_mean
 from loopstall.files import write_text
 from loopstall.history import History, Result, machine_of, trends
 from loopstall.measures import METRICS
 from loopstall.records import Reading, Trend
 from loopstall.report import trend
-from loopstall.report.text import printable
 
 __all__ = ["command"]
 
@@ -43,7 +42,7 @@ def add(results: tuple[Path, ...], commit: str | None, path: Path) -> int:
             gated = (folder / store.VERDICTS_FILE).is_file()
             found = store.load([folder / "candidate" if gated else folder])
             for warning in found.warnings:
-                click.echo(f"loopstall: {warning}", err=True)
+                say(f"loopstall: {warning}", err=True)
             environment = next((run.environment for run in found.runs if run.environment is not None), None)
             shown = commit or (environment.commit if environment is not None else None) or ""
             begun = found.plan.created_at if found.plan is not None else min(run.started_at for run in found.runs)
@@ -55,9 +54,7 @@ def add(results: tuple[Path, ...], commit: str | None, path: Path) -> int:
                 machine=machine_of(environment),
             )
             cells, replaced = history.add(result, found.runs)
-            click.echo(
-                f"{path}: {'replaced' if replaced else 'added'} {folder}, {cells} cells, commit {shown or 'unknown'}"
-            )
+            say(f"{path}: {'replaced' if replaced else 'added'} {folder}, {cells} cells, commit {shown or 'unknown'}")
     return 0
 
 
@@ -93,10 +90,10 @@ def show(path: Path, **options: Any) -> int:
 
 def _shown(found: list[Trend], form: str, output: Path | None) -> int:
     if form == "terminal" and output is None:
-        console = Console(highlight=False, markup=False)
-        console.print(trend.trend_table(found))
+        terminal = console()
+        terminal.print(trend.trend_table(found))
         for sentence in trend.sentences(found):
-            console.print(sentence, soft_wrap=True)
+            terminal.print(sentence, soft_wrap=True)
         return 0
     if form == "html":
         from loopstall.report.html import trends_to_html  # noqa: PLC0415  # jinja2 is for this format alone
@@ -105,7 +102,7 @@ def _shown(found: list[Trend], form: str, output: Path | None) -> int:
     else:
         text = trend.to_csv(found) if form == "csv" else trend.to_text(found)
     if output is None:
-        click.echo(text, nl=False)
+        emit(text)
     else:
         _write(output.parent, {output.name: text})
     return 0
@@ -129,9 +126,7 @@ def _of_machine(readings: list[Reading], machine: str | None) -> Callable[[Readi
     newest = max(readings, key=lambda item: item.measured_at).machine if readings else ""
     others = {item.machine for item in readings} - {newest}
     if others:
-        click.echo(
-            f"loopstall: results of {newest}; {len(others)} other machines are left out, see --machine", err=True
-        )
+        say(f"loopstall: results of {newest}; {len(others)} other machines are left out, see --machine", err=True)
     return lambda item: item.machine == newest
 
 
@@ -140,7 +135,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             write_text(folder / name, text)
-            click.echo(printable(str(folder / name)))
+            say(str(folder / name))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror or error}; choose another -o") from error
 

@@ -8,9 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loopstall.cli.out import console
 from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
-from loopstall.report.text import printable
+from loopstall.report.escape import paragraph, printable
 from loopstall.serving import SERVERS
 from loopstall.workloads import Workload, find
 
@@ -22,25 +23,25 @@ _NAME = 18  # columns of a name and the gap after it
 @click.command("list")
 @click.argument("workloads", nargs=-1)
 def command(workloads: tuple[str, ...]) -> int:
-    """Show workloads with their parameters and what they stand for, loops, dispatches and servers, and why one is missing.
+    """Show workloads and what they stand for, loops, dispatches and servers, and why one is missing.
 
     WORKLOADS are names, or paths of workload files; all that can be found for none.
     """
     items = find(workloads, everything=True)
-    console = Console(highlight=False, markup=False, soft_wrap=False)
-    console.print("Workloads", style="bold")
+    terminal = console()
+    terminal.print("Workloads", style="bold")
     for item in items:
-        _show(console, item)
-    console.print("\nLoops", style="bold")
+        _show(terminal, item)
+    terminal.print("\nLoops", style="bold")
     for loop in LOOPS.values():
-        _entry(console, loop.name, loop.summary, {loop.missing(): ""})
-    console.print("\nDispatches", style="bold")
+        _entry(terminal, loop.name, loop.summary, {loop.missing(): ""})
+    terminal.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        _entry(console, dispatch.name, dispatch.summary, _reasons(dispatch, items))
-    console.print("\nServers, for loopstall serve-bench", style="bold")
+        _entry(terminal, dispatch.name, dispatch.summary, _reasons(dispatch, items))
+    terminal.print("\nServers, for loopstall serve-bench", style="bold")
     for server in SERVERS.values():
-        _entry(console, server.name, f"{server.summary}: {', '.join(server.dispatches)}", {server.missing(): ""})
-    console.print("\nA strategy is LOOP/DISPATCH; a loop alone means inline, a dispatch alone is on asyncio.")
+        _entry(terminal, server.name, f"{server.summary}: {', '.join(server.dispatches)}", {server.missing(): ""})
+    terminal.print("\nA strategy is LOOP/DISPATCH; a loop alone means inline, a dispatch alone is on asyncio.")
     return 0
 
 
@@ -55,7 +56,7 @@ def _reasons(dispatch: Dispatch, items: Sequence[Workload]) -> dict[str | None, 
     return {reason: "" if len(some) == len(asked) > 1 else ", ".join(some) for reason, some in names.items()}
 
 
-def _entry(console: Console, name: str, summary: str, missing: Mapping[str | None, str]) -> None:
+def _entry(terminal: Console, name: str, summary: str, missing: Mapping[str | None, str]) -> None:
     """Shows a row, and beneath it each reason why it is not there, with for whom."""
     table = Table.grid()
     table.add_column(width=_NAME)
@@ -64,15 +65,15 @@ def _entry(console: Console, name: str, summary: str, missing: Mapping[str | Non
     for reason, whom in missing.items():
         if reason is not None:
             table.add_row("", Text(f"n/a{f' for {printable(whom)}' if whom else ''}: {printable(reason)}", style="dim"))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    terminal.print(Padding(table, (0, 0, 0, 2)))
 
 
-def _show(console: Console, item: Workload) -> None:
+def _show(terminal: Console, item: Workload) -> None:
     label = " (control)" if item.control else " (on request: by name, or with --all)" if item.on_request else ""
-    console.print(Text(f"  {printable(item.name)}{label}", style="bold cyan"), Text(printable(item.path), style="dim"))
-    for paragraph in printable(item.stands_for).split("\n\n"):
-        console.print(Padding(Text(" ".join(paragraph.split())), (0, 0, 0, 6)))
+    terminal.print(Text(f"  {printable(item.name)}{label}", style="bold cyan"), Text(printable(item.path), style="dim"))
+    for part in paragraph(item.stands_for).split("\n\n"):
+        terminal.print(Padding(Text(" ".join(part.split())), (0, 0, 0, 6)))
     for grid in item.grids:
         shown = "  ".join(f"{name}={','.join(map(str, values))}" for name, values in grid.items())
         if shown:
-            console.print(Padding(Text(f"-p {printable(shown)}", style="green"), (0, 0, 0, 6)))
+            terminal.print(Padding(Text(f"-p {printable(shown)}", style="green"), (0, 0, 0, 6)))

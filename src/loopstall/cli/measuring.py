@@ -12,6 +12,7 @@ from rich.console import Console
 
 from loopstall import environment, session, store
 from loopstall.cli.entry import Ended
+from loopstall.cli.out import console, say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown
 from loopstall.errors import InputError, MeasurementError
@@ -56,9 +57,9 @@ def carry_out(
     Raises:
         MeasurementError: no process can be started, or no run be saved.
     """
-    console, progress = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
+    terminal, progress = console(), console(err=True)
     if not plan.cells:
-        console.print(results([], plan.skipped, width=console.width))
+        terminal.print(results([], plan.skipped, width=terminal.width))
         return 5
     account = _Account(runs=list(done))
     failure: MeasurementError | None = None
@@ -75,7 +76,7 @@ def carry_out(
             soft_wrap=True,
         )
         return 128 + (interrupt.number if isinstance(interrupt, Ended) else 2)
-    return _finish(ctx, plan=plan, folder=folder, account=account, failure=failure, console=console, begun=begun)
+    return _finish(ctx, plan=plan, folder=folder, account=account, failure=failure, terminal=terminal, begun=begun)
 
 
 def _finish(
@@ -85,18 +86,18 @@ def _finish(
     folder: Path,
     account: "_Account",
     failure: MeasurementError | None,
-    console: Console,
+    terminal: Console,
     begun: float,
 ) -> int:
     budgets = budgets_of(plan)
     summaries = [summarise(cell, runs, budgets.of(cell)) for cell, runs in samples(account.runs).items()]
     order = {cell: number for number, cell in enumerate(plan.cells)}
     summaries.sort(key=lambda item: order[item.cell])
-    console.print(results(summaries, plan.skipped, width=console.width))
+    terminal.print(results(summaries, plan.skipped, width=terminal.width))
     page = _page(account.runs, folder, plan)
-    console.print(account.text(time.perf_counter() - begun), soft_wrap=True)
+    terminal.print(account.text(time.perf_counter() - begun), soft_wrap=True)
     if page is not None:
-        console.print(f"Page: {printable(str(page))}", soft_wrap=True)
+        terminal.print(f"Page: {printable(str(page))}", soft_wrap=True)
     if failure is not None:
         raise failure
     if any(item.error is not None for item in summaries):
@@ -173,6 +174,6 @@ def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
         if folder.parent == REPORTS:
             write_index(REPORTS)
     except InputError as error:
-        click.echo(f"loopstall: {error}; try loopstall report", err=True)
+        say(f"loopstall: {error}; try loopstall report", err=True)
         return None
     return path

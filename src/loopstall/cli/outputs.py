@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from loopstall import store
+from loopstall.cli.out import console, emit
 from loopstall.cli.pages import checkout_root
 from loopstall.errors import InputError
 from loopstall.files import write_text
@@ -18,7 +19,7 @@ from loopstall.report.junit import to_junit
 from loopstall.report.markdown import to_markdown
 from loopstall.report.terminal import verdicts_shown
 from loopstall.report.text import printable
-from loopstall.report.verdicts import sentence
+from loopstall.report.verdicts import left_out, sentence
 
 __all__ = ["FORMATS", "Outputs"]
 
@@ -60,15 +61,15 @@ class Outputs:
         """
         for form, file in self._wanted:
             if form == "terminal" and file == "-":
-                _print(Console(highlight=False, markup=False), verdicts, skipped, notes)
+                _print(console(), verdicts, skipped, notes)
                 continue
             _put(file, self._text(form, verdicts, skipped, notes))
             if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
-                _append(Path(os.environ[_SUMMARY_VARIABLE]), to_markdown(verdicts, notes=notes))
+                _append(Path(os.environ[_SUMMARY_VARIABLE]), self._text("markdown", verdicts, skipped, notes))
 
     def _text(self, form: str, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> str:
         if form == "markdown":
-            return to_markdown(verdicts, notes=notes)
+            return to_markdown(verdicts, notes=(*notes, *left_out(skipped)))
         if form == "json":
             return store.verdicts_text(verdicts)
         if form == "junit":
@@ -76,20 +77,20 @@ class Outputs:
         if form == "github":
             return to_github(verdicts, root=checkout_root())
         text = io.StringIO()
-        _print(Console(highlight=False, markup=False, width=_WIDTH, file=text), verdicts, skipped, notes)
+        _print(console(text, width=_WIDTH), verdicts, skipped, notes)
         return text.getvalue()
 
 
-def _print(console: Console, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> None:
-    console.print(verdicts_shown(verdicts, skipped))
-    console.print(f"{sentence(verdicts)}.", soft_wrap=True)
+def _print(terminal: Console, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> None:
+    terminal.print(verdicts_shown(verdicts, skipped))
+    terminal.print(f"{sentence(verdicts)}.", soft_wrap=True)
     for note in notes:
-        console.print(printable(note), style="dim", soft_wrap=True)
+        terminal.print(printable(note), style="dim", soft_wrap=True)
 
 
 def _put(file: str, text: str) -> None:
     if file == "-":
-        click.echo(text, nl=False)
+        emit(text)
         return
     try:
         write_text(Path(file), text)

@@ -6,10 +6,9 @@ from importlib import import_module
 import io
 from pathlib import Path
 
-from rich.console import Console
-
 from loopstall import store
 from loopstall.checkout import Checkout
+from loopstall.cli.out import console
 from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.gate.policy import Budgets, budgets_of
@@ -100,13 +99,22 @@ def _pyperf(content: Content) -> str:
 def _terminal(content: Content) -> str:
     from loopstall.report.content import digest  # noqa: PLC0415
     from loopstall.report.terminal import results, verdicts_shown  # noqa: PLC0415
+    from loopstall.report.trend import sentences, trend_table  # noqa: PLC0415
+    from loopstall.report.verdicts import sentence  # noqa: PLC0415
 
-    text = io.StringIO()
-    console = Console(file=text, width=_WIDTH, highlight=False, markup=False)
+    out = io.StringIO()
+    terminal = console(out, width=_WIDTH)
     made = digest(content)
-    shown = verdicts_shown(content.verdicts, made.skipped) if content.verdicts else None
-    console.print(shown or results(made.summaries, made.skipped, width=_WIDTH))
-    return text.getvalue()
+    if content.verdicts:
+        terminal.print(verdicts_shown(content.verdicts, made.skipped))
+        terminal.print(f"{sentence(content.verdicts)}.", soft_wrap=True)
+    else:
+        terminal.print(results(made.summaries, made.skipped, width=_WIDTH))
+    if content.trends:
+        terminal.print(trend_table(content.trends))
+        for text in sentences(content.trends):
+            terminal.print(text, soft_wrap=True)
+    return out.getvalue()
 
 
 def checkout_root() -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from loopstall.cli.out import emit, say
 from loopstall.cli.pages import FORMATS, content_of, rendered, write_index, write_page
 from loopstall.files import write_output
 from loopstall.history import History, machine_of, trends
@@ -12,6 +13,8 @@ from loopstall.records import Trend
 from loopstall.report.content import Content
 
 __all__ = ["command"]
+
+_WITH_HISTORY = ("html", "terminal")
 
 
 @click.command("report")
@@ -27,24 +30,26 @@ def command(paths: tuple[Path, ...], output: Path | None, form: str, past: Path 
     `python -m pyperf`; `json` has a schema (docs/report.schema.json).
     """
     if index:
-        click.echo(str(write_index(_one_folder(paths))))
+        say(str(write_index(_one_folder(paths))))
         return 0
+    if past is not None and form not in _WITH_HISTORY:
+        raise click.UsageError(f"--history is shown in {' and '.join(_WITH_HISTORY)}, and {form} has no place for it")
     content = content_of(paths)
     if past is not None:
         content = replace(content, trends=_trends(past, content))
     for warning in content.warnings:
-        click.echo(f"loopstall: {warning}", err=True)
+        say(f"loopstall: {warning}", err=True)
     if form == "html" and output is None:
         if len(paths) > 1 or not paths[0].is_dir():
             raise click.UsageError("say with -o which file to write")
-        click.echo(str(write_page(paths[0], content)))
+        say(str(write_page(paths[0], content)))
     else:
         text = rendered(form, content)
         if output is None or str(output) == "-":
-            click.echo(text, nl=False)
+            emit(text)
         else:
             write_output(output, text)
-            click.echo(str(output))
+            say(str(output))
     return 0 if content.runs else 5
 
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from loopstall import session, spread, store
 from loopstall.cli.measuring import REPORTS, Executes, carry_out
+from loopstall.cli.out import say
 from loopstall.cli.plan import RUN_SECONDS, limits_of, make_plan, matrix_options
 from loopstall.cli.settings import defaults
 from loopstall.cli.types import SECONDS
@@ -107,7 +108,7 @@ def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[R
     found = store.load([folder])
     assert found.plan is not None  # noqa: S101  # a folder without a plan is an error
     for warning in found.warnings:
-        click.echo(f"loopstall: {warning}", err=True)
+        say(f"loopstall: {warning}", err=True)
     known = set(found.plan.cells)
     return folder, found.plan, [run for run in found.runs if run.cell in known]
 

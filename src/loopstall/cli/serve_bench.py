@@ -11,10 +11,11 @@ import click
 
 from loopstall import matrix, store
 from loopstall.cli.measuring import REPORTS, carry_out
+from loopstall.cli.out import say
 from loopstall.cli.plan import bounds, plan_of, setting, with_options
 from loopstall.cli.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
-from loopstall.records import Load, Plan, Strategy
+from loopstall.records import Cell, Load, Plan, Skipped, Strategy
 from loopstall.serving import DEF, SERVERS
 from loopstall.workloads import find
 
@@ -54,7 +55,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         reasons = {left.cell.strategy: f"; n/a: {left.reason}" for left in plan.skipped}
         for item in chosen:
             does = f"{SERVERS[item.loop].summary}, {_DOES[item.dispatch]}"
-            click.echo(f"{item!s:<26}{does}{reasons.get(item, '')}")
+            say(f"{item!s:<26}{does}{reasons.get(item, '')}")
         return 0
     folder = options["output"] or store.new_folder(REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
     if plan.cells:
@@ -92,10 +93,14 @@ def _plan(chosen: Sequence[Strategy], options: dict[str, Any]) -> Plan:
         raise click.UsageError("--quick and --processes exclude each other")
     if not options["heavy"]:
         raise click.UsageError("--heavy is 0: without heavy requests there is nothing to wait for")
+    cells, skipped = _cells(chosen, options)
+    processes = options["processes"] or (_QUICK if options["quick"] else _PROCESSES)
+    return plan_of(cells, skipped, options, name="serve", processes=processes)
+
+
+def _cells(chosen: Sequence[Strategy], options: dict[str, Any]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
     workloads = find([options["work"] or _WORK])
     settings = options["param"] or (() if options["work"] else _PARAMS)
     grids = matrix.override(workloads, [setting(text) for text in settings])
     load = Load(seconds=options["seconds"], rate=options["rate"], arrivals="constant", heavy=options["heavy"])
-    cells, skipped = matrix.serve(workloads, grids, chosen, load)
-    processes = options["processes"] or (_QUICK if options["quick"] else _PROCESSES)
-    return plan_of(cells, skipped, options, name="serve", processes=processes)
+    return matrix.serve(workloads, grids, chosen, load)

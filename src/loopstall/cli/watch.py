@@ -13,10 +13,10 @@ import time
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from loopstall.cli.out import console
 from loopstall.cli.types import DURATION
 from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
@@ -54,10 +54,10 @@ _COLORS = {
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program and print each stall of its event loops, with its line and its cause.
 
-    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program starts:
-    workers, reloaders. The program runs without changes to its source, and the command exits with its exit code, or with 1
-    after a stall over --fail-over. The summary and the report are written when the program returns, raises or is ended by
-    SIGINT, SIGTERM or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
+    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program
+    starts: workers, reloaders. The program runs without changes to its source, and the command exits with its exit
+    code, or with 1 after a stall over --fail-over. The summary and the report are written when the program returns,
+    raises or is ended by SIGINT, SIGTERM or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
@@ -115,7 +115,7 @@ class _Said:
     def __init__(self, *, stacks: bool) -> None:
         self._stacks = stacks
         self._file = sys.__stderr__  # the real one, whatever the program does to sys.stderr
-        self._console = Console(file=self._file, highlight=False, markup=False)
+        self._console = console(self._file)
 
     def stall(self, seen: Sighting) -> None:
         """Tells of a stall."""

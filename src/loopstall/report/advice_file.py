@@ -8,6 +8,7 @@ import msgspec
 
 from loopstall.errors import InputError
 from loopstall.records import SCHEMA_VERSION, Advice
+from loopstall.report.escape import json_text
 
 __all__ = ["read", "write"]
 
@@ -23,7 +24,7 @@ def write(advice: Advice, path: Path) -> None:
     """
     document = {"format": _FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
     try:
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json_text(json.dumps(document, indent=1)) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
 

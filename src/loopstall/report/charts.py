@@ -95,7 +95,7 @@ def _told(stall: Stall) -> str:
     lines += [f"  {place(frame)}" for frame in stall.stack[:_STACK]]
     if len(stall.stack) > _STACK:
         lines.append(f"  and {len(stall.stack) - _STACK} frames more")
-    return printable("\n".join(lines))
+    return "\n".join(map(printable, lines))
 
 
 def _curve(histograms: Sequence[Histogram]) -> list[list[float]]:

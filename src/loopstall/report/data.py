@@ -1,18 +1,22 @@
 """Results as data for other programs: JSON with a published schema, and CSV."""
 
-import csv
 import inspect
-import io
 from typing import Any
 
 import msgspec
 
+from loopstall.encoding import encode
 from loopstall.measures import METRICS
 from loopstall.records import SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
 from loopstall.report.content import Content, digest
-from loopstall.report.escape import csv_text
+from loopstall.report.escape import csv_row, json_text
 
 __all__ = ["Document", "json_schema", "to_csv", "to_json"]
+
+
+_COLUMNS = (
+    "workload", "params", "loop", "dispatch", "load", "run", "seed", "started_at", "metric", "value", "unit", "error"
+)  # fmt: skip
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +108,7 @@ def to_json(content: Content) -> str:
         skipped=tuple(map(_left, made.skipped)),
         verdicts=tuple(content.verdicts),
     )
-    return msgspec.json.encode(document).decode()
+    return json_text(encode(document).decode())
 
 
 def json_schema(kind: type = Document) -> dict[str, Any]:
@@ -118,36 +122,17 @@ def json_schema(kind: type = Document) -> dict[str, Any]:
 
 def to_csv(content: Content) -> str:
     """Renders a row a run and metric; a run that failed has one row with its error."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "workload",
-            "params",
-            "loop",
-            "dispatch",
-            "load",
-            "run",
-            "seed",
-            "started_at",
-            "metric",
-            "value",
-            "unit",
-            "error",
-        ]
-    )
+    rows = [csv_row(*_COLUMNS)]
     for run in content.runs:
         cell = run.cell
         params = ", ".join(f"{name}={value}" for name, value in cell.params)
-        load = str(cell.load)
-        words = (csv_text(cell.workload.name), csv_text(params), cell.strategy.loop, cell.strategy.dispatch, load)
+        words = (cell.workload.name, params, cell.strategy.loop, cell.strategy.dispatch, str(cell.load))
         head = [*words, run.index, run.seed, run.started_at]
         if run.measured is None:
-            writer.writerow([*head, "", "", "", csv_text(run.error.message if run.error is not None else "")])
+            rows.append(csv_row(*head, "", "", "", run.error.message if run.error is not None else ""))
             continue
-        for metric in METRICS.values():
-            writer.writerow([*head, metric.name, metric.read(run.measured), metric.unit, ""])
-    return out.getvalue()
+        rows += [csv_row(*head, metric.name, metric.read(run.measured), metric.unit, "") for metric in METRICS.values()]
+    return "".join(rows)
 
 
 def _cell(item: Summary) -> CellReport:

@@ -18,6 +18,7 @@ from loopstall.report.blame import culprits, icicle, source_line
 from loopstall.report.charts import chart_data, worst_run
 from loopstall.report.content import Content, digest
 from loopstall.report.decision import FIGURES, decision_table
+from loopstall.report.escape import paragraph
 from loopstall.report.grid import is_served
 from loopstall.report.rules import rule_of
 from loopstall.report.text import place, printable, verdict
@@ -105,6 +106,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["clean"] = lambda value: printable(str(value))
+    made.filters["clean_lines"] = lambda value: paragraph(str(value))
     made.filters["place"] = place
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),

@@ -26,12 +26,12 @@ def to_junit(verdicts: Sequence[Verdict], *, inconclusive_fails: bool = True) ->
         case = ET.SubElement(suite, "testcase", classname=printable(item.row), name=printable(item.strategy))
         kind = _kind(item, inconclusive_fails=inconclusive_fails)
         if kind == "":
-            ET.SubElement(case, "system-out").text = f"{item.verdict}: {detail(item)}"
+            ET.SubElement(case, "system-out").text = f"{printable(item.verdict)}: {detail(item)}"
             continue
         counts[_COUNTED[kind]] += 1
         said = ET.SubElement(case, kind, message=printable(item.rule))
         if kind != "skipped":
-            said.set("type", item.verdict)
+            said.set("type", printable(item.verdict))
             said.text = detail(item)
     for name, count in counts.items():
         suite.set(name, str(count))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from loopstall.records import Summary
+from loopstall.records import Cell, Summary
 from loopstall.report.content import Content, Digest, digest
 from loopstall.report.diagnosis import Diagnosis
-from loopstall.report.escape import github_command, markdown_text
+from loopstall.report.escape import github_command, markdown_text, paragraph
 from loopstall.report.text import place, printable, verdict
 from loopstall.units import format_ns, format_value
 
@@ -48,27 +48,27 @@ def matrix_to_junit(content: Content) -> str:
     suite = ET.SubElement(suites, "testsuite", name=printable(content.title))
     counts = {"tests": len(made.summaries) + len(made.skipped), "failures": 0, "errors": 0, "skipped": 0}
     for item in made.summaries:
-        case = ET.SubElement(
-            suite, "testcase", classname=printable(item.cell.row), name=printable(str(item.cell.strategy))
-        )
+        case = _case(suite, item.cell)
         if item.error is not None:
             counts["errors"] += 1
             said = ET.SubElement(case, "error", message=printable(item.error.message), type=printable(item.error.kind))
-            said.text = printable(item.error.detail)
+            said.text = paragraph(item.error.detail)
         elif item.trap:
             counts["failures"] += 1
             said = ET.SubElement(case, "failure", message=printable(item.why), type="trap")
-            said.text = printable(_told(item, made))
+            said.text = _told(item, made)
     for left in made.skipped:
-        case = ET.SubElement(
-            suite, "testcase", classname=printable(left.cell.row), name=printable(str(left.cell.strategy))
-        )
+        case = _case(suite, left.cell)
         ET.SubElement(case, "skipped", message=printable(left.reason))
         counts["skipped"] += 1
     for name, count in counts.items():
         suite.set(name, str(count))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(suite: ET.Element, cell: Cell) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=printable(cell.row), name=printable(str(cell.strategy)))
 
 
 def matrix_to_github(content: Content, *, root: Path) -> str:
@@ -121,7 +121,7 @@ def _told(item: Summary, made: Digest) -> str:
     lines: list[str] = [place(item.culprit)] if item.culprit is not None else []
     for found in _of(item, made.diagnoses):
         lines += [f"{found.rule.name}: {found.rule.cause} {found.rule.advice}", found.better, found.command]
-    return "\n".join(filter(None, lines))
+    return "\n".join(map(printable, filter(None, lines)))
 
 
 def _of(item: Summary, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
@@ -133,4 +133,4 @@ def _short(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return printable(text)[:_LONGEST].replace("`", "'").replace("\n", " ")
+    return printable(text)[:_LONGEST].replace("`", "'")

@@ -7,6 +7,7 @@ import tempfile
 from loopstall.errors import InputError
 from loopstall.gate.policy import samples
 from loopstall.records import Run
+from loopstall.report.escape import json_text, printable
 
 __all__ = ["to_pyperf"]
 
@@ -22,11 +23,14 @@ def to_pyperf(runs: Sequence[Run]) -> str:
     except ImportError as error:
         raise InputError("this format needs pyperf: pip install 'loopstall[pyperf]'") from error
     benchmarks = []
+    names: set[str] = set()
     for cell, sample in samples(runs).items():
         figures = [(run, run.measured) for run in sample if run.measured is not None]
         if not figures:
             continue
-        metadata = {"name": cell.name, "unit": "second", "loops": 1, "loopstall_strategy": str(cell.strategy)}
+        name = _unused(printable(cell.name), names)
+        names.add(name)
+        metadata = {"name": name, "unit": "second", "loops": 1, "loopstall_strategy": printable(str(cell.strategy))}
         benchmarks.append(
             pyperf.Benchmark(
                 [
@@ -34,7 +38,7 @@ def to_pyperf(runs: Sequence[Run]) -> str:
                         [measured.time_per_job_ns / 1e9],
                         metadata={
                             **metadata,
-                            "date": run.started_at,
+                            "date": printable(run.started_at),
                             "mem_max_rss": measured.peak_memory_bytes,
                             "loopstall_longest_stall_ms": measured.longest_stall_ns / 1e6,
                             "loopstall_availability": measured.availability,
@@ -51,9 +55,16 @@ def to_pyperf(runs: Sequence[Run]) -> str:
     return _dump(suite)
 
 
-def _dump(suite: object) -> str:
+def _unused(name: str, names: set[str]) -> str:
+    """Returns the name, with a number where another cell is called so: pyperf compares benchmarks by their names."""
+    number, free = 2, name
+    while free in names:
+        free, number = f"{name} ({number})", number + 1
+    return free
 
+
+def _dump(suite: object) -> str:
     with tempfile.TemporaryDirectory(prefix="loopstall-") as folder:  # pyperf writes to files by name alone
         path = Path(folder) / "suite.json"
         suite.dump(str(path))  # type: ignore[attr-defined]
-        return path.read_text(encoding="utf-8")
+        return json_text(path.read_text(encoding="utf-8"))

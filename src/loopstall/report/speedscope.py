@@ -1,8 +1,8 @@
 """Stalls as a speedscope profile: stacks weighted by stalled time, one profile a cell."""
 
-import msgspec
-
+from loopstall.encoding import encode
 from loopstall.report.content import Content, digest
+from loopstall.report.escape import json_text
 from loopstall.report.profile import speedscope_document
 
 __all__ = ["to_speedscope"]
@@ -17,4 +17,4 @@ def to_speedscope(content: Content) -> str:
         )
         for cell, runs in digest(content).samples.items()
     )
-    return msgspec.json.encode(speedscope_document(content.title, profiles)).decode()
+    return json_text(encode(speedscope_document(content.title, profiles)).decode())

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from loopstall.records import SCHEMA_VERSION, Frame, Sighting
 from loopstall.report.account import Account
+from loopstall.report.escape import json_text
 from loopstall.report.profile import speedscope_document
 from loopstall.report.stalls import culprit_line, described
 from loopstall.report.text import place, printable
@@ -137,7 +138,7 @@ def document(session: Session) -> StallDocument:
 
 
 def _json(session: Session) -> str:
-    return json.dumps(asdict(document(session)), indent=1) + "\n"
+    return json_text(json.dumps(asdict(document(session)), indent=1)) + "\n"
 
 
 def _speedscope(session: Session) -> str:
@@ -145,7 +146,7 @@ def _speedscope(session: Session) -> str:
     for seen in session.account.longest:
         by_place.setdefault(seen.test or seen.process, []).append(seen)
     profiles = [(name, [(seen.stall, seen.length_ns) for seen in some]) for name, some in by_place.items()]
-    return json.dumps(speedscope_document(session.title, profiles)) + "\n"
+    return json_text(json.dumps(speedscope_document(session.title, profiles))) + "\n"
 
 
 def _junit(session: Session) -> str:
@@ -168,7 +169,7 @@ def _junit(session: Session) -> str:
             ET.SubElement(case, "system-out").text = culprit_line(item)
             continue
         message = printable(f"an event loop was blocked for {format_ns(worst.length_ns)}")
-        failure = ET.SubElement(case, "failure", message=message, type=worst.stall.cause)
+        failure = ET.SubElement(case, "failure", message=message, type=printable(worst.stall.cause))
         failure.text = "\n".join(filter(None, (printable(worst.test), described(worst.stall, worst.length_ns))))
     if not culprits:
         ET.SubElement(suite, "testcase", classname="event-loop stalls", name="no stall was seen")

@@ -44,7 +44,7 @@ def described(stall: Stall, length_ns: int) -> str:
         lines += _frame(frame)
     gil = stall.evidence is None or stall.evidence.gil
     lines.append(f"  what to do: {rule_of(stall.cause, gil=gil).advice}")
-    return printable("\n".join(lines))
+    return "\n".join(map(printable, lines))
 
 
 def in_a_line(seen: Sighting) -> str:

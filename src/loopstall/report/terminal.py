@@ -1,6 +1,5 @@
 """The terminal's tables, with rich."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -12,7 +11,7 @@ from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.report.grid import Grid, grids, is_served
 from loopstall.report.served import served
 from loopstall.report.text import printable, verdict
-from loopstall.report.verdicts import detail, ordered
+from loopstall.report.verdicts import detail, left_out, ordered
 from loopstall.units import format_ns, format_value
 
 __all__ = ["comparison_table", "results", "verdicts_shown"]
@@ -55,7 +54,7 @@ def _cell(item: Summary | Skipped | None) -> Text:
     if isinstance(item, Skipped):
         return Text(f"n/a: {printable(item.reason)}", style="dim")
     if not item.runs:
-        return Text(f"✗ {item.error.kind if item.error is not None else 'nothing'}", style="red")
+        return Text(f"✗ {printable(item.error.kind) if item.error is not None else 'nothing'}", style="red")
     stall = item["longest_stall"].value
     lines = [
         f"{format_value(item['throughput'].value, '1/s')}",
@@ -68,7 +67,7 @@ def _cell(item: Summary | Skipped | None) -> Text:
     if item.trap:
         text = Text("▲ TRAP\n", style="bold red").append_text(text)
     if item.error is not None:
-        text.append(f"\n✗ {item.error.kind}", style="red")
+        text.append(f"\n✗ {printable(item.error.kind)}", style="red")
     return text
 
 
@@ -153,6 +152,5 @@ def verdicts_shown(verdicts: Sequence[Verdict], skipped: Sequence[Skipped]) -> G
         style = "" if item.accepted else _STYLES.get(item.verdict, "")
         parts.append(Text(f"{item.verdict}: {printable(item.name)}", style=style))
         parts.append(Text("\n".join(f"  {line}" for line in detail(item).splitlines())))
-    reasons = Counter(item.reason for item in skipped)
-    parts += [Text(f"not measured, {count} cells: {printable(why)}", style="dim") for why, count in reasons.items()]
+    parts += [Text(printable(text), style="dim") for text in left_out(skipped)]
     return Group(*parts)

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from loopstall.records import Frame
+from loopstall.report.escape import printable
 from loopstall.units import format_ns
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["place", "printable", "verdict"]
 
 _INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+t?)[/\\](.+)", re.DOTALL)
-
-
-def printable(text: str) -> str:
-    """Returns text in which control characters, terminal escapes and bidirectional marks stand as escapes."""
-    if text.isprintable():  # nearly all is
-        return text
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text
-    )
 
 
 def place(frame: Frame) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from loopstall.encoding import encode
 from loopstall.records import Measured, Series
 from loopstall.report.content import Content
-from loopstall.report.text import printable
+from loopstall.report.escape import json_text, printable
 
 __all__ = ["to_trace"]
 
@@ -33,7 +32,7 @@ def to_trace(content: Content) -> str:
         events += _stalls(run.measured, number)
         events += _counter("loop lag (ms)", run.measured.lag_series, number)
         events += _counter("response time (ms)", run.measured.response_series, number)
-    return msgspec.json.encode({"traceEvents": events, "displayTimeUnit": "ms"}).decode()
+    return json_text(encode({"traceEvents": events, "displayTimeUnit": "ms"}).decode())
 
 
 def _named(kind: str, pid: int, tid: int, name: str) -> dict[str, Any]:

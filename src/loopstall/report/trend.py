@@ -1,7 +1,6 @@
 """Figures over commits: a table for the terminal, CSV, and the files that Apache Otava reads."""
 
 from collections.abc import Sequence
-import csv
 import io
 import re
 
@@ -11,12 +10,16 @@ from rich.text import Text
 
 from loopstall.measures import METRICS
 from loopstall.records import Change, Reading, Trend
-from loopstall.report.escape import csv_text
+from loopstall.report.escape import csv_row
 from loopstall.report.text import printable
 from loopstall.units import format_value
 
 __all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
 
+_COLUMNS = (
+    "workload", "strategy", "load", "machine", "metric", "unit", "measured_at", "committed_at", "commit", "value",
+    "low", "high", "runs", "change",
+)  # fmt: skip
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 40  # values that a line draws, the newest ones
 _SHORT = 12  # of a commit's name
@@ -75,21 +78,18 @@ def to_text(trends: Sequence[Trend]) -> str:
 
 def to_csv(trends: Sequence[Trend]) -> str:
     """Returns a row a value, with the change where a new level begins."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["workload", "strategy", "load", "machine", "metric", "unit", "measured_at", "committed_at", "commit", "value",
-         "low", "high", "runs", "change"]
-    )  # fmt: skip
+    rows = [csv_row(*_COLUMNS)]
     for item in trends:
         begins = {change.at: ratio(change) for change in item.changes}
         for number, one in enumerate(item.readings):
-            writer.writerow(
-                [csv_text(one.row), one.strategy, one.load, csv_text(one.machine), one.metric, METRICS[one.metric].unit,
-                 one.measured_at, one.committed_at, csv_text(one.commit), one.value, one.low, one.high, one.runs,
-                 begins.get(number, "")]
+            rows.append(
+                csv_row(
+                    one.row, one.strategy, one.load, one.machine, one.metric, METRICS[one.metric].unit,
+                    one.measured_at, one.committed_at, one.commit, one.value, one.low, one.high, one.runs,
+                    begins.get(number, ""),
+                )
             )  # fmt: skip
-    return out.getvalue()
+    return "".join(rows)
 
 
 def to_otava(readings: Sequence[Reading]) -> dict[str, str]:
@@ -105,12 +105,10 @@ def to_otava(readings: Sequence[Reading]) -> dict[str, str]:
         for item in items:
             results.setdefault((item.committed_at or item.measured_at, item.commit), {})[item.metric] = item.value
         name = _unused(_MORE.sub("-", f"{row} {strategy} {load}").strip("-")[:100] or "cell", files)
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["time", "commit", *metrics])
+        rows = [csv_row("time", "commit", *metrics)]
         for (when, commit), values in results.items():
-            writer.writerow([when, csv_text(commit), *(values.get(metric, "") for metric in metrics)])
-        files[f"{name}.csv"] = out.getvalue()
+            rows.append(csv_row(when, commit, *(values.get(metric, "") for metric in metrics)))
+        files[f"{name}.csv"] = "".join(rows)
         config += [
             f"  {name}:", "    type: csv", f"    file: {name}.csv", "    time_column: time", "    attributes: [commit]",
             "    metrics:",
@@ -145,7 +143,7 @@ def _bars(item: Trend) -> Text:
 
 
 def _commit(item: Reading) -> str:
-    return printable(item.commit[:_SHORT]) or f"{item.measured_at[:16]} UTC"
+    return printable(item.commit[:_SHORT] or f"{item.measured_at[:16]} UTC")
 
 
 def _unused(name: str, files: dict[str, str]) -> str:

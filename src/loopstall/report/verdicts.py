@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from loopstall.measures import METRICS
-from loopstall.records import Finding, Verdict
+from loopstall.records import Finding, Skipped, Verdict
 from loopstall.report.text import printable
 from loopstall.units import format_value
 
-__all__ = ["change", "detail", "gate_sentence", "ordered", "sentence"]
+__all__ = ["change", "detail", "gate_sentence", "left_out", "ordered", "sentence"]
 
 _WORDS = ("failed", "regressed", "inconclusive", "improved", "added", "removed", "ok")
 
@@ -35,6 +35,12 @@ def gate_sentence(verdicts: Sequence[Verdict]) -> str:
     return f"{said} {worst.name}: {worst.rule}."
 
 
+def left_out(skipped: Sequence[Skipped]) -> list[str]:
+    """Says why cells were not measured, a sentence a reason."""
+    reasons = Counter(item.reason for item in skipped)
+    return [f"not measured, {count} cells: {why}" for why, count in reasons.items()]
+
+
 def change(item: Finding) -> str:
     """Writes a finding: "time per job 10.2 ms → 11.3 ms, +10.4% [+9.8%, +11.2%]"."""
     metric = METRICS[item.metric]
@@ -55,4 +61,4 @@ def detail(item: Verdict) -> str:
     lines += [change(finding) for finding in item.findings]
     if item.pairs:
         lines.append(f"{item.pairs} pairs were measured")
-    return printable("\n".join(lines))
+    return "\n".join(map(printable, lines))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from loopstall.clock import now_ns
+from loopstall.encoding import encode
 from loopstall.records import Stall
 from loopstall.workloads import resolve
 
@@ -88,7 +89,7 @@ class Witness:
     def tell(self, stall: Stall) -> None:
         """Writes a stall that has just ended."""
         started_ns = now_ns() - stall.duration_ns
-        self._file.write(msgspec.json.encode(replace(stall, start_ns=started_ns)) + b"\n")
+        self._file.write(encode(replace(stall, start_ns=started_ns)) + b"\n")
 
 
 def stalls_told(folder: Path) -> Iterator[Stall]:

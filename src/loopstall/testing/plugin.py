@@ -16,7 +16,7 @@ from loopstall.gate import ACCEPTED_FILE
 from loopstall.records import Sighting, sighting_from, to_plain
 from loopstall.report.account import Account
 from loopstall.report.blame import Culprit
-from loopstall.report.escape import github_command
+from loopstall.report.escape import github_command, printable
 from loopstall.report.stalls import culprit_line, described, summed_up
 from loopstall.testing.baseline import Baseline
 from loopstall.testing.stalls import Recorder, Stalls
@@ -59,7 +59,7 @@ class StallPlugin:
         try:
             self._baseline = Baseline(config.rootpath / ACCEPTED_FILE, writes=baseline)
         except InputError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(printable(str(error))) from error
         self._title = " ".join(["pytest", *config.invocation_params.args])
         self._began, self._began_ns = time.time(), now_ns()
         self._account = Account()
@@ -160,7 +160,7 @@ class StallPlugin:
             return
         terminalreporter.section("event-loop stalls")
         for text in (*summed_up(self._account), *self._said):
-            terminalreporter.line(text)
+            terminalreporter.line(printable(text))
         if os.environ.get("GITHUB_ACTIONS") == "true":
             for item in self._account.culprits[:_WORST]:
                 terminalreporter.line(_annotation(item))
@@ -205,7 +205,7 @@ def _parsed(text: str, what: str) -> int | None:
     try:
         return round(DURATION.parse(text) * NS_PER_S)
     except ValueError as error:
-        raise pytest.UsageError(f"{what}: {error}") from error
+        raise pytest.UsageError(printable(f"{what}: {error}")) from error
 
 
 def _writable(path: Path) -> Path:
@@ -216,7 +216,7 @@ def _writable(path: Path) -> Path:
         form_of(path)
         path.open("a", encoding="utf-8").close()
     except (ValueError, OSError) as error:
-        raise pytest.UsageError(f"--stall-report: {error}") from error
+        raise pytest.UsageError(printable(f"--stall-report: {error}")) from error
     return path
 
 
@@ -241,4 +241,6 @@ def _said(over: Sequence[Sighting], counted: Sequence[Sighting], budget: _Budget
             f" the total budget is {format_ns(budget.total_ns)}"
         )
     worst = over or sorted(counted, key=lambda seen: -seen.length_ns)
-    return "\n\n".join([*parts, *missed, *(described(seen.stall, seen.length_ns) for seen in worst[:3])])
+    return "\n\n".join(
+        [*parts, *map(printable, missed), *(described(seen.stall, seen.length_ns) for seen in worst[:3])]
+    )

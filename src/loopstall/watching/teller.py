@@ -16,6 +16,7 @@ from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.records import DESCHEDULED, Sighting, Stall, sighting_from, to_plain
 from loopstall.report.account import Account
+from loopstall.report.escape import printable
 from loopstall.report.stalls import described, in_a_line
 
 __all__ = ["Settings", "Teller", "handed_over"]
@@ -122,7 +123,7 @@ class Teller:
             self._say(seen)
         elif sys.__stderr__ is not None:
             text = described(seen.stall, seen.length_ns) if self._settings.stacks else in_a_line(seen)
-            sys.__stderr__.write(f"loopstall{'' if self._at_home else f' [{seen.process}]'}: {text}\n")
+            sys.__stderr__.write(f"loopstall{'' if self._at_home else f' [{printable(seen.process)}]'}: {text}\n")
             sys.__stderr__.flush()
 
 

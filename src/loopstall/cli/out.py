@@ -1,0 +1,70 @@
+"""What the command line prints: no text from outside moves the cursor or gives an order to a CI server."""
+
+import sys
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import click
+
+from loopstall.report.escape import printable, tamed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "emit", "say", "show"]
+
+
+class _Harmless:
+    """A stream on which no line is a CI server's command, not even one that a table has folded into that shape.
+
+    What the stream's encoding has no sign for stands as an escape.
+
+    Args:
+        stream: where the lines go; each write begins at the start of one, as rich's do.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_encodable("\n".join(map(tamed, text.split("\n"))), self._stream))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def console(file: IO[str] | None = None, *, err: bool = False, width: int | None = None) -> "Console":
+    """Returns what prints tables and styled text, none of it taken for markup.
+
+    Args:
+        file: where; stdout for None.
+        err: stderr instead.
+        width: in columns; that of the terminal for None.
+    """
+    from rich.console import Console  # noqa: PLC0415  # `loopstall --help` starts without it
+
+    stream = file if file is not None else (sys.stderr if err else sys.stdout)
+    return Console(file=cast("IO[str]", _Harmless(stream)), width=width, highlight=False, markup=False)
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Prints sentences, a line each, whatever they quote."""
+    for line in lines:
+        click.echo(_encodable(printable(line), (sys.stderr if err else sys.stdout)), err=err)
+
+
+def emit(text: str) -> None:
+    """Prints a report to stdout as its format has it, which has seen to what it quotes."""
+    click.echo(_encodable(text, sys.stdout), nl=False)
+
+
+def show(error: click.ClickException) -> None:
+    """Says what is wrong with a command line, as click does, whatever it quotes."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+    say(f"Error: {error.format_message()}", err=True)
+
+
+def _encodable(text: str, stream: IO[str]) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -4,7 +4,11 @@ import statistics
 
 import pytest
 
+from loopstall import traffic
+from loopstall.clock import now_ns
+from loopstall.loops import LOOPS
 from loopstall.loops.face import AsyncioFace
+from loopstall.monitor.kernel import UnavailableError
 from loopstall.records import Load
 from loopstall.traffic import DISTINCT_SEEDS, JobLog, WrongResultError, drive, due_times
 
@@ -90,6 +94,33 @@ def test_open_load_counts_the_wait_of_jobs_that_were_due_while_the_loop_was_bloc
     log = drive_with(Load(jobs=3, rate=1000, arrivals="constant"), call, _leaping(clock))
     responses = sorted(value for value, count in log.response.counts() for _ in range(count))
     assert responses[-1] > 140 * MS
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize("alarms", [True, False])
+def test_job_of_an_open_load_never_starts_before_it_is_due(name, alarms, monkeypatch):
+    if LOOPS[name].missing():
+        pytest.skip(LOOPS[name].missing())
+    if not alarms:
+        monkeypatch.setattr(traffic, "Alarm", _no_alarm)
+    log = JobLog(lambda seed, result: None)
+    noted = []
+    monkeypatch.setattr(log, "done", lambda seed, result, due, start, end: noted.append((due, start, end)))
+
+    async def call(_seed):
+        return None
+
+    async def main():
+        face = LOOPS[name].face()
+        await drive(call, Load(jobs=40, rate=700), log, seed=7, started_ns=now_ns(), face=face)
+
+    LOOPS[name].run(main)
+    assert len(noted) == 40
+    assert all(due <= start <= end for due, start, end in noted)
+
+
+def _no_alarm():
+    raise UnavailableError("not here")
 
 
 def _leaping(clock):

@@ -43,7 +43,7 @@ class Meters:
         self._face = face
         self._threshold_ns = threshold_ns
         self._book = Book(_STALLS)
-        self._meter = LagMeter(clock=clock, later=face.later)
+        self._meter = LagMeter(clock=clock, later=face.later, readable=face.readable)
         self._log = JobLog(_checker(workload, kwargs))
         self._bursts: list[Burst] = []
         self._used: list[tuple[Usage, Usage]] = []
@@ -63,7 +63,7 @@ class Meters:
         started_ns = self._clock()
         self._log.begin(started_ns)
         monitor.start(self._face.watched)
-        self._meter.start()
+        self._meter.start(monitor.expect)
         await drive(call, load, self._log, seed=seed, started_ns=started_ns, face=self._face, clock=self._clock)
         wall_ns = self._clock() - started_ns
         self._meter.stop()
@@ -115,7 +115,7 @@ class Meters:
             peak_memory_bytes=self._used[-1][1].peak_memory_bytes,
             switches_voluntary=used(lambda usage: usage.switches_voluntary),
             switches_involuntary=used(lambda usage: usage.switches_involuntary),
-            faults=tuple(self._faults),
+            faults=(*self._faults, *meter.faults),
             descheduled_ns=min(book.ns_by_cause[DESCHEDULED], wall_ns),
             bursts=tuple(self._bursts) if len(self._bursts) > 1 else (),
             noise=noise.total(*self._noises),

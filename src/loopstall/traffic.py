@@ -1,15 +1,17 @@
 """The load: how jobs reach the loop, closed or open, and the log of what became of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+import contextlib
 import itertools
 import math
 import random
 from sys import getsizeof
-from typing import Any
+from typing import Any, Self
 
 from loopstall.clock import Clock, now_ns
 from loopstall.dispatch.base import Call
 from loopstall.loops import Face
+from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.records import Load
 from loopstall.series import Peaks, Tally
 
@@ -19,7 +21,6 @@ DISTINCT_SEEDS = 2  # jobs of one run cycle through these, so that checking resu
 _HELD_BYTES = 32 * 1024 * 1024  # jobs and results kept until the clock has stopped
 _FIELDS = 5
 _ENTRY_BYTES = 200  # what a job without its result takes there
-_TOLERANCE_NS = 100_000  # an arrival due within this is not waited for: the loop's timers are no finer
 
 
 class WrongResultError(Exception):
@@ -133,10 +134,51 @@ async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: i
         result = await call(job_seed)
         log.done(job_seed, result, due, start, clock())
 
-    async with face.group() as start_task:
-        for number, offset in enumerate(due_times(load, seed)):
-            due = started_ns + offset
-            wait = due - clock()
-            if wait > _TOLERANCE_NS:
-                await face.sleep(wait / 1e9)
-            start_task(one, seed + number % DISTINCT_SEEDS, due)
+    with _Arrivals(face, clock) as arrivals:
+        async with face.group() as start_task:
+            for number, offset in enumerate(due_times(load, seed)):
+                due = started_ns + offset
+                await arrivals.until(due)
+                start_task(one, seed + number % DISTINCT_SEEDS, due)
+
+
+class _Arrivals:
+    """Waits for the moments at which jobs are due, never for less.
+
+    A timer of the kernel's that the loop reads is exact on every loop. Where there is none the loop's own sleeping has
+    to do, which rounds (uvloop to whole ms) and may end early: then it sleeps again.
+
+    Args:
+        face: of the running loop.
+        clock: monotonic time in ns; the kernel's timer stands by ``now_ns`` alone.
+    """
+
+    def __init__(self, face: Face, clock: Clock) -> None:
+        self._face = face
+        self._clock = clock
+        self._alarm: Alarm | None = None
+        if clock is now_ns:
+            with contextlib.suppress(UnavailableError):
+                self._alarm = Alarm()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+
+    async def until(self, due_ns: int) -> None:
+        """Returns when a moment has come, at once if it is past."""
+        while (wait_ns := due_ns - self._clock()) > 0:
+            waiting: Awaitable[None] | None = None
+            if self._alarm is not None:
+                self._alarm.at(due_ns)
+                waiting = self._face.until_readable(self._alarm.fd)
+                if waiting is None:
+                    self._forget()
+            await (waiting or self._face.sleep(wait_ns / 1e9))

@@ -111,6 +111,30 @@ def test_short_spans_are_not_told(probe, selector, clock, ears):
     assert ears.spans == []
 
 
+@pytest.mark.parametrize("timeout", [None, 10])
+def test_coming_back_later_than_a_file_was_expected_belongs_to_the_span_that_follows(
+    probe, selector, clock, ears, timeout
+):
+    probe.expect(clock.now + 4 * MS)
+    wait(selector, timeout, takes=30)
+    clock.passes(2)
+    wait(selector, 0, takes=0)
+    assert (ears.overruns, ears.spans) == ([26.0], [28.0])
+
+
+def test_file_that_was_there_before_the_wait_is_expected_from_its_beginning(probe, selector, clock, ears):
+    probe.expect(clock.now + 4 * MS)
+    clock.passes(6)
+    wait(selector, None, takes=30)
+    assert ears.overruns == [30.0]
+
+
+def test_coming_back_before_a_file_was_expected_is_in_time(probe, selector, clock, ears):
+    probe.expect(clock.now + 40 * MS)
+    wait(selector, None, takes=30)
+    assert ears.overruns == []
+
+
 def test_coming_back_later_than_asked_for_belongs_to_the_span_that_follows(probe, selector, clock, ears):
     wait(selector, 0.010, takes=30)
     clock.passes(2)

@@ -38,6 +38,12 @@ class Face(Protocol):
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Has a function called in the loop's thread after a time."""
 
+    def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
+        """Has a function called in the loop's thread whenever a file can be read; None where the loop reads none."""
+
+    def until_readable(self, file: int, /) -> Awaitable[None] | None:
+        """Waits until a file can be read; None where the loop reads none."""
+
     def in_thread(self, function: Callable[[], _T]) -> Awaitable[_T]:
         """Calls what waits in a thread that nobody else uses."""
 

@@ -1,16 +1,24 @@
 """The face of asyncio, and of the loops that are driven through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from loopstall.loops.base import Start, Timer
+from loopstall.monitor.lag import read_by
 
 __all__ = ["AsyncioFace"]
 
 _T = TypeVar("_T")
+
+
+async def _awaited(read: asyncio.Future[None], reading: Timer) -> None:
+    try:
+        await read
+    finally:
+        reading.cancel()
 
 
 class AsyncioFace:
@@ -31,6 +39,16 @@ class AsyncioFace:
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Has a function called in the loop's thread after a time."""
         return self._loop.call_later(seconds, callback)
+
+    def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
+        """Has a function called in the loop's thread whenever a file can be read; None where the loop reads none."""
+        return read_by(self._loop, file, callback)
+
+    def until_readable(self, file: int, /) -> Awaitable[None] | None:
+        """Waits until a file can be read; None where the loop reads none."""
+        read = self._loop.create_future()
+        reading = read_by(self._loop, file, lambda: None if read.done() else read.set_result(None))
+        return _awaited(read, reading) if reading is not None else None
 
     async def in_thread(self, function: Callable[[], _T]) -> _T:
         """Calls what waits in a thread that nobody else uses."""

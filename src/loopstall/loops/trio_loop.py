@@ -46,6 +46,25 @@ class _TrioFace:
         timer: Timer = scope
         return timer
 
+    def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
+        """Has a function called by a task of its own whenever a file can be read."""
+        scope = self._trio.CancelScope()
+
+        async def read() -> None:
+            with scope:
+                while not scope.cancel_called:  # which takes a wait back at once: the file may be closed then
+                    await self._trio.lowlevel.wait_readable(file)
+                    if not scope.cancel_called:
+                        callback()
+
+        self._trio.lowlevel.spawn_system_task(read)
+        reading: Timer = scope
+        return reading
+
+    async def until_readable(self, file: int, /) -> None:
+        """Waits until a file can be read."""
+        await self._trio.lowlevel.wait_readable(file)
+
     async def in_thread(self, function: Callable[[], _T]) -> _T:
         """Calls what waits in a thread."""
         result: _T = await self._trio.to_thread.run_sync(function)

@@ -178,6 +178,10 @@ class Monitor:
         """For how long has been watched."""
         return (self.ended_ns or self._clock()) - self.started_ns
 
+    def expect(self, due_ns: int) -> None:
+        """Notes when the loop will have a file to read, in its own thread: waiting longer for events was late."""
+        self._probe.expect(due_ns)
+
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts the looks off and takes the counters' stand, unless the present span has long begun."""
         if self.ended_ns:

@@ -13,6 +13,7 @@ import sys
 __all__ = ["Alarm", "KeptFile", "OwnMemory", "SignalTimer", "UnavailableError", "read_file"]
 
 _CLOCK_MONOTONIC = 1
+_ABSOLUTE = 1
 _SIGEV_THREAD_ID = 4
 _NS = 10**9
 _SPECS_KEPT = 64
@@ -100,6 +101,8 @@ class Alarm(_Timer):
         self._expiries = ctypes.create_string_buffer(8)
         self._settime = libc.timerfd_settime
         self._settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        self._moment = _TimerSpec()
+        self._moment_at = ctypes.addressof(self._moment)
 
     def _set(self, spec: int) -> None:
         self._settime(self.fd, 0, spec, None)
@@ -109,6 +112,12 @@ class Alarm(_Timer):
         seconds, rest = divmod(interval_ns, _NS)
         spec = _TimerSpec(interval_s=seconds, interval_ns=rest, value_s=seconds, value_ns=rest)
         self._set(ctypes.addressof(spec))
+
+    def at(self, due_ns: int) -> None:
+        """Sets it to expire once at a moment of ``time.perf_counter_ns``, and forgets any expiry before."""
+        spec = self._moment
+        spec.value_s, spec.value_ns = divmod(due_ns, _NS)
+        self._settime(self.fd, _ABSOLUTE, self._moment_at, None)
 
     def clear(self) -> None:
         """Forgets an expiry, so that the next one can be waited for."""

@@ -158,15 +158,15 @@ def _rounds(benchmark: Any, runner: asyncio.Runner, call: _Call) -> Callable[...
 async def _watched(call: _Call) -> dict[str, Any]:
     """Goes on for a while under the monitor, and says what the loop was like."""
     lag, monitor = LagMeter(), Monitor()
-    lag.start()
     monitor.start()
+    lag.start(monitor.expect)
     began_ns, calls = now_ns(), 0
     while now_ns() - began_ns < _WATCHED_NS or calls < _LEAST_CALLS:
         await call()
         await asyncio.sleep(0)
         calls += 1
-    monitor.stop()
     lag.stop()
+    monitor.stop()
     lags = sorted((length, count) for length, count in lag.lags.counts())
     kept_ns = sum(length * count for length, count in monitor.spans.counts())
     worst = max(monitor.book, key=lambda stall: stall.duration_ns, default=None)

@@ -66,6 +66,9 @@ class Probe(Protocol):
     def restart(self) -> None:
         """Forgets the span before: the loop was stopped, and runs again."""
 
+    def expect(self, due_ns: int) -> None:
+        """Notes when a file will be there to read: a wait for events that lasts longer was late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

@@ -80,6 +80,9 @@ class HeartbeatProbe:
         elif now - self._due_ns > self._floor_ns:
             self._listener.span(self._due_ns, now)
 
+    def expect(self, due_ns: int) -> None:
+        """Nothing: the beat itself is expected."""
+
     def busy_since(self) -> int:
         """Returns when the beat was due, in ns; 0 while it is not."""
         return self._due_ns if self._clock() > self._due_ns else 0

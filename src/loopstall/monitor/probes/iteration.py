@@ -28,7 +28,7 @@ class IterationProbe:
         self._listener = listener
         self._tick_s = tick_s
         self._idles_long = True  # the first wait may be long
-        self._busy_since_ns = self._asked_ns = self._signed_ns = 0
+        self._busy_since_ns = self._asked_ns = self._signed_ns = self._expected_ns = 0
 
     def busy_since(self) -> int:
         """Returns when the present span began, in ns; 0 while the loop waits for events."""
@@ -44,6 +44,10 @@ class IterationProbe:
         since = self.busy_since()
         if since and now - since > self._floor_ns:
             self._listener.span(since, now)
+
+    def expect(self, due_ns: int) -> None:
+        """Notes when a file will be there to read: a wait for events that lasts longer was late."""
+        self._expected_ns = due_ns
 
     def retire(self) -> None:
         """Tells nobody any more."""
@@ -68,13 +72,18 @@ class IterationProbe:
             self._sign(now)
 
     def came_back(self, asked: int, timeout: float | None, now: int) -> int:
-        """Returns since when the loop is busy: from when it should have come back, if that was long ago."""
-        if timeout is None or timeout == math.inf:
-            return now
-        seconds = max(timeout, 0)
-        if self._tick_s:
-            seconds = math.ceil(seconds / self._tick_s) * self._tick_s
-        due = asked + int(seconds * NS_PER_S)
+        """Returns since when the loop is busy: from when it should have come back, if that was long ago.
+
+        It should have come back after the timeout, or when the file that is expected was there.
+        """
+        due = now
+        if timeout is not None and timeout != math.inf:
+            seconds = max(timeout, 0)
+            if self._tick_s:
+                seconds = math.ceil(seconds / self._tick_s) * self._tick_s
+            due = asked + int(seconds * NS_PER_S)
+        if self._expected_ns:
+            due = min(due, max(asked, self._expected_ns))
         if now - due <= LATE_NS:
             return now
         self._listener.overran(due, now)

@@ -19,7 +19,7 @@ from loopstall.errors import InputError, MeasurementError
 from loopstall.gate.policy import budgets_of, samples, summarise
 from loopstall.records import Plan, Run
 from loopstall.report.terminal import results
-from loopstall.report.text import printable
+from loopstall.report.text import printable, remarks
 from loopstall.runner import Runner
 
 __all__ = ["REPORTS", "carry_out"]
@@ -94,6 +94,8 @@ def _finish(
     order = {cell: number for number, cell in enumerate(plan.cells)}
     summaries.sort(key=lambda item: order[item.cell])
     terminal.print(results(summaries, plan.skipped, width=terminal.width))
+    for text in remarks(account.runs):
+        terminal.print(text, style="dim", soft_wrap=True)
     page = _page(account.runs, folder, plan)
     terminal.print(account.text(time.perf_counter() - begun), soft_wrap=True)
     if page is not None:

@@ -99,6 +99,7 @@ def _pyperf(content: Content) -> str:
 def _terminal(content: Content) -> str:
     from loopstall.report.content import digest  # noqa: PLC0415
     from loopstall.report.terminal import results, verdicts_shown  # noqa: PLC0415
+    from loopstall.report.text import remarks  # noqa: PLC0415
     from loopstall.report.trend import sentences, trend_table  # noqa: PLC0415
     from loopstall.report.verdicts import sentence  # noqa: PLC0415
 
@@ -110,6 +111,8 @@ def _terminal(content: Content) -> str:
         terminal.print(f"{sentence(content.verdicts)}.", soft_wrap=True)
     else:
         terminal.print(results(made.summaries, made.skipped, width=_WIDTH))
+    for text in remarks(content.runs):
+        terminal.print(text, style="dim", soft_wrap=True)
     if content.trends:
         terminal.print(trend_table(content.trends))
         for text in sentences(content.trends):

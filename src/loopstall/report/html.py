@@ -21,7 +21,7 @@ from loopstall.report.decision import FIGURES, decision_table
 from loopstall.report.escape import paragraph
 from loopstall.report.grid import is_served
 from loopstall.report.rules import rule_of
-from loopstall.report.text import place, printable, verdict
+from loopstall.report.text import place, printable, remarks, verdict
 from loopstall.report.trend import ratio, sentences
 from loopstall.report.verdicts import change, gate_sentence, ordered, sentence
 from loopstall.units import format_ns, format_value
@@ -57,6 +57,7 @@ def to_html(content: Content) -> str:
             figures=[(name, METRICS[name].label) for name in _figures(made.summaries)],
             served=is_served(made.summaries, made.skipped),
             skipped=made.skipped,
+            remarks=remarks(content.runs),
             culprits=blamed[:_CULPRITS],
             culprit_count=len(blamed),
             stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),

@@ -8,7 +8,7 @@ from loopstall.records import Cell, Summary
 from loopstall.report.content import Content, Digest, digest
 from loopstall.report.diagnosis import Diagnosis
 from loopstall.report.escape import github_command, markdown_text, paragraph
-from loopstall.report.text import place, printable, verdict
+from loopstall.report.text import place, printable, remarks, verdict
 from loopstall.units import format_ns, format_value
 
 __all__ = ["matrix_to_github", "matrix_to_junit", "matrix_to_markdown"]
@@ -24,6 +24,7 @@ def matrix_to_markdown(content: Content) -> str:
     made = digest(content)
     parts = [f"### loopstall: {_short(verdict(made.summaries))}", ""]
     parts += [_short(text) for text in content.warnings[:_WORST]]
+    parts += [f"\n{_short(text)}\n" for text in remarks(content.runs)]
     parts += [_finding(item) for item in made.diagnoses[:_WORST]]
     if len(made.diagnoses) > _WORST:
         parts.append(f"\n{len(made.diagnoses) - _WORST} findings more.")

@@ -1,6 +1,7 @@
 """What every report says in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cache
 import os
 from pathlib import Path
@@ -12,10 +13,11 @@ from loopstall.report.escape import printable
 from loopstall.units import format_ns
 
 if TYPE_CHECKING:
-    from loopstall.records import Summary
+    from loopstall.records import Run, Summary
 
-__all__ = ["place", "printable", "verdict"]
+__all__ = ["place", "printable", "remarks", "verdict"]
 
+_REMARKS = 5
 _INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+t?)[/\\](.+)", re.DOTALL)
 
 
@@ -37,6 +39,14 @@ def _short(file: str) -> str:
     if file.startswith(here):
         return file.removeprefix(here)
     return f"~/{file.removeprefix(home)}" if file.startswith(home) else file
+
+
+def remarks(runs: "Iterable[Run]") -> list[str]:
+    """Says what a reader has to know of how runs were measured, in how many of them, the most frequent first."""
+    said = Counter(fault for run in runs if run.measured is not None for fault in dict.fromkeys(run.measured.faults))
+    return [
+        printable(f"in {count} run{'' if count == 1 else 's'}: {fault}") for fault, count in said.most_common(_REMARKS)
+    ]
 
 
 def verdict(summaries: "Sequence[Summary]") -> str:

@@ -64,7 +64,7 @@ def _of(path: Path) -> Iterator[Block]:
                 line=token.map[0] + 1,
                 language=token.info.strip(),
                 text=token.content,
-                illustration=[ILLUSTRATION] == before,
+                illustration=before == [ILLUSTRATION],
             )
 
 

@@ -76,7 +76,9 @@ def test_job_runs_in_one_and_what_they_refuse_is_told_in_a_sentence(tmp_path, lo
 def test_file_that_they_cannot_load_is_told_in_a_sentence(tmp_path):
     body = "import msgspec\n@workload\ndef work(seed): return seed\nwork.verify(ok)\n"
     write_workloads(tmp_path, body)
-    done = loopstall("run", "mine.py", "--jobs", "2", "-s", "interpreters", "--processes", "1", "-o", "out", cwd=tmp_path)
+    done = loopstall(
+        "run", "mine.py", "--jobs", "2", "-s", "interpreters", "--processes", "1", "-o", "out", cwd=tmp_path
+    )
     assert done.returncode == 3, done.stderr
     assert "(module msgspec._core does not support loading in subinterpreters); choose processes" in " ".join(
         done.stdout.split()

@@ -9,6 +9,7 @@ import sys
 
 import click
 from helpers import cell, loopstall, measured, pair, plan, run, write_workloads
+
 from loopstall import store
 from loopstall.cli.entry import _loopstall
 from loopstall.gate.evidence import PairedSample

@@ -114,7 +114,9 @@ def tables(document, heading):
     text = "\n" + (ROOT / "docs" / document).read_text(encoding="utf-8")
     part = text.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
     assert part, heading
-    return [name for cell in re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", cell)]
+    return [
+        name for cell in re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", cell)
+    ]
 
 
 def test_tables_of_workloads_dispatches_and_loops_are_complete():
@@ -125,7 +127,10 @@ def test_tables_of_workloads_dispatches_and_loops_are_complete():
     bundled = ROOT / "workloads"
     names = {name for name, item in discover().items() if bundled.samefile(item.path.rpartition("/")[0])}
     assert set(tables("workloads.md", "## What is there")) == names
-    ways = {*tables("workloads.md", "## Strategies"), *tables("ways-out.md", "## Queues, clusters, interpreters: more dispatches")}
+    ways = {
+        *tables("workloads.md", "## Strategies"),
+        *tables("ways-out.md", "## Queues, clusters, interpreters: more dispatches"),
+    }
     assert ways == set(DISPATCHES)
     said = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("workloads.md", "ways-out.md"))
     assert [name for name in LOOPS if f"`{name}`" not in said] == []
@@ -143,9 +148,10 @@ def test_default_matrix_is_what_the_documents_say():
     assert "measures three workloads under every strategy" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(chosen) == 3
     cells, skipped = matrix.build(chosen, matrix.override(chosen, []), matrix.strategies(), Load(jobs=1))
-    assert f"# {len(cells) + len([item for item in skipped if 'installed' in item.reason])} cells in 5 fresh processes" in (
-        ROOT / "reports" / "sample" / "README.md"
-    ).read_text(encoding="utf-8")
+    assert (
+        f"# {len(cells) + len([item for item in skipped if 'installed' in item.reason])} cells in 5 fresh processes"
+        in (ROOT / "reports" / "sample" / "README.md").read_text(encoding="utf-8")
+    )
 
 
 def test_formats_metrics_and_rules_of_the_documents_are_those_of_the_code():

@@ -141,7 +141,11 @@ def test_password():
 @pytest.fixture
 def suite(tmp_path):
     """A project with a test that blocks its loop."""
-    for path, text in (("app/__init__.py", ""), ("app/login.py", LOGIN.lstrip()), ("tests/test_login.py", TESTS.lstrip())):
+    for path, text in (
+        ("app/__init__.py", ""),
+        ("app/login.py", LOGIN.lstrip()),
+        ("tests/test_login.py", TESTS.lstrip()),
+    ):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")

@@ -5,11 +5,12 @@ import tomllib
 
 from documents import blocks
 from helpers import loopstall, write_workloads
+import pytest
+from workshop import ECHO
+
 from loopstall.cli.entry import _loopstall
 from loopstall.cli.settings import by_workload
 from loopstall.gate import accepted_file
-import pytest
-from workshop import ECHO
 
 BLOCKS = [block for block in blocks() if block.language == "toml"]
 

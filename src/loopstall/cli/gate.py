@@ -81,8 +81,13 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--effect", type=SHARE, default="2%", show_default=True, help="The least change that counts.")
 @click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
 @click.option("--max-minutes", type=MINUTES, help="Stop measuring after this long; a bare number is of minutes.")
-@click.option("--inconclusive", type=click.Choice(["fail", "pass"]), default="fail", show_default=True,
-              help="Whether inconclusive cells exit with 5.")
+@click.option(
+    "--inconclusive",
+    type=click.Choice(["fail", "pass"]),
+    default="fail",
+    show_default=True,
+    help="Whether inconclusive cells exit with 5.",
+)
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=ACCEPTED_FILE,
               show_default=True, help="File of accepted regressions.")  # fmt: skip
 @click.option(

@@ -39,7 +39,7 @@ def run(module: str | None, words: tuple[str, ...]) -> int:
         return 1
     except KeyboardInterrupt as interrupt:
         return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
-    except Exception as error:  # noqa: BLE001  # the program's own, or it was never reached
+    except Exception as error:  # the program's own, or it was never reached
         trace = _of_program(error)
         if trace is None and isinstance(error, ImportError | OSError):
             what = f"-m {module}" if module is not None else words[0]

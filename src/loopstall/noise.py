@@ -15,8 +15,9 @@ from loopstall.usage import usage_now
 
 __all__ = ["Reading", "between", "cpus", "disturbed", "read", "run_delay_ns", "told", "total"]
 
-_MOST_DELAY = 0.03
-"""Of the time without a CPU. On an idle machine it is below 1%, beside a program on each CPU from 10% up."""
+_MOST_DELAY = 0.02
+"""Of the time without a CPU. Beside a program on each CPU it is some 3% for a thread that sleeps, 15% and more for one
+that computes."""
 _MOST_OTHERS = 0.10
 """Of the CPUs' time. A desktop's own programs take a few percent."""
 

@@ -43,7 +43,7 @@ class _Run(click.Command):
 @click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")
 @click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-<name>]")
-@click.option("--on", type=click.Choice(["dask"]), help="Spread whole runs over the workers of a cluster.")
+@click.option("--on", type=click.Choice(["dask"]), help="Spread whole runs over a cluster, one at a time on each host.")
 @click.option("--scheduler", metavar="URL", help="tcp://HOST:PORT of that cluster's scheduler.")
 @click.option("--resume", is_flag=True, help="Complete a partial result: that of -o, else the newest in reports/.")
 @click.pass_context

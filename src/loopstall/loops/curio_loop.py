@@ -18,11 +18,11 @@ class _CurioFace:
     """What the suite asks of the running kernel of curio."""
 
     def __init__(self) -> None:
-        import curio  # noqa: PLC0415  # an extra
+        import curio.traps  # noqa: PLC0415  # an extra
 
         from loopstall.monitor.probes import CurioRun  # noqa: PLC0415
 
-        self._curio = curio
+        self._curio: Any = curio
         self._run = CurioRun()
         self.watched: Any = self._run
 
@@ -47,17 +47,28 @@ class _CurioFace:
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Has a function called by a task of its own after a time."""
-        timer = _Flag()
 
-        async def wait() -> None:
-            task = await self._curio.current_task()
-            task.daemon = True  # nobody joins it
+        async def wait(task: Any) -> None:
             await self._curio.sleep(seconds)
-            if not timer.cancelled:
+            if not task.cancelled:
                 callback()
 
-        self._spawn(wait())
-        return timer
+        return self._alone(wait)
+
+    def readable(self, file: int, callback: Callable[[], object]) -> Timer:
+        """Has a function called by a task of its own whenever a file can be read."""
+
+        async def read(task: Any) -> None:
+            while True:
+                await self.until_readable(file)
+                if not task.cancelled:  # after the file had been found readable
+                    callback()
+
+        return self._alone(read)
+
+    async def until_readable(self, file: int, /) -> None:
+        """Waits until a file can be read."""
+        await self._curio.traps._read_wait(file)  # noqa: SLF001  # what a socket of curio's awaits
 
     def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:  # noqa: ARG002
         """Returns None: curio takes its hands off a file some turns after a task has ended, when it may be closed."""
@@ -72,6 +83,16 @@ class _CurioFace:
         result: _T = await self._curio.run_in_thread(function)
         return result
 
+    def _alone(self, function: Callable[[Any], Coroutine[Any, Any, None]]) -> Timer:
+        """Starts a task that nobody joins, gives it to its function, and returns what ends it."""
+
+        async def begin() -> None:
+            task = await self._curio.current_task()
+            task.daemon = True
+            await function(task)
+
+        return _Ending(self._run.kernel, self._spawn(begin()))
+
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Starts a task from a plain function, which curio has no call for: by the trap that its own ``spawn`` sets."""
         kernel = self._run.kernel
@@ -79,15 +100,16 @@ class _CurioFace:
         return next(reversed(kernel._tasks.values()))  # noqa: SLF001
 
 
-class _Flag:
-    """A timer that is called off."""
+class _Ending:
+    """Ends a task from a plain function, by the trap of curio's own ``cancel``, and takes back what it waits for."""
 
-    def __init__(self) -> None:
-        self.cancelled = False
+    def __init__(self, kernel: Any, task: Any) -> None:
+        self._kernel = kernel
+        self._task = task
 
     def cancel(self) -> None:
-        """Has the function not called."""
-        self.cancelled = True
+        """Has the function not called any more."""
+        self._kernel._traps["trap_cancel_task"](self._task)  # noqa: SLF001
 
 
 @cache

@@ -11,7 +11,7 @@ from loopstall import harness
 from loopstall.meters import Meters
 from loopstall.records import Cell, Load, Strategy, WorkloadRef
 
-_POOLS = ("asyncio_", "loopstall-job", "AnyIO worker thread", "Trio thread", "Thread-")  # curio's have no name
+_MONITORS = "loopstall-watchdog"
 
 
 def main(text: str) -> None:
@@ -37,7 +37,7 @@ def main(text: str) -> None:
         done = await burst(self, *args, **named)
         threading.Thread.start = start
         told["modules"] = sorted(set(sys.modules) - modules)
-        told["threads"] = [name for name in started if name.startswith(_POOLS)]
+        told["threads"] = [name for name in started if name != _MONITORS]
         return done
 
     Meters.burst = counted

@@ -126,7 +126,10 @@ _threads: list[ThreadPoolExecutor] = []
 @contextmanager
 def _(seed: int, *, how: str, calls: int) -> Iterator[None]:  # noqa: ARG001
     if how == "own-pool":
-        _threads.append(ThreadPoolExecutor(calls))
+        pool, all_there = ThreadPoolExecutor(calls), threading.Barrier(calls)
+        for _ in range(calls):
+            pool.submit(all_there.wait)  # so that every thread is started now
+        _threads.append(pool)
     yield
     while _threads:
         _threads.pop().shutdown()

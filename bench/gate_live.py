@@ -4,6 +4,7 @@ Run it with: python bench/gate_live.py [--gates 30]
 """
 
 import argparse
+from collections import Counter
 import json
 from pathlib import Path
 import shutil
@@ -72,8 +73,8 @@ def make(folder: Path, *, slower: bool) -> None:
     (folder / "workloads" / "lib.py").write_text(WORKLOADS, encoding="utf-8")
 
 
-def gate(folder: Path, seed: int, given: argparse.Namespace) -> tuple[int, list[str]]:
-    """Runs one gate and returns its exit code and the cells that regressed."""
+def gate(folder: Path, seed: int, given: argparse.Namespace) -> tuple[int, list[str], str]:
+    """Runs one gate and returns its exit code, the cells that regressed, and how many got which verdict, in words."""
     results = folder / "results"
     shutil.rmtree(results, ignore_errors=True)
     strategies = [word for name in given.strategy or STRATEGIES for word in ("-s", name)]
@@ -86,7 +87,10 @@ def gate(folder: Path, seed: int, given: argparse.Namespace) -> tuple[int, list[
     if done.returncode not in {0, 1, 5}:
         sys.exit(done.stdout + done.stderr)
     data = json.loads((results / "verdicts.json").read_text(encoding="utf-8"))["data"]
-    return done.returncode, [f"{item['row']} {item['strategy']}" for item in data if item["verdict"] == "regressed"]
+    regressed = [f"{item['row']} {item['strategy']}" for item in data if item["verdict"] == "regressed"]
+    counts = Counter(item["verdict"] for item in data)
+    words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return done.returncode, regressed, f"{words} by {sum(item['pairs'] for item in data)} pairs"
 
 
 def main() -> None:
@@ -102,11 +106,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as name:
                 make(Path(name), slower=slower)
                 begun = time.monotonic()
-                status, cells = gate(Path(name), number + 1, options)
+                status, cells, verdicts = gate(Path(name), number + 1, options)
                 good = (status, cells) == (1, [SLOWED]) if slower else status == 0
             right += good
             said = ", ".join(cells) or "nothing"
-            print(f"{number + 1}: exit {status}, {time.monotonic() - begun:.0f} s, regressed: {said}", flush=True)
+            took = time.monotonic() - begun
+            print(f"{number + 1}: exit {status}, {took:.0f} s, {verdicts}; regressed: {said}", flush=True)
         bounds = stats.binomtest(right, options.gates).proportion_ci(0.95)
         kind = f"with {SLOWED} 10% slower, found and nothing else" if slower else "unchanged, passed"
         print(f"{kind}: {right} of {options.gates}, 95% interval {bounds.low:.2f} to {bounds.high:.2f}", flush=True)

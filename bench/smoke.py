@@ -189,7 +189,9 @@ def detectors(folder: Path) -> str:
     for figure in FIGURES:
         found(rf"^  {figure}.* {NUMBER}", own, least=2)
     need(len(json.loads((folder / "raw.json").read_text(encoding="utf-8"))) == 2, "--save kept something else")
-    every = python("bench/detectors.py", "--loop", "asyncio", *short, "--processes", "0")
+    every = python(
+        "bench/detectors.py", "--loop", "asyncio", *short, "--clean", "0", "--noise", "0", "--processes", "0"
+    )
     need("it has died" not in own + every, own + every)
     recalls = {
         name: (int(hits), int(of))
@@ -249,9 +251,13 @@ def gate_power(folder: Path) -> str:
 def gate_live(_folder: Path) -> str:
     """One real gate of unchanged code, and one of a slower cell."""
     said = python("bench/gate_live.py", "--gates", "1", "--strategy", "asyncio", "--max-minutes", "0.2")
-    ended = found(r"^1: exit ([015]), \d+ s, regressed: \S", said, least=2)
+    ended = found(r"^1: (exit [015], \d+ s, .+); regressed: \S", said, least=2)
+    for verdicts in ended:
+        counts = re.findall(r"(\d+) [a-z-]+(?:,| by [1-9]\d* pairs$)", verdicts.partition(" s, ")[2])
+        need(sum(map(int, counts)) == 5, f"verdicts on five cells: {verdicts}")
+        need("failed" not in verdicts, f"a cell was not measured: {verdicts}")
     found(r"(?:unchanged, passed|10% slower, found and nothing else): [01] of 1, 95% interval", said, least=2)
-    return f"a gate of unchanged code exits with {ended[0]}, one of a slower cell with {ended[1]}"
+    return "unchanged code {}; a slower cell {}".format(*ended)
 
 
 def report_cost(_folder: Path) -> str:

@@ -1,4 +1,9 @@
 import asyncio
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +14,7 @@ from loopstall.monitor.kernel import Alarm, UnavailableError
 
 MS = 1_000_000
 IDLE_S = 0.3
+ROOT = Path(__file__).parents[2]
 
 
 class ManualClock:
@@ -192,8 +198,6 @@ def test_loop_that_reads_no_files_goes_by_its_own_timers():
 @needs_alarm
 @pytest.mark.parametrize("name", ["asyncio", "uvloop", "trio"])
 def test_meter_that_is_stopped_and_started_again_leaves_nothing_open(name):
-    import os
-
     if LOOPS[name].missing():
         pytest.skip(LOOPS[name].missing())
 
@@ -212,3 +216,18 @@ def test_meter_that_is_stopped_and_started_again_leaves_nothing_open(name):
     before, after, beats = LOOPS[name].run(main)
     assert after == before
     assert beats >= 20
+
+
+@needs_alarm
+@pytest.mark.alone
+def test_bench_holds_idle_loops_against_each_other():
+    done = subprocess.run([sys.executable, ROOT / "bench" / "idle_lag.py", "--smoke"], capture_output=True, text=True,
+                          timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("uvloop", "trio"):
+        if not LOOPS[name].missing():
+            assert re.search(
+                rf"^  {name} / asyncio, p50: [\d.]+ \[.*\] \(.* over 3 processes\): comparable$",
+                done.stdout,
+                re.MULTILINE,
+            )

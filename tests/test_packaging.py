@@ -1,14 +1,21 @@
 """What the built packages hold, and that they work where they are installed."""
 
+import json
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = [
+    words[-1] for one in PROJECT["classifiers"] if "." in (words := one.split(" :: "))[-1] and words[1] == "Python"
+]
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +64,39 @@ def test_sdist_holds_what_builds_and_tests_it(built):
         files = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
         assert files <= names
     assert not any("__pycache__" in name or name.startswith("reports/") for name in names)
+
+
+def test_same_pythons_are_promised_everywhere():
+    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}." in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"PYTHONS = {json.dumps(PYTHONS)}\n" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]}"
+
+
+def resolved(built, *words, cwd):
+    (wheel,) = built.glob("*.whl")
+    said = run(*words, "--dry-run", "--ignore-installed", "--quiet", "--report", "-", f"{wheel}[suite]", cwd=cwd)
+    return {one["metadata"]["name"].lower() for one in json.loads(said)["install"]}
+
+
+SUITE = {"numpy", "scipy", "pandas", "pyperf", "uvloop", "msgspec", "aiofiles", "pytest-benchmark"}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("version", PYTHONS)
+def test_suite_has_wheels_for_every_python_that_is_promised(built, tmp_path, version):
+    there = ("--python-version", version, "--only-binary", ":all:", "--target", tmp_path / "there")
+    assert resolved(built, sys.executable, "-m", "pip", "install", *there, cwd=tmp_path) >= SUITE
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("version", PYTHONS)
+def test_suite_resolves_in_every_python_that_is_there(built, tmp_path, version):
+    this = "{}.{}".format(*sys.version_info) == version
+    python = sys.executable if this else shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"there is no Python {version}")
+    words = (sys.executable, "-m", "pip", "--python", python, "install")
+    assert resolved(built, *words, cwd=tmp_path) >= SUITE
 
 
 MATRIX = (

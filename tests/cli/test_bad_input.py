@@ -1,5 +1,7 @@
 """Wrong words on the command line: one sentence, exit code 2, nothing measured."""
 
+import re
+
 from helpers import loopstall, write_workloads
 import pytest
 
@@ -110,3 +112,15 @@ def test_unreadable_result_is_said_in_a_sentence(tmp_path, command, damage):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+def test_histogram_that_cannot_be_read_is_said_in_a_sentence(tmp_path):
+    write_workloads(tmp_path, "@workload\ndef echo(seed): return seed\necho.verify(ok)\n")
+    words = ("mine.py", "-s", "inline", "--jobs", "2", "--processes", "1", "-o", "out")
+    assert loopstall("run", *words, cwd=tmp_path).returncode == 0
+    (file,) = (tmp_path / "out" / "runs").iterdir()
+    file.write_text(re.sub(r'"encoded": ?"[^"]{20}', '"encoded":"', file.read_text()))
+    done = loopstall("report", "out", "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "a histogram of a run cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr

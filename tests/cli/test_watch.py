@@ -236,14 +236,47 @@ def test_loop_of_another_kind_that_is_imported_later_is_watched(tmp_path, loop):
     assert "prog.py:5 in start.<locals>.main" in done.stderr
 
 
-@pytest.mark.parametrize("end", ["sys.exit(3)", "raise ValueError('its own')", "os.kill(os.getpid(), signal.SIGINT)"])
-def test_report_is_written_however_the_program_ends(tmp_path, end):
-    (tmp_path / "prog.py").write_text(
+def ending(folder, end):
+    """Writes a program that stalls once and then ends in some way."""
+    (folder / "prog.py").write_text(
         f"import os, signal, sys\n{PROGRAM.partition('if __name__')[0]}\nasyncio.run(main())\n{end}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("pass", 0),
+        ("sys.exit(3)", 3),
+        ("raise ValueError('its own')", 1),
+        ("os.kill(os.getpid(), signal.SIGINT)", 130),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 143),
+        ("os.kill(os.getpid(), signal.SIGHUP)", 129),
+    ],
+)
+def test_report_and_summary_are_written_where_the_program_returns_raises_or_is_ended_by_a_signal(tmp_path, end, status):
+    ending(tmp_path, end)
     done = loopstall("watch", "-o", "out.html", "prog.py", cwd=tmp_path)
-    assert done.returncode in {1, 3, 130}, done.stderr
+    assert done.returncode == status, done.stderr
+    assert "1 stall: prog.py:6 in handler" in done.stderr
     assert "prog.py:6 in handler" in (tmp_path / "out.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("os._exit(4)", 4),
+        ("os.execv(sys.executable, [sys.executable, '-c', 'pass'])", 0),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_lines_of_each_stall_are_there_where_the_process_is_gone_at_once(tmp_path, end, status):
+    ending(tmp_path, end)
+    done = loopstall("watch", "--json-lines", "s.jsonl", "prog.py", cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert "prog.py:6 in handler" in done.stderr
+    (line,) = (tmp_path / "s.jsonl").read_text().splitlines()
+    assert json.loads(line)["stall"]["culprit"]["function"] == "handler"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def plain(value):
 
 MS = 1_000_000
 FIGURES = [
+    ("README.md", "less than 112 columns", "less than {} columns", ("report.terminal:_WIDE",)),
     ("README.md", "2 fresh processes a cell; 5 without, 20 with --rigorous",
      "{} fresh processes a cell; {} without, {} with --rigorous",
      ("cli.run:_QUICK", "cli.run:_PROCESSES", "cli.run:_RIGOROUS")),

@@ -55,9 +55,9 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program and print each stall of its event loops, with its line and its cause.
 
     Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program
-    starts: workers, reloaders. The program runs without changes to its source, and the command exits with its exit
-    code, or with 1 after a stall over --fail-over. The summary and the report are written when the program returns,
-    raises or is ended by SIGINT, SIGTERM or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
+    starts: workers, reloaders. The command exits with the program's exit code, or with 1 after a stall over
+    --fail-over. The summary and the report are written when the program returns, raises or is ended by SIGINT, SIGTERM
+    or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
     """
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")

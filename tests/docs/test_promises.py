@@ -1,0 +1,252 @@
+"""What the documents promise: each entry of promises.toml is still said, and shown by tests that are there."""
+
+import ast
+from dataclasses import replace
+import json
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import tomllib
+from types import SimpleNamespace
+
+from documents import ROOT
+from helpers import MS, loopstall, measured, write_workloads
+import pytest
+from workshop import ECHO, parsed
+
+from loopstall.records import Sighting
+from loopstall.report.account import Account
+
+PROMISES = tomllib.loads(Path(__file__).with_name("promises.toml").read_text(encoding="utf-8"))["promise"]
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=[item["says"][:60] for item in PROMISES])
+def test_promise_is_still_made_and_shown_by_tests_that_are_there(promise):
+    assert words(promise["says"]) in words((ROOT / promise["in"]).read_text(encoding="utf-8"))
+    for test in promise["shown_by"]:
+        path, _, name = test.partition("::")
+        assert re.search(
+            rf"^(async )?def {name}\(", (ROOT / "tests" / path).read_text(encoding="utf-8"), re.MULTILINE
+        ), test
+
+
+def test_every_document_has_its_promises():
+    assert {item["in"] for item in PROMISES} >= {
+        "README.md", "CONTRIBUTING.md", "action.yml",
+        *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+    }  # fmt: skip
+
+
+@pytest.mark.once
+def test_each_run_has_a_process_of_its_own_and_a_result_the_files_that_are_documented(tmp_path):
+    body = "@workload\ndef mine(seed):\n    open('pids', 'a').write(f'{os.getpid()}\\n')\n    return seed\n\nmine.verify(ok)\n"
+    write_workloads(tmp_path, body)
+    done = loopstall("run", "mine.py", "-s", "inline", "--processes", 3, "--jobs", 4, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pids = (tmp_path / "pids").read_text().split()
+    assert (len(pids), len(set(pids))) == (12, 3)
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {"plan.json", "runs", "index.html", "summary.json"}
+    files = [out / "plan.json", *(out / "runs").iterdir()]
+    assert len(files) == 4
+    for path in files:
+        document = json.loads(path.read_text())
+        assert document["format"] == "loopstall"
+        assert {"version", "kind"} <= document.keys()
+
+
+@pytest.mark.once
+def test_run_records_what_the_documents_say(tmp_path):
+    write_workloads(tmp_path, ECHO)
+    loopstall("run", "mine.py", "-s", "processes", "--processes", 1, "--jobs", 20, "-o", "out", cwd=tmp_path)
+    (path,) = (tmp_path / "out" / "runs").iterdir()
+    run = json.loads(path.read_text())["data"]
+    figures = run["measured"]
+    for name in ("service", "response", "lag", "lag_uncorrected"):
+        assert {"encoded", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns"} <= figures[name].keys()
+    for name in ("jobs", "wall_ns", "response_series", "lag_series", "stalls", "cpu_user_ns", "cpu_system_ns",
+                 "children_cpu_ns", "peak_memory_bytes", "switches_voluntary", "switches_involuntary", "setup_ns",
+                 "priming_ns"):  # fmt: skip
+        assert name in figures
+    assert run["environment"]["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+@pytest.mark.once
+def test_page_begins_with_the_findings_and_has_its_parts_in_the_documented_order(tmp_path):
+    write_workloads(tmp_path, ECHO.replace("return seed", "time.sleep(0.06)\n    return seed"))
+    loopstall(
+        "run", "mine.py", "-s", "inline", "--processes", 2, "--jobs", 4, "--concurrency", 1, "-o", "out", cwd=tmp_path
+    )
+    parts = re.findall(r'<h2 id="(\w+)"', (tmp_path / "out" / "index.html").read_text())
+    assert parts[:5] == ["findings", "decision", "percentiles", "timeline", "stalls"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are counted in /proc")
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_watch_opens_five_descriptors_and_a_thread_at_most(loop):
+    code = f"""
+import asyncio, os, threading
+import loopstall
+{"import uvloop" if loop == "uvloop" else ""}
+
+def held():
+    return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+async def main():
+    await asyncio.sleep(0)
+    before = held()
+    with loopstall.watch():
+        await asyncio.sleep(0.05)
+        during = held()
+    print(during[0] - before[0], during[1] - before[1], held() == before)
+
+with asyncio.Runner({"loop_factory=uvloop.new_event_loop" if loop == "uvloop" else ""}) as runner:
+    runner.run(main())
+"""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    descriptors, threads, given_back = done.stdout.split()
+    assert int(descriptors) <= 5
+    assert (threads, given_back) == ("1", "True")
+
+
+def imports(package):
+    """Yields the modules that each file of a package imports, wherever in it."""
+    for path in (ROOT / "src" / "loopstall" / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield path, node.module or ""
+
+
+def test_modules_keep_to_the_directions_of_the_architecture():
+    for package in ("stats", "gate", "report"):
+        assert [str(path) for path, name in imports(package) if name.split(".")[0] == "asyncio"] == []
+    ours = {name.split(".")[1] for _, name in imports("monitor") if name.startswith("loopstall.")}
+    assert ours <= {"monitor", "records", "clock", "series", "arrivals"}
+    foreign = {name.split(".")[0] for _, name in imports("monitor")} - set(sys.stdlib_module_names) - {"loopstall", ""}
+    assert foreign <= {"trio", "uvloop"}  # where they are there already
+
+
+def test_modules_of_the_architecture_exist():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = [
+        name for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) for name in re.findall(r"`([\w/]+)`", cell)
+    ]
+    assert len(named) > 25
+    source = ROOT / "src" / "loopstall"
+    assert [name for name in named if not ((source / name).is_dir() or (source / f"{name}.py").is_file())] == []
+
+
+def test_servers_of_the_documents_are_those_that_there_are():
+    from loopstall.serving import SERVERS
+
+    text = (ROOT / "docs" / "ways-out.md").read_text(encoding="utf-8")
+    rows = [line for line in text.partition("| server |")[2].partition("\n\n")[0].splitlines() if "`" in line]
+    named = set()
+    for row in rows:
+        first = row.split("|")[1]
+        found = re.findall(r"`([\w-]+)`", first)
+        stem = ""
+        for name in found:
+            stem = name.rpartition("-")[0] if not name.startswith("-") else stem
+            named.add(f"{stem}{name}" if name.startswith("-") else name)
+    assert {name for name in named if name != "asyncio"} >= set(SERVERS)
+
+
+def test_trio_has_the_dispatches_that_the_documents_name():
+    from loopstall import matrix
+
+    text = (ROOT / "docs" / "ways-out.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"The loop `trio` \(on request; `loopstall\[trio\]`\) has ([^.]+)\.", text)
+    ways = {item.dispatch for item in matrix.strategies(everything=True) if item.loop == "trio"}
+    assert set(re.findall(r"`(\w+)`", said)) == ways
+
+
+def sighting(**changes):
+    stall = replace(measured(stalls_ms=(200,)).stalls[0], **changes)
+    return Sighting(stall=stall, length_ns=stall.duration_ns, at=0.0, process="worker 1", thread="MainThread")
+
+
+def teller(folder, *, home, fail_over_ns=0):
+    from loopstall.watching.teller import Settings, Teller
+
+    account = Account()
+    settings = Settings(threshold_ns=20 * MS, fail_over_ns=fail_over_ns, home=home, folder=str(folder), lines="",
+                        stacks=False)  # fmt: skip
+    return Teller(settings, account, lambda _seen: None), account
+
+
+def test_stalls_of_a_process_beyond_the_first_ten_thousand_are_handed_over_without_stacks(tmp_path, monkeypatch):
+    from loopstall.watching import teller as telling
+
+    monkeypatch.setattr(telling, "_FULL", 1)
+    told, _ = teller(tmp_path, home=0)
+    for _ in range(3):
+        told._sum_up(sighting())
+    assert [bool(seen.stall.stack) for seen in telling.handed_over(tmp_path)] == [True, False, False]
+
+
+@pytest.mark.parametrize(("cause", "over"), [("blocking-call", True), ("descheduled", False)])
+def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, over):
+    told, account = teller(tmp_path, home=os.getpid(), fail_over_ns=100 * MS)
+    told._seen(SimpleNamespace(started_ns=0), sighting(cause=cause).stall)
+    assert account.count == 1
+    assert bool(account.over) is over
+
+
+@pytest.mark.parametrize(("cause", "count"), [("blocking-call", 1), ("descheduled", 0)])
+def test_stall_that_the_machine_made_fails_no_test(cause, count):
+    from loopstall.testing.stalls import Stalls
+
+    found = Stalls(began_ns=0, ended_ns=1000 * MS)
+    found.add(100 * MS, sighting(cause=cause))
+    assert len(found) == 1
+    assert len(found.own) == count
+
+
+def test_action_calls_the_gate_with_its_inputs_and_ends_as_it_does(tmp_path, monkeypatch):
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    install, gate = action["runs"]["steps"]
+    used = set(re.findall(r"inputs\.([\w-]+)", json.dumps(action["runs"])))
+    assert used == set(action["inputs"])
+    assert action["inputs"]["loopstall"]["default"] == "loopstall[suite]"
+    for name in ("loopstall", "python"):
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 5\n')
+        program.chmod(0o755)
+    variables = {
+        "ARGUMENTS": "hashing -s asyncio",
+        "BASELINE": "v1",
+        "MINUTES": "15",
+        "LOOPSTALL": "a[b]",
+        "PROJECT": ".",
+    }
+    env = {**os.environ, **variables, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+
+    def shown(step, **changes):
+        return subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], env={**env, **changes}, check=False,
+                              capture_output=True, text=True)  # fmt: skip
+
+    assert shown(install).stdout.split() == ["-m", "pip", "install", "--quiet", "a[b]", "."]
+    done = shown(gate)
+    assert done.returncode == 5
+    given = done.stdout.split()
+    assert given[:6] == ["gate", "hashing", "-s", "asyncio", "--baseline", "v1"]
+    parsed(given)
+    assert "--baseline" not in shown(gate, BASELINE="").stdout
+    text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    (shown_there,) = re.findall(r"^- run: (loopstall gate .+)$", text, re.MULTILINE)
+    assert set(shown_there.split()) - {"10"} <= {"loopstall", *given}
+    parsed(shown_there.split()[1:])
+    (for_gitlab,) = re.findall(r"^    - (loopstall gate .+)$", text, re.MULTILINE)
+    parsed(for_gitlab.split()[1:])

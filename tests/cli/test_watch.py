@@ -225,6 +225,17 @@ def test_started_programs_keep_their_own_sitecustomize_and_need_no_loop(tmp_path
     assert "fine" in done.stdout, done.stderr
 
 
+def test_python_that_ignores_the_environment_is_not_watched(tmp_path):
+    child = "import asyncio, time\nasync def main():\n    time.sleep(0.2)\nasyncio.run(main())"
+    for words, stalls in ((["-I"], "0 stalls"), ([], "1 stall,")):
+        (tmp_path / "prog.py").write_text(
+            f"import subprocess, sys\nsubprocess.run([sys.executable, *{words}, '-c', {child!r}], check=True)\n"
+        )
+        done = loopstall("watch", "prog.py", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert stalls in done.stderr
+
+
 @pytest.mark.parametrize("loop", ["trio", "curio"])
 def test_loop_of_another_kind_that_is_imported_later_is_watched(tmp_path, loop):
     import_or_skip(loop)

@@ -39,7 +39,7 @@ class Read:
 
 
 _FEW = "mine.py -s inline --jobs 2 --processes 1"
-_PAIRS = "mine.py -s inline --quick --max-minutes 0.05 --inconclusive pass"
+_PAIRS = "mine.py -s inline --quick --max-minutes 0.02 --inconclusive pass"
 _ADVICE = Run(more="--max-seconds 3s", codes=frozenset({0, 5}), shows="total")
 _REPORTED = "reports/20260102-030405-run"
 

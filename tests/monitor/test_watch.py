@@ -88,6 +88,30 @@ def test_loops_in_several_threads_at_once():
     assert {stall.culprit.function for stall in asleep if stall.culprit} >= {"blocks"}
 
 
+def test_loop_that_runs_already_in_another_thread_is_not_watched_and_one_that_starts_later_is():
+    running, watched = threading.Event(), threading.Event()
+
+    async def early():
+        running.set()
+        await asyncio.to_thread(watched.wait)
+        time.sleep(0.1)
+
+    async def late():
+        time.sleep(0.1)
+
+    def both():
+        asyncio.run(early())
+        asyncio.run(late())
+
+    thread = threading.Thread(target=both)
+    thread.start()
+    running.wait()
+    with loopstall.watch(threshold=0.05) as stalls:
+        watched.set()
+        thread.join()
+    assert [stall.culprit.function.rpartition(".")[2] for stall in stalls] == ["late"]
+
+
 def test_nested_watches_with_thresholds_of_their_own():
     async def main():
         with loopstall.watch(threshold=0.005) as fine, loopstall.watch(threshold=5) as coarse:

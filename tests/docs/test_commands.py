@@ -208,24 +208,34 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     assert count > 20
 
 
-FOREIGN = {
-    "--disable-gil", "--help", "--no-fast", "--target", "--benchmark-autosave", "--nthreads", "--resources", "--pairs",
-    "--runs", "--stacks", "--reload", "--workers", "--port", "--debug",
-}  # fmt: skip
+FOREIGN = {"--benchmark-autosave", "--resources", "--stacks", "--target"}
 """Options of other programs that the documents name."""
 
 
-def options(command, name=""):
+def parameters(command):
+    """Yields the options and arguments of a command and of those within it."""
+    yield from command.params
     if isinstance(command, click.Group):
         context = click.Context(command)
-        return {one for part in command.list_commands(context) for one in options(command.get_command(context, part))}
-    return {text for parameter in command.params for text in parameter.opts}
+        for name in command.list_commands(context):
+            yield from parameters(command.get_command(context, name))
+
+
+def test_every_option_says_what_it_does():
+    from loopstall.cli.entry import _loopstall
+
+    assert [item.opts for item in parameters(_loopstall) if isinstance(item, click.Option) and not item.help] == []
 
 
 def test_every_option_that_is_named_exists():
     from loopstall.cli.entry import _loopstall
 
     plugin = (ROOT / "src" / "loopstall" / "pytest_plugin.py").read_text(encoding="utf-8")
-    known = options(_loopstall) | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin)) | FOREIGN
+    known = (
+        {text for item in parameters(_loopstall) for text in item.opts}
+        | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin))
+        | FOREIGN
+    )
     named = {(name, word) for name, span in spans() for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)}
     assert sorted((name, word) for name, word in named if word not in known) == []
+    assert sorted(FOREIGN - {word for _, word in named}) == []

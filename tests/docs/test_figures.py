@@ -96,6 +96,16 @@ def test_figure_is_that_of_the_code(document, said, gaps, expressions):
     assert gaps.format(*map(plain, values)) == said
 
 
+def test_looks_come_when_the_documents_say():
+    from loopstall.monitor.probes.base import Pace
+
+    text = " ".join((ROOT / "docs" / "how-detection-works.md").read_text(encoding="utf-8").split())
+    assert "no sign of life for 70% of the threshold" in text
+    assert "could not look by 90% of the threshold" in text
+    assert "at most once in half the threshold" in text
+    assert Pace.of(1000) == Pace(500, 700, 900)
+
+
 def test_defaults_of_options_are_those_that_help_and_documents_say(tmp_path):
     from helpers import loopstall
 

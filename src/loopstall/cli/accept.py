@@ -34,7 +34,8 @@ _MARGIN = 1.1
 @click.option("--budget", help="Up to which stall (80ms) or change (12%). [10% beyond what was measured]")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help=f"Last day. [in {_DAYS} days]")
 @click.option("--who", help="Who accepts it. [git's user.name]")
-@click.option("--file", "path", type=click.Path(path_type=Path), default=ACCEPTED_FILE, show_default=True)
+@click.option("--file", "path", type=click.Path(path_type=Path), default=ACCEPTED_FILE, show_default=True,
+              help="File to add the entries to.")  # fmt: skip
 def command(results: Path | None, path: Path, **options: Any) -> int:
     """Accept the regressions that a gate found: write them, with a reason and a date, into a file that gates honour.
 

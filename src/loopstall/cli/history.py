@@ -23,7 +23,9 @@ _FILE = Path("loopstall-history.sqlite")
 _METRICS = ("time_per_job",)
 _FORMATS = ("terminal", "html", "csv", "otava")
 
-_file = click.option("--file", "path", type=click.Path(path_type=Path), default=_FILE, show_default=True)
+_file = click.option(
+    "--file", "path", type=click.Path(path_type=Path), default=_FILE, show_default=True, help="The history."
+)
 
 
 @click.group("history")
@@ -64,7 +66,8 @@ def add(results: tuple[Path, ...], commit: str | None, path: Path) -> int:
 @click.option("-m", "--metric", multiple=True, help="May be repeated. [time_per_job]")
 @click.option("--machine", help="Only results of machines whose name has this in it. [that of the last result]")
 @click.option("--last", type=click.IntRange(1), help="Only so many results of each cell.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="terminal", show_default=True)
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="terminal", show_default=True,
+              help="What to write.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File, of otava a folder. [the terminal]")
 @_file
 def show(path: Path, **options: Any) -> int:

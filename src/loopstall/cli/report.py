@@ -20,7 +20,8 @@ _WITH_HISTORY = ("html", "terminal")
 @click.command("report")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. [html: index.html; else stdout]")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True,
+              help="What to write.")  # fmt: skip
 @click.option("--history", "past", type=click.Path(path_type=Path), help="History file, to show figures over commits.")
 @click.option("--index", is_flag=True, help="Write the list of all results in the folder PATHS instead.")
 def command(paths: tuple[Path, ...], output: Path | None, form: str, past: Path | None, index: bool) -> int:  # noqa: FBT001

@@ -129,7 +129,7 @@ def record(
     Args:
         cell: what was measured.
         outcome: what the process told, or why it told nothing.
-        environment: of all runs; the loop's version and the load are this one's own.
+        environment: of all runs; the loop's version, the load and the GIL are this one's own.
         index: which of the sample's runs this is.
         seed: what its jobs and arrivals followed from.
         started_at: when, in ISO 8601.

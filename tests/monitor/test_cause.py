@@ -77,10 +77,11 @@ def test_cause_follows_from_the_counters(cause, known):
         ("cpu-python", {"own": 98, "others": 100, "starved": 95, "looks": 4}),
         ("cpu-python", {"own": 98, "asked": 4, "looks": 5, "still": 1}),
         ("cpu-python", {"own": 98, "looks": 4, "free": 4}),
-        ("cpu-python", {"own": 98, "asked": 6, "late": 6, "looks": 5}),  # whoever passes signals on had no CPU
+        ("cpu-python", {"own": 98, "asked": 6, "late": 6, "looks": 5}),
+        ("cpu-python", {"own": 98, "asked": 6, "late": 6, "unanswered": 25}),  # whoever passes signals on had no CPU
         ("cpu-native", {"own": 98, "looks": 5, "still": 4}),
         ("cpu-native", {"own": 99, "asked": 22, "late": 2, "looks": 5, "still": 5}),  # it answers signals: re
-        ("cpu-native", {"own": 98, "asked": 1, "late": 1}),
+        ("cpu-native", {"own": 98, "asked": 1, "late": 1, "unanswered": 90}),
         ("descheduled", {"own": 2, "others": 95, "overran": 90}),
         ("descheduled", {"own": 30, "others": 95, "delay": 70, "starved": 60}),
         ("gc", {"own": 3, "others": 95, "gc": 90}),  # in another thread: it stops all

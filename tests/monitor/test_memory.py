@@ -198,14 +198,14 @@ def test_of_threads_that_run_what_is_told_is_true(reader):
 
 
 def test_layout_that_does_not_hold_is_not_used(monkeypatch):
-    monkeypatch.setattr(module, "_PROVEN", [])
+    monkeypatch.setattr(module, "_PROVEN", threading.Event())
     monkeypatch.setitem(module._GROUPS, "object", ("ob_type", "size"))
     with pytest.raises(UnavailableError, match="unknown way"):
         StackReader()
 
 
 def test_python_that_does_not_tell_its_layout_is_not_read(monkeypatch):
-    monkeypatch.setattr(module, "_PROVEN", [])
+    monkeypatch.setattr(module, "_PROVEN", threading.Event())
     monkeypatch.setattr(module, "_COOKIE", b"nothing!")
     before = os.listdir("/proc/self/fd")
     with pytest.raises(UnavailableError, match="unknown way"):

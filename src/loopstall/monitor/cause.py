@@ -133,19 +133,27 @@ def _its_own(evidence: Evidence) -> tuple[str, str]:
 def _native(evidence: Evidence) -> str:
     """Says why it was C code that computed, "" where it was Python's.
 
-    Without a GIL the watchdog looks at any time and sees whether the thread takes a step, which is more than a signal
-    tells: its answer may be late for want of a CPU as well. With one it looks while it has the GIL: a thread that
-    computes meanwhile is in C and has given the GIL up.
+    The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up. Without
+    one it looks at any time, and sees whether the thread takes a step.
     """
     if evidence.still > evidence.looks / 2:
         return f"{evidence.still} times of {evidence.looks} in the middle of a C call"
-    if evidence.looks and not evidence.gil:
-        return ""
+    if not evidence.gil:
+        return "" if evidence.looks else _unanswered(evidence)
     if evidence.asked and evidence.late > evidence.asked * _LATE_SHARE:
         return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
     if evidence.in_c > max(evidence.looks / 2, _FEW_LOOKS if evidence.asked else 0):
         return f"{evidence.in_c} times of {evidence.looks} in a C call that ran our own code"
-    return "" if evidence.asked or not evidence.gil else _free_or_starving(evidence)
+    return "" if evidence.asked else _free_or_starving(evidence)
+
+
+def _unanswered(evidence: Evidence) -> str:
+    """Says that signals were not answered, by whoever the watchdog could not look at.
+
+    It passes them on, so that it lacked a CPU: that some were late says nothing.
+    """
+    share = evidence.unanswered_ns / _length_ns(evidence)
+    return f"left a signal unanswered for {share:.0%}" if share >= _UNANSWERED_SHARE else ""
 
 
 def _free_or_starving(evidence: Evidence) -> str:

@@ -4,11 +4,13 @@ Everything goes through ``ctypes.PyDLL``, which keeps the GIL: giving it up cost
 where other threads compute, the loop would wait up to a switch interval to get it back.
 """
 
+from collections.abc import Callable
 import ctypes
 from functools import cache
 import os
 import signal
 import sys
+import threading
 
 __all__ = ["Alarm", "KeptFile", "OwnMemory", "SignalTimer", "UnavailableError", "read_file"]
 
@@ -193,6 +195,31 @@ class KeptFile:
             self._fd = -1
 
 
+class _Buffers(threading.local):
+    """Buffers of a thread: ctypes makes a type for each new one, under a lock where there is no GIL."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, tuple[memoryview, int]] = {}
+
+    def fill(self, size: int, filled: Callable[[int], int]) -> bytes:
+        """Returns what ``filled`` puts at the address that it is given, as many bytes as it says.
+
+        Meanwhile the buffer is nobody else's, not a signal handler's either.
+        """
+        room = 1 << max(6, (size - 1).bit_length())
+        buffer = self._free.pop(room, None)
+        if buffer is None:
+            array = ctypes.create_string_buffer(room)
+            buffer = memoryview(array).cast("B"), ctypes.addressof(array)
+        count = filled(buffer[1])
+        data = buffer[0][:count].tobytes() if count > 0 else b""
+        self._free[room] = buffer
+        return data
+
+
+_BUFFERS = _Buffers()
+
+
 class OwnMemory:
     """The memory of this process, as the kernel reads it: what is not there is missing, and nothing crashes.
 
@@ -217,9 +244,7 @@ class OwnMemory:
         """Returns up to ``size`` bytes, fewer or none where there is no memory."""
         if not 0 < address <= sys.maxsize:
             return b""
-        buffer = ctypes.create_string_buffer(size)
-        count = self._pread(self._fd, buffer, size, address)
-        return buffer.raw[:count] if count > 0 else b""
+        return _BUFFERS.fill(size, lambda buffer: self._pread(self._fd, buffer, size, address))
 
     def close(self) -> None:
         """Gives the descriptor back."""
@@ -230,10 +255,10 @@ def read_file(path: str, size: int = 4096) -> bytes:
     """Returns the beginning of a file of /proc or /sys, b"" where it cannot be read."""
     if _LIBC is None:
         return b""
-    fd = _LIBC.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
+    libc = _LIBC
+    fd = libc.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
     if fd < 0:
         return b""
-    buffer = ctypes.create_string_buffer(size)
-    count = _LIBC.read(fd, buffer, size)
-    _LIBC.close(fd)
-    return buffer.raw[:count] if count > 0 else b""
+    data = _BUFFERS.fill(size, lambda buffer: libc.read(fd, ctypes.c_void_p(buffer), size))
+    libc.close(fd)
+    return data

@@ -154,7 +154,10 @@ class _Layout:
 
 
 class StackReader:
-    """Reads where the threads of this process stand; any thread may ask, several at a time.
+    """Reads where the threads of this process stand.
+
+    Any thread may ask, several at a time, but the one that has made it is spared what CPython does where threads share
+    objects, which takes longer than the rest.
 
     Raises:
         UnavailableError: this process' memory cannot be read, or does not look as expected.
@@ -165,16 +168,16 @@ class StackReader:
         self._codes: dict[int, _Known] = {}
         self._threads: dict[int, int] = {}
         try:
-            self._layout = _PROVEN[0] if _PROVEN else _Layout(self._memory)
+            self._layout = _Layout(self._memory)
             current = ctypes.pythonapi["PyThreadState_Get"]
             current.restype = ctypes.c_void_p
             self._interpreter = self._word(current() + self._layout["thread.interp"])
-            if not _PROVEN:
+            if not _PROVEN.is_set():
                 self._prove()
+                _PROVEN.set()
         except (_TornError, AttributeError, ValueError, struct.error) as error:
             self._memory.close()
             raise UnavailableError(f"Python {sys.version.split()[0]} keeps its frames in an unknown way") from error
-        _PROVEN[:] = [self._layout]
 
     def close(self) -> None:
         """Gives the descriptor back."""
@@ -200,17 +203,23 @@ class StackReader:
             return None
 
     def _prove(self) -> None:
-        """Has another thread find the stack of this one, and holds it against what Python says."""
-        found: list[Seen | None] = []
-        native_id = threading.get_native_id()
-        looker = threading.Thread(target=lambda: found.append(self.look(native_id)), name="loopstall-proof")
-        looker.start()
-        looker.join()
-        true = _places(capture(sys._getframe(1)))  # noqa: SLF001  # the documented way in
-        seen = _places(found[0].stack) if found and found[0] is not None else []
-        begin = next((number for number, place in enumerate(seen) if place == true[0]), len(seen))
-        proofs = list(zip(seen[begin:], true, strict=False))
-        if len(proofs) < _FEWEST_PROOFS or any(one != other for one, other in proofs):
+        """Finds the stack of a thread that stands still, and holds it against what Python says."""
+        true: list[RawStack] = []
+        stands, may_end = threading.Event(), threading.Event()
+
+        def stand() -> None:
+            true.append(capture(sys._getframe(1)))  # noqa: SLF001  # the documented way in
+            stands.set()
+            may_end.wait()
+
+        thread = threading.Thread(target=stand, name="loopstall-proof", daemon=True)
+        thread.start()
+        stands.wait()
+        seen = self.look(thread.native_id or 0)
+        may_end.set()
+        thread.join()
+        proof, found = _places(true[0]), _places(seen.stack) if seen is not None else []
+        if len(proof) < _FEWEST_PROOFS or found[-len(proof) :] != proof:
             raise _TornError
 
     def _read(self, address: int, size: int) -> bytes:
@@ -321,8 +330,8 @@ class StackReader:
         return self._read(begin, length * width).decode(_CODECS[width], "replace")
 
 
-_PROVEN: list[_Layout] = []
-"""The layout, once it has been proven."""
+_PROVEN = threading.Event()
+"""Whether a stack of this process has been found as it is."""
 
 _CODECS = {1: "latin-1", 2: f"utf-16-{sys.byteorder[0]}e", 4: f"utf-32-{sys.byteorder[0]}e"}
 

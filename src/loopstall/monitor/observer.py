@@ -97,13 +97,8 @@ class Observer:
 
     def start(self) -> None:
         """Starts the watchdog."""
-        if FREE_THREADED:
-            try:
-                self._reader = StackReader()
-            except UnavailableError as error:
-                self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
         try:
-            self._watchdog = Watchdog(self._guarded(self._look), self._on_signal)
+            self._watchdog = Watchdog(self._guarded(self._look), self._on_signal, self._open_reader)
             self._alarm, self._thread = self._watchdog.alarm, self._watchdog.thread
         except (UnavailableError, OSError) as error:
             self._on_fault(f"stacks are sampled by a polling thread: {error}")
@@ -235,8 +230,17 @@ class Observer:
     def _pause(self, pause_ns: int) -> bool:
         return self._stopped.wait(pause_ns / NS_PER_S)
 
+    def _open_reader(self) -> None:
+        """Finds out, in the watchdog's thread, how to read stacks."""
+        if FREE_THREADED:
+            try:
+                self._reader = StackReader()
+            except UnavailableError as error:
+                self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
+
     def _poll(self, wait: Wait) -> None:
         """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
+        self._open_reader()
         while not wait(self._threshold_ns // 2):
             since = self._busy_since()
             if since and self._clock() - since > self._threshold_ns // 2:

@@ -26,6 +26,7 @@ class Watchdog:
 
     Args:
         look: called in that thread when the alarm goes off.
+        begin: called there before anything else.
         on_signal: called in the main thread when the signal arrives.
 
     Raises:
@@ -33,8 +34,9 @@ class Watchdog:
         OSError: no descriptor is free.
     """
 
-    def __init__(self, look: Look, on_signal: OnSignal) -> None:
+    def __init__(self, look: Look, on_signal: OnSignal, begin: Callable[[], object] = lambda: None) -> None:
         self._look = look
+        self._begin = begin
         self._on_signal = on_signal
         self._timer: SignalTimer | None = None
         self._timed_thread = 0
@@ -99,6 +101,7 @@ class Watchdog:
         called.register(self.alarm.fd, select.POLLIN)
         called.register(self._ended_reader, select.POLLIN)
         ended = self._ended_reader
+        self._begin()
 
         def wait(pause_ns: int) -> bool:
             return bool(called.poll(pause_ns / NS_PER_MS))

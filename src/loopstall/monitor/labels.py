@@ -8,6 +8,8 @@ import sys
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from loopstall.monitor.gil import FREE_THREADED
+
 __all__ = ["Label", "following", "label_here", "label_of", "labelled"]
 
 Label = Callable[[], str]
@@ -15,9 +17,10 @@ Label = Callable[[], str]
 
 _label: ContextVar[Label] = ContextVar("loopstall_label")
 _of_tasks: WeakKeyDictionary[Any, Label] = WeakKeyDictionary()
-"""For Python 3.11, where no other thread can read the context of a task."""
+"""For where no other thread can read the context of a task."""
 
-_CONTEXT_IS_SEEN = sys.version_info >= (3, 12)
+_CONTEXT_IS_SEEN = sys.version_info >= (3, 12) and not FREE_THREADED
+"""Not before Python 3.12, and not where the task may replace what it holds while it is read."""
 
 
 @contextlib.contextmanager
@@ -72,6 +75,5 @@ def label_here() -> Label | None:
 
 def label_of(task: Any) -> Label | None:
     """Returns the label of a task, in any thread."""
-    context = getattr(task, "get_context", None)  # Python 3.12
-    found: Label | None = context().get(_label) if context is not None else None
+    found: Label | None = task.get_context().get(_label) if _CONTEXT_IS_SEEN else None
     return found or _of_tasks.get(task)

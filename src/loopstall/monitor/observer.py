@@ -8,8 +8,8 @@ Nothing walks the frames of a thread that runs: a handler in C that does so cras
 frame is being pushed or popped.
 
 On a free-threaded build the watchdog never has to wait, and never knows whether the loop's thread runs: it reads the
-stack from memory, and whether the thread computes in Python or in C by whether it takes a step meanwhile. What belongs
-to the thread alone, as the name of its task, is asked by the signal there.
+stack from memory, and whether the thread computes in Python or in C by whether it takes a step meanwhile. What its task
+is called the thread is asked itself, by the signal; in other threads than the main one the watchdog asks where it can.
 """
 
 from collections.abc import Callable
@@ -51,6 +51,10 @@ _OUR_DEPTH = 8  # calls from a handler or callback of ours to where it lets othe
 
 _ANY_THREAD = sys.version_info >= (3, 13)
 """Whether the main thread handles a signal soon that another thread was sent, which cuts none of its system calls."""
+
+
+_TASKS_ARE_SEEN = not FREE_THREADED or sys.version_info < (3, 14)
+"""Whether asyncio tells the task of another thread's loop without stopping all threads: see ``memory``."""
 
 
 class Observer:
@@ -313,11 +317,16 @@ class Observer:
         seen = reader.look(self._native_id) if reader is not None and len(self._samples) < _SAMPLES else None
         if reader is None or seen is None:
             return
+        asks_itself = self._timer is not None or not _TASKS_ARE_SEEN
+        task, coroutine, label = ("", "", None) if asks_itself else task_of(self._loop)
         sample = Sample(
             at_ns=self._clock(),
             asked_ns=asked_ns,
             by_signal=False,
             stack=_under_our_handler(seen.stack),
+            task=task,
+            coroutine=coroutine,
+            label=label,
             syscall=syscall_of(self._native_id, gil_futex.address if has_gil() else 0),
         )
         sample.still = sample.syscall == RUNNING and self._stands(reader, seen.place)

@@ -203,7 +203,7 @@ def test_build_that_was_started_with_a_gil_is_one_that_has_it():
     assert gil == "True"
     assert cause in {"gil-wait", "descheduled"}
     if cause == "gil-wait":
-        assert (thread, function) in {("the hog", "holds"), ("the hog", "hog")}
+        assert (thread, function) in {("the hog", "holds"), ("the hog", "hog"), ("-", "None")}  # it may have ended
 
 
 def test_gil_is_asked_for_when_a_stall_ends(monkeypatch):

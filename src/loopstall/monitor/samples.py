@@ -151,8 +151,8 @@ class Crowd:
                 busy.append((used_ns, thread, number))
         busy.sort(key=lambda one: one[0], reverse=True)
         del busy[_VIEWS:]
+        stacks = [stack_of(thread.ident or 0, number) for _, thread, number in busy]  # at once: it may end soon
         states = _settled_states([number for _, _, number in busy])
-        stacks = [stack_of(thread.ident or 0, number) for _, thread, number in busy]
         return [
             ThreadView(now, thread.name, used_ns, stack, states[number])
             for (used_ns, thread, number), stack in zip(busy, stacks, strict=True)

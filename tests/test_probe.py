@@ -8,6 +8,7 @@ import pytest
 
 from loopstall import noise
 from loopstall.advice import probe
+from loopstall.monitor.gil import has_gil
 
 MS = 1_000_000
 
@@ -30,6 +31,7 @@ def writes_a_global():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 def test_gil_share_tells_python_from_code_without_the_gil():
     held = probe.probe(python_loop, python_loop, ())
     free = probe.probe(lambda: hashlib.sha256(BUFFER).digest(), python_loop, ())
@@ -83,6 +85,12 @@ def test_run_delay_with_the_gil_is_not_missed(absence_ms, delay_ms, sleeps, miss
 )
 def test_gil_share_is_of_the_functions_own_time(missed_ms, own_ms, delay_ms, expected):
     assert probe.gil_share(missed_ms * MS, own_ms * MS, delay_ms * MS) == pytest.approx(expected)
+
+
+def test_without_a_gil_nothing_holds_it_and_the_note_says_so(monkeypatch):
+    monkeypatch.setattr(probe, "has_gil", lambda: False)
+    found = probe.probe(python_loop, python_loop, ())
+    assert (found.gil_share, found.gil_note) == (0.0, "this build has no GIL")
 
 
 def test_what_cannot_travel_is_told_with_the_reason():

@@ -7,6 +7,7 @@ import pytest
 
 from loopstall import store
 from loopstall.gate.policy import Budget, breach
+from loopstall.monitor.gil import has_gil
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -47,6 +48,7 @@ def test_processes_get_out_of_the_trap(figures, name, variant):
     assert len(broken) * 2 <= REPEATS, broken  # as a trap is judged: a stranger's load may disturb a run
 
 
+@pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 def test_threads_do_not_free_the_loop_of_work_that_holds_the_gil(figures):
     held = figures["hashing", "pure-python", "asyncio/to_thread"]
     released = figures["hashing", "big-buffer", "asyncio/to_thread"]
@@ -54,6 +56,7 @@ def test_threads_do_not_free_the_loop_of_work_that_holds_the_gil(figures):
     assert lags[0] > 3 * lags[1]  # of five runs each: one may have met a busy machine
 
 
+@pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 def test_work_that_holds_the_gil_gains_nothing_from_threads_and_more_from_processes(figures):
     inline, threads, processes = (
         sorted(measured.throughput for measured in figures["hashing", "pure-python", f"asyncio/{dispatch}"])
@@ -97,6 +100,7 @@ def on_request(tmp_path_factory):
     return median
 
 
+@pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 @pytest.mark.parametrize("name", ["json_parse", "regex_backtrack", "template_render"])
 def test_work_that_keeps_the_gil_leaves_the_loop_alone_in_processes_alone(on_request, name):
     stalled = [on_request(name, dispatch, "stalled_ns") for dispatch in ("inline", "to_thread", "processes")]

@@ -1,6 +1,7 @@
 """Wrong words on the command line: one sentence, exit code 2, nothing measured."""
 
 import re
+import os
 
 from helpers import loopstall, write_workloads
 import pytest
@@ -114,6 +115,23 @@ def test_unreadable_result_is_said_in_a_sentence(tmp_path, command, damage):
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.parametrize("command", ["run", "gate", "compare", "report", "advise", "history"])
+def test_dependency_that_this_python_cannot_have_is_named_in_one_sentence(tmp_path, command):
+    (tmp_path / "msgspec.py").write_text("raise ModuleNotFoundError('no', name='msgspec')\n")
+    done = loopstall(command, "x", cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"loopstall: `loopstall {command}` needs msgspec, which this Python does not have:")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["out.html", "out.json", "out.junit", "out.speedscope.json"])
+def test_watch_needs_no_dependency_that_a_python_may_lack(tmp_path, output):
+    (tmp_path / "msgspec.py").write_text("raise ModuleNotFoundError('no', name='msgspec')\n")
+    (tmp_path / "app.py").write_text("import asyncio, time\nasync def main(): time.sleep(0.1)\nasyncio.run(main())\n")
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = loopstall("watch", "-o", output, "app.py", cwd=tmp_path, env=env)
+    assert (done.returncode, (tmp_path / output).is_file()) == (0, True), done.stderr
+    assert "app.py:2 in main" in done.stderr
 def test_histogram_that_cannot_be_read_is_said_in_a_sentence(tmp_path):
     write_workloads(tmp_path, "@workload\ndef echo(seed): return seed\necho.verify(ok)\n")
     words = ("mine.py", "-s", "inline", "--jobs", "2", "--processes", "1", "-o", "out")

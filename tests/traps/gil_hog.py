@@ -5,6 +5,7 @@ import re
 import threading
 
 CAUSES = {"gil-wait"}
+NEEDS_GIL = True  # without one it stalls nothing
 
 
 def crunch():

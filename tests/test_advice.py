@@ -292,6 +292,8 @@ def test_recommendation_stands_above_the_figures():
     told = words.told(advised(WAYS, of=profile(gil=0)))
     assert told.startswith("Recommended: to_thread, for module:function.")
     assert told.index("Recommended") < told.index("takes 10.0 ms") < told.index("asyncio/inline")
+
+
 def test_share_of_a_gil_that_there_is_not_is_not_available():
     runs = {"inline": [figures(10, 10)] * 5, "to_thread": [figures(10.2, 0.4)] * 5}
     without = replace(profile(gil=0.0), gil_note="this build has no GIL")

@@ -1,7 +1,7 @@
 """Wrong words on the command line: one sentence, exit code 2, nothing measured."""
 
-import re
 import os
+import re
 
 from helpers import loopstall, write_workloads
 import pytest
@@ -132,6 +132,8 @@ def test_watch_needs_no_dependency_that_a_python_may_lack(tmp_path, output):
     done = loopstall("watch", "-o", output, "app.py", cwd=tmp_path, env=env)
     assert (done.returncode, (tmp_path / output).is_file()) == (0, True), done.stderr
     assert "app.py:2 in main" in done.stderr
+
+
 def test_histogram_that_cannot_be_read_is_said_in_a_sentence(tmp_path):
     write_workloads(tmp_path, "@workload\ndef echo(seed): return seed\necho.verify(ok)\n")
     words = ("mine.py", "-s", "inline", "--jobs", "2", "--processes", "1", "-o", "out")

@@ -70,14 +70,6 @@ class _CurioFace:
         """Waits until a file can be read."""
         await self._curio.traps._read_wait(file)  # noqa: SLF001  # what a socket of curio's awaits
 
-    def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:  # noqa: ARG002
-        """Returns None: curio takes its hands off a file some turns after a task has ended, when it may be closed."""
-        return None
-
-    def until_readable(self, file: int, /) -> Awaitable[None] | None:  # noqa: ARG002
-        """Returns None, for the same reason."""
-        return None
-
     async def in_thread(self, function: Callable[[], _T]) -> _T:
         """Calls what waits in a thread."""
         result: _T = await self._curio.run_in_thread(function)

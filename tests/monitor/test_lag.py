@@ -227,7 +227,7 @@ def test_bench_holds_idle_loops_against_each_other():
     for name in ("uvloop", "trio"):
         if not LOOPS[name].missing():
             assert re.search(
-                rf"^  {name} / asyncio, p50: [\d.]+ \[.*\] \(.* over 3 processes\): comparable$",
+                rf"^  {name} / asyncio, p50: [\d.]+ \[.*\] \(.* over 5 processes\): comparable$",
                 done.stdout,
                 re.MULTILINE,
             )

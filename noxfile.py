@@ -109,6 +109,14 @@ def advise_accuracy(session: nox.Session) -> None:
 
 
 @nox.session
+def idle_lag(session: nox.Session) -> None:
+    """Hold the lag of idle loops against each other; arguments go to bench/idle_lag.py."""
+    session.install("--quiet", ".[uvloop,trio]")
+    if not smoke_form(session):
+        session.run("python", "bench/idle_lag.py", *session.posargs)
+
+
+@nox.session
 def detectors(session: nox.Session) -> None:
     """Hold the monitor against other detectors on stalls with known truth; arguments go to bench/detectors.py."""
     session.install("--quiet", ".[uvloop]")

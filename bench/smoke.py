@@ -290,6 +290,13 @@ def advise_accuracy(_folder: Path) -> str:
     return " ".join(row.split())
 
 
+def idle_lag(_folder: Path) -> str:
+    """The lags of idle loops, side by side."""
+    said = python("bench/idle_lag.py", "--smoke")
+    need("idle asyncio and uvloop" in said, f"uvloop was not measured: {said}")
+    return said.strip().splitlines()[-1]
+
+
 def schema(folder: Path) -> str:
     """The committed schemas are those that the code writes."""
     python("bench/schemas.py", folder)
@@ -339,7 +346,7 @@ SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
         schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, suites, service, stress,
-        gate_live, gate_power, report_cost, viewers, advise_accuracy,
+        gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
     )
 }  # fmt: skip
 

@@ -22,7 +22,6 @@ _LOWEST_NS = 1
 _HIGHEST_NS = 3_600_000_000_000  # an hour; what is longer is counted as an hour
 _DIGITS = 2  # to better than one percent; a third digit makes everything eight times as large
 _HALF_BITS = 7  # the width of a power of two's buckets: 2 * 10**_DIGITS values fit into 2**(7 + 1) single ones
-_HALF = 1 << _HALF_BITS
 _CURVE = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75, 99.9, 99.95, 99.99)
 
 _COUNTS_COOKIE, _ZLIB_COOKIE = 0x1C849313, 0x1C849314

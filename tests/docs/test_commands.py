@@ -40,7 +40,7 @@ class Read:
 
 _FEW = "mine.py -s inline --jobs 2 --processes 1"
 _PAIRS = "mine.py -s inline --quick --max-minutes 0.02 --inconclusive pass"
-_ADVICE = Run(more="--max-seconds 3s", codes=frozenset({0, 5}), shows="total")
+_ADVICE = Run(more="--max-seconds 15s", codes=frozenset({0, 5}), shows="total")
 _REPORTED = "reports/20260102-030405-run"
 
 COMMANDS = {
@@ -63,7 +63,7 @@ COMMANDS = {
     "loopstall advise shop.prices:total --args '[1000, \"EUR\"]' --rate 40": _ADVICE,
     "loopstall advise shop/prices.py:total --args-from tests.samples:big_order": _ADVICE,
     "loopstall advise hashing -p variant=pbkdf2": Run(
-        more="--max-seconds 3s", codes=frozenset({0, 5}), shows="hashing"
+        more="--max-seconds 15s", codes=frozenset({0, 5}), shows="hashing"
     ),
     "loopstall advise --from stalls.json": Run(codes=frozenset({5}), shows="total"),
     "loopstall advise total --from stalls.json --args '[1000]' -o advice.json": _ADVICE,
@@ -173,7 +173,7 @@ def test_contributing_names_every_session_of_nox_and_no_other():
     named = {name for words in re.findall(r"^\| `nox -s ([a-z_ ]+)`", table, re.MULTILINE) for name in words.split()}
     assert named == sessions()
     source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    assert named == set(re.findall(r"^def (\w+)\(session: ", source, re.MULTILINE))
+    assert named == set(re.findall(r"^@nox\.session.*\ndef (\w+)", source, re.MULTILINE))
 
 
 def spans():
@@ -189,7 +189,11 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     (workshop / "advice.json").write_text("{}")
     count = 0
     for name, span in spans():
-        text = span.replace("<folder>", "20260102-030405-gate").replace("FOLDER", "reports")
+        text = (
+            span.replace("nox -s NAME", "nox -s bench")
+            .replace("<folder>", "20260102-030405-gate")
+            .replace("FOLDER", "reports")
+        )
         words = shlex.split(text) if text.startswith(("loopstall ", "python ", "nox ")) else []
         if words[:1] == ["loopstall"]:
             try:
@@ -208,8 +212,8 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     assert count > 20
 
 
-FOREIGN = {"--benchmark-autosave", "--resources", "--stacks", "--target"}
-"""Options of other programs that the documents name."""
+FOREIGN = {"--benchmark-autosave", "--resources", "--smoke", "--stacks", "--target"}
+"""Options of other programs and of nox's sessions that the documents name."""
 
 
 def parameters(command):

@@ -53,7 +53,7 @@ FIGURES = [
     ("docs/results.md", "(`--noise`, 10%)", "(`--noise`, {}%)", ("gate.compare:NOISE_THRESHOLD * 100",)),
     ("docs/results.md", "a 95% bootstrap interval", "a {}% bootstrap interval", ("stats.ratio:_CONFIDENCE * 100",)),
     ("docs/results.md", "needs four runs a side", "needs four runs a side", ("stats.ratio:MIN_RUNS == 4",)),
-    ("docs/architecture.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:SECONDS",)),
+    ("docs/architecture.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
     ("docs/how-detection-works.md", "more than 1.5 ms later", "more than {} ms later", ("monitor.probes.base:LATE_NS / MS",)),
     ("docs/how-detection-works.md", "up to 64 times", "up to {} times", ("monitor.observer:_SAMPLES",)),
     ("docs/how-detection-works.md", "keeps eight of these glimpses", "keeps eight of these glimpses", ("monitor.core:_GLIMPSES == 8",)),
@@ -72,7 +72,7 @@ FIGURES = [
     ("docs/ways-out.md", "a job takes 5 s and more", "a job takes {} s and more", ("advice.choose:_LONG_NS / MS / 1000",)),
     ("docs/ways-out.md", "others still wait 5 ms", "others still wait {} ms", ("advice.choose:_HARMFUL_NS / MS",)),
     ("docs/ways-out.md", "fewer than 3 runs or 15 jobs", "fewer than {} runs or {} jobs",
-     ("advice.choose:FEWEST_RUNS", "advice.choose:_FEWEST_JOBS")),
+     ("advice.choose:FEWEST_RUNS", "advice.choose:FEWEST_JOBS")),
 ]  # fmt: skip
 """Document, what it says, the same with gaps, and where the figures of the gaps are: constants of the code."""
 

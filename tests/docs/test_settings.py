@@ -47,7 +47,7 @@ def test_settings_of_the_gate_are_read_with_those_of_a_single_workload(tmp_path)
     (tmp_path / "pyproject.toml").write_text(settings("docs/gate.md"))
     read, folder = context("gate", tmp_path)
     assert read.params["strategy"] == ("asyncio", "uvloop", "to_thread")
-    assert (read.params["effect"], read.params["max_minutes"]) == (0.03, 10)
+    assert (read.params["effect"], read.params["max_minutes"]) == (0.03, 600)
     assert (read.params["budget"], read.params["availability"]) == (0.05, 0.5)
     assert by_workload(folder) == {"hashing": {"effect": "5%", "stall": "120ms", "availability": "0.1"}}
 

@@ -197,6 +197,15 @@ def test_of_threads_that_run_what_is_told_is_true(reader):
     assert told > 1000
 
 
+def test_readers_share_the_code_that_they_have_seen(reader):
+    other = StackReader()
+    with Standing(lambda standing: standing.wait()) as thread_id:
+        time.sleep(0.05)
+        stacks = [one.look(thread_id).stack for one in (reader, other)]
+    other.close()
+    assert all(one is same for (one, _), (same, _) in zip(*stacks, strict=True))
+
+
 def test_layout_that_does_not_hold_is_not_used(monkeypatch):
     monkeypatch.setattr(module, "_PROVEN", threading.Event())
     monkeypatch.setitem(module._GROUPS, "object", ("ob_type", "size"))

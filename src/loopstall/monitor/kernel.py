@@ -196,7 +196,7 @@ class KeptFile:
 
 
 class _Buffers(threading.local):
-    """Buffers of a thread: ctypes makes a type for each new one, under a lock where there is no GIL."""
+    """Buffers of a thread, used again and again: ctypes may make a type for each new one, which takes longer."""
 
     def __init__(self) -> None:
         self._free: dict[int, tuple[memoryview, int]] = {}
@@ -209,7 +209,7 @@ class _Buffers(threading.local):
         room = 1 << max(6, (size - 1).bit_length())
         buffer = self._free.pop(room, None)
         if buffer is None:
-            array = ctypes.create_string_buffer(room)
+            array = _KINDS.setdefault(room, ctypes.c_char * room)()
             buffer = memoryview(array).cast("B"), ctypes.addressof(array)
         count = filled(buffer[1])
         data = buffer[0][:count].tobytes() if count > 0 else b""
@@ -217,6 +217,8 @@ class _Buffers(threading.local):
         return data
 
 
+_KINDS: dict[int, type[ctypes.Array[ctypes.c_char]]] = {}
+"""Kept, or ctypes makes them anew."""
 _BUFFERS = _Buffers()
 
 

@@ -165,7 +165,6 @@ class StackReader:
 
     def __init__(self) -> None:
         self._memory = OwnMemory()
-        self._codes: dict[int, _Known] = {}
         self._threads: dict[int, int] = {}
         try:
             self._layout = _Layout(self._memory)
@@ -295,7 +294,7 @@ class StackReader:
         layout = self._layout
         file, name, table = (_word_in(raw, layout[f"code.{part}"]) for part in ("filename", "qualname", "linetable"))
         first = int.from_bytes(raw[layout["code.firstlineno"] :][:4], sys.byteorder)
-        known = self._codes.get(address)
+        known = _CODES.get(address)
         if known is not None and known.identity == (file, name, table, first):
             return known
         length = self._word(table + layout["bytes.ob_size"])
@@ -309,9 +308,9 @@ class StackReader:
         )
         lines = [(start, line or 0) for start, _, line in code.co_lines()]
         known = _Known((file, name, table, first), code, [start for start, _ in lines], [line for _, line in lines])
-        if len(self._codes) >= _CODES_KEPT:
-            self._codes.clear()
-        self._codes[address] = known
+        if len(_CODES) >= _CODES_KEPT:
+            _CODES.clear()
+        _CODES[address] = known
         return known
 
     def _text(self, address: int) -> str:
@@ -329,6 +328,9 @@ class StackReader:
         begin = address + layout["unicode.asciiobject_size"] + (0 if kind & _ASCII_BIT else _COMPACT_BYTES)
         return self._read(begin, length * width).decode(_CODECS[width], "replace")
 
+
+_CODES: dict[int, _Known] = {}
+"""By address, for all readers: free-threaded builds never free all of a code object."""
 
 _PROVEN = threading.Event()
 """Whether a stack of this process has been found as it is."""

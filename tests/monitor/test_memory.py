@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import os
+from pathlib import Path
 import sys
 import threading
 import time
-from types import FunctionType
+from types import CodeType, FunctionType
 
 import pytest
 
@@ -197,13 +198,18 @@ def test_of_threads_that_run_what_is_told_is_true(reader):
     assert told > 1000
 
 
-def test_readers_share_the_code_that_they_have_seen(reader):
-    other = StackReader()
-    with Standing(lambda standing: standing.wait()) as thread_id:
-        time.sleep(0.05)
-        stacks = [one.look(thread_id).stack for one in (reader, other)]
-    other.close()
-    assert all(one is same for (one, _), (same, _) in zip(*stacks, strict=True))
+def test_lines_are_those_that_python_tells():
+    for code in codes(compile(Path(module.__file__).read_text(encoding="utf-8"), "memory.py", "exec")):
+        found = dict(module._lines(code.co_linetable, code.co_firstlineno))
+        true = {start: line or 0 for start, _, line in code.co_lines()}
+        assert {at: line for at, line in found.items() if at in true} == true
+
+
+def codes(code):
+    yield code
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from codes(one)
 
 
 def test_layout_that_does_not_hold_is_not_used(monkeypatch):

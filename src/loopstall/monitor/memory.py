@@ -20,7 +20,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
-from loopstall.monitor.stack import DEPTH, RawStack, capture
+from loopstall.monitor.stack import DEPTH, Code, RawStack, capture
 
 __all__ = ["Seen", "StackReader"]
 
@@ -92,11 +92,18 @@ _SAMPLES = tuple(chr(letter) * 2 for letter in (0x61, 0xE9, 0x151, 0x1F40D))
 _WIDTH_BITS, _ASCII_BIT = 0b10111, 0b10000
 _WIDTHS = [0b10001, 0b00001, 0b00010, 0b00100]
 """What their state says from some bit on: the bytes a letter, a bit that matters to nobody here, and whether ASCII."""
-_EMPTY = compile("", "", "exec")
+_NO_LINE, _LONG, _NO_COLUMN, _ONE_LINE = 15, 14, 13, 10  # kinds of entries in a table of lines; below: short ones
 
 
 class _TornError(Exception):
     """What was read does not fit together: the thread has gone on, or has ended."""
+
+
+class SeenCode(NamedTuple):
+    """What a stack tells of code; no code object, for a free-threaded build never frees all of one."""
+
+    co_filename: str
+    co_qualname: str
 
 
 class Seen(NamedTuple):
@@ -118,7 +125,7 @@ class _Known(NamedTuple):
     """A code object, known again by ``identity``, with where its lines begin."""
 
     identity: tuple[int, ...]
-    code: CodeType
+    code: Code
     starts: list[int]
     lines: list[int]
 
@@ -165,6 +172,7 @@ class StackReader:
 
     def __init__(self) -> None:
         self._memory = OwnMemory()
+        self._codes: dict[int, _Known] = {}
         self._threads: dict[int, int] = {}
         try:
             self._layout = _Layout(self._memory)
@@ -273,7 +281,7 @@ class StackReader:
             yield _Frame((frame, executable, previous), pointer, (executable, pointer, copy) if runs_python else None)
             frame = previous
 
-    def _line(self, address: int, pointer: int, copy: int) -> tuple[CodeType, int]:
+    def _line(self, address: int, pointer: int, copy: int) -> tuple[Code, int]:
         """Returns code and the line of it that a pointer into its bytecode, or into a thread's copy of it, is at."""
         layout = self._layout
         raw = self._read(address, layout.code_bytes)
@@ -287,30 +295,28 @@ class StackReader:
         if not 0 <= at < _word_in(raw, layout["object.size"]) * _UNIT:
             raise _TornError
         number = bisect_right(known.starts, at) - 1
-        return known.code, known.lines[number] if number >= 0 else known.code.co_firstlineno
+        return known.code, known.lines[number] if number >= 0 else 0
 
     def _known(self, address: int, raw: bytes) -> _Known:
         """Returns a code object of ours that says the same of files and lines as the one at an address."""
         layout = self._layout
         file, name, table = (_word_in(raw, layout[f"code.{part}"]) for part in ("filename", "qualname", "linetable"))
         first = int.from_bytes(raw[layout["code.firstlineno"] :][:4], sys.byteorder)
-        known = _CODES.get(address)
+        known = self._codes.get(address)
         if known is not None and known.identity == (file, name, table, first):
             return known
         length = self._word(table + layout["bytes.ob_size"])
         if length > _LONGEST_TABLE:
             raise _TornError
-        code = _EMPTY.replace(
-            co_filename=self._text(file),
-            co_qualname=self._text(name),
-            co_firstlineno=first,
-            co_linetable=self._read(table + layout["bytes.ob_sval"], length),
-        )
-        lines = [(start, line or 0) for start, _, line in code.co_lines()]
+        try:
+            lines = list(_lines(self._read(table + layout["bytes.ob_sval"], length), first))
+        except IndexError as error:
+            raise _TornError from error
+        code = SeenCode(self._text(file), self._text(name))
         known = _Known((file, name, table, first), code, [start for start, _ in lines], [line for _, line in lines])
-        if len(_CODES) >= _CODES_KEPT:
-            _CODES.clear()
-        _CODES[address] = known
+        if len(self._codes) >= _CODES_KEPT:
+            self._codes.clear()
+        self._codes[address] = known
         return known
 
     def _text(self, address: int) -> str:
@@ -329,13 +335,42 @@ class StackReader:
         return self._read(begin, length * width).decode(_CODECS[width], "replace")
 
 
-_CODES: dict[int, _Known] = {}
-"""By address, for all readers: free-threaded builds never free all of a code object."""
-
 _PROVEN = threading.Event()
 """Whether a stack of this process has been found as it is."""
 
 _CODECS = {1: "latin-1", 2: f"utf-16-{sys.byteorder[0]}e", 4: f"utf-32-{sys.byteorder[0]}e"}
+
+
+def _lines(table: bytes, line: int) -> Iterator[tuple[int, int]]:
+    """Yields from which byte of bytecode on which line is meant, 0 for none: see CPython's code_objects.md."""
+    at = start = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte, at = table[at], at + 1
+            value |= (byte & 0x3F) << shift
+            shift += 6
+            if not byte & 0x40:
+                return value
+
+    def signed() -> int:
+        value = number()
+        return -(value >> 1) if value & 1 else value >> 1
+
+    while at < len(table):
+        head, at = table[at], at + 1
+        kind = head >> 3 & 15
+        if kind in {_LONG, _NO_COLUMN}:
+            line += signed()
+            for _ in range(3 if kind == _LONG else 0):
+                number()
+        elif kind < _NO_COLUMN:
+            line += max(0, kind - _ONE_LINE)
+            at += 2 if kind >= _ONE_LINE else 1
+        yield start, 0 if kind == _NO_LINE else line
+        start += ((head & 7) + 1) * _UNIT
 
 
 def _word_in(raw: bytes, at: int) -> int:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 import sysconfig
-from types import CodeType, FrameType
+from types import FrameType
+from typing import Protocol
 
 from loopstall.records import Frame
 
-__all__ = ["DEPTH", "RawStack", "capture", "culprit", "is_users", "resolve"]
+__all__ = ["DEPTH", "Code", "RawStack", "capture", "culprit", "is_users", "resolve"]
 
 DEPTH = 64
 """Frames kept of a stack; the innermost ones, for they say what blocks."""
@@ -23,13 +24,25 @@ _LIBRARIES = tuple(
 )
 
 
-RawStack = tuple[tuple[CodeType, int], ...]
+class Code(Protocol):
+    """What is told of a code object."""
+
+    @property
+    def co_filename(self) -> str:
+        """Its file."""
+
+    @property
+    def co_qualname(self) -> str:
+        """Its name."""
+
+
+RawStack = tuple[tuple[Code, int], ...]
 """Code and line of each frame, innermost first: what is quick to take; ``resolve`` makes it readable."""
 
 
 def capture(innermost: FrameType | None) -> RawStack:
     """Takes down where a thread stands, in a few microseconds."""
-    places: list[tuple[CodeType, int]] = []
+    places: list[tuple[Code, int]] = []
     frame = innermost
     while frame is not None and len(places) < DEPTH:
         places.append((frame.f_code, frame.f_lineno or 0))

@@ -11,9 +11,9 @@ import pyperf
 
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.loops import LOOPS
-from loopstall.matrix import build, strategies
 from loopstall.records import Load
-from loopstall.workloads import load_file
+from loopstall.runner.matrix import build, strategies
+from loopstall.workloads.loader import load_file
 
 NOOP = str(Path(__file__).resolve().parent / "noop.py")
 

@@ -24,17 +24,17 @@ import time
 import msgspec
 from scipy import stats
 
-from loopstall import environment
 from loopstall.dispatch import DISPATCHES
-from loopstall.duel import Duels
+from loopstall.gate.criteria import LOOKS, Rules
 from loopstall.gate.evidence import PairedSample, differences
-from loopstall.gate.judge import judge, suspicious, undecided
-from loopstall.gate.rules import LOOKS, Rules
-from loopstall.keeper import Keeper
+from loopstall.gate.paired import judge, suspicious, undecided
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
-from loopstall.runner import Limits
-from loopstall.sides import Side
-from loopstall.workloads import resolve
+from loopstall.runner import environment
+from loopstall.runner.launcher import Keeper
+from loopstall.runner.paired import Duels
+from loopstall.runner.side import Side
+from loopstall.runner.single import Limits
+from loopstall.workloads.loader import resolve
 
 FILE = str(Path(__file__).resolve().parent / "power" / "workloads.py")
 WORKLOADS = {"hashing": "inline", "files": "native", "fan_out": "to_thread"}

@@ -17,7 +17,7 @@ import time
 
 from noop import nothing
 
-from loopstall import harness
+from loopstall.harness import run
 from loopstall.records import Cell, Load, Strategy, WorkloadRef
 from loopstall.stats.median import median_estimate
 
@@ -65,7 +65,7 @@ def with_loopstall(dispatch: str, jobs: int) -> float:
         strategy=Strategy(loop="asyncio", dispatch=dispatch),
         load=Load(jobs=jobs, concurrency=CONCURRENCY),
     )
-    return harness.measure(cell, seed=1, threshold_ns=5_000_000).time_per_job_ns / 1e9
+    return run.measure(cell, seed=1, threshold_ns=5_000_000).time_per_job_ns / 1e9
 
 
 def pairs(dispatch: str, count: int, share: float) -> list[float]:

@@ -11,11 +11,11 @@ import json
 import subprocess
 import sys
 
-from loopstall import histogram
 from loopstall.loops import LOOPS
 from loopstall.monitor import LagMeter
+from loopstall.records.units import format_ns
+from loopstall.stats import histogram
 from loopstall.stats.median import median_estimate
-from loopstall.units import format_ns
 
 BASE = "asyncio"
 COMPARABLE = 10.0

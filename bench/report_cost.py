@@ -15,8 +15,10 @@ import sys
 import tempfile
 import time
 
-from loopstall import environment, histogram, store
 from loopstall.records import Cell, Frame, Load, Measured, Plan, Run, Series, Stall, Strategy, WorkloadRef
+from loopstall.results import store
+from loopstall.runner import environment
+from loopstall.stats import histogram
 
 MS = 1_000_000
 STRATEGIES = [

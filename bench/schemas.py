@@ -7,8 +7,8 @@ import argparse
 import json
 from pathlib import Path
 
-from loopstall.report.data import Document, json_schema
-from loopstall.report.stall_files import StallDocument
+from loopstall.report.json_csv import Document, json_schema
+from loopstall.report.stall_document import StallDocument
 
 SCHEMAS = {"report": Document, "stalls": StallDocument}
 

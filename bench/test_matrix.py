@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from loopstall import histogram
-from loopstall.clock import NS_PER_MS
 from loopstall.dispatch import DISPATCHES, Job
 from loopstall.loops import LOOPS
-from loopstall.matrix import build, strategies
 from loopstall.monitor import LagMeter, Monitor
 from loopstall.records import Cell, Load
-from loopstall.workloads import find, resolve
+from loopstall.records.clock import NS_PER_MS
+from loopstall.runner.matrix import build, strategies
+from loopstall.stats import histogram
+from loopstall.workloads.loader import find, resolve
 
 JOBS = 8
 ITEMS = find(())

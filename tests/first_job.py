@@ -7,8 +7,8 @@ import json
 import sys
 import threading
 
-from loopstall import harness
-from loopstall.meters import Meters
+from loopstall.harness import run
+from loopstall.harness.measurement import Meters
 from loopstall.records import Cell, Load, Strategy, WorkloadRef
 
 _MONITORS = "loopstall-watchdog"
@@ -41,7 +41,7 @@ def main(text: str) -> None:
         return done
 
     Meters.burst = counted
-    told["jobs"] = harness.measure(cell, seed=1, threshold_ns=5_000_000).jobs
+    told["jobs"] = run.measure(cell, seed=1, threshold_ns=5_000_000).jobs
     sys.stdout.write(json.dumps(told) + "\n")
 
 

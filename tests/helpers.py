@@ -10,7 +10,6 @@ import time
 import psutil
 import pytest
 
-from loopstall import histogram
 from loopstall.loops import LOOPS
 from loopstall.records import (
     Burst,
@@ -28,6 +27,7 @@ from loopstall.records import (
     Strategy,
     WorkloadRef,
 )
+from loopstall.stats import histogram
 
 MS = 1_000_000
 

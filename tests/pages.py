@@ -6,12 +6,12 @@ from pathlib import Path
 from helpers import ENVIRONMENT, cell, failed, measured, pair, plan, run
 import pytest
 
+from loopstall.analysis.content import Content
+from loopstall.gate.criteria import Rules
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.judge import judge
-from loopstall.gate.rules import Rules
+from loopstall.gate.paired import judge
 from loopstall.records import Change, Frame, Reading, Skipped, Trend
-from loopstall.report.content import Content
-from loopstall.report.html import to_html
+from loopstall.report.page.html import to_html
 
 HOSTILE = [
     "<script>window.hacked=1</script>",

@@ -7,12 +7,13 @@ import re
 from helpers import MS, measured
 import pytest
 
-from loopstall import histogram
-from loopstall.advice import choose, study, target, words
+from loopstall.advice import choose, study, words
 from loopstall.errors import InputError
 from loopstall.records import Estimate, Load, Noise, Profile
-from loopstall.report import advice_file
-from loopstall.runner import Limits
+from loopstall.results import advice_file
+from loopstall.runner.single import Limits
+from loopstall.stats import histogram
+from loopstall.workloads import target
 
 ROUNDS = 5
 BUSY = Noise(wall_ns=1000 * MS, delay_ns=400 * MS, others_ns=1500 * MS, cores=2)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from loopstall.arrivals import Arrivals
+from loopstall.monitor.import_hook import Arrivals
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_it_tells_once_when_a_module_has_been_imported(module):
     made = importlib.import_module(module)
     assert told == [made]
     assert made.value == 5
-    assert type(made.__spec__.loader).__module__ != "loopstall.arrivals"
+    assert type(made.__spec__.loader).__module__ != "loopstall.monitor.import_hook"
     importlib.reload(made)
     assert told == [made]
     waiting.stop()

@@ -3,8 +3,8 @@ import json
 from helpers import loopstall
 import pytest
 
-from loopstall import foreign
 from loopstall.errors import InputError
+from loopstall.results import other_tools
 
 
 def pyperf(folder, name="bench", *, runs=((1.0, 1.1, 0.9),) * 5, unit="second", file="p.json"):
@@ -33,7 +33,7 @@ def rounds(folder, *medians, file="b.json", data=True):
 
 
 def test_pyperf_gives_one_figure_a_process(tmp_path):
-    (item,) = foreign.read(pyperf(tmp_path))
+    (item,) = other_tools.read(pyperf(tmp_path))
     assert item.row == "bench"
     assert item.values == {"time_per_job": [1e9] * 5}
 
@@ -42,7 +42,7 @@ def test_pyperfs_own_files_are_read(tmp_path):
     module = pytest.importorskip("pyperf")
     runs = [module.Run([0.1 * n, 0.2], metadata={"name": "own"}, collect_metadata=False) for n in (1, 2, 3)]
     module.BenchmarkSuite([module.Benchmark(runs)]).dump(str(tmp_path / "own.json"))
-    (item,) = foreign.read(tmp_path / "own.json")
+    (item,) = other_tools.read(tmp_path / "own.json")
     assert item.row == "own"
     assert item.values["time_per_job"] == pytest.approx([0.15e9, 0.2e9, 0.25e9])
 
@@ -51,8 +51,8 @@ def test_pyperfs_own_files_are_read(tmp_path):
 def test_pytest_benchmark_is_one_process_and_a_folder_of_files_several(tmp_path, data):
     for number in range(4):
         path = rounds(tmp_path, 0.5 + number, 1.0, file=f"{number}.json", data=data)
-    assert [item.values for item in foreign.read(path)] == [{"time_per_job": [3.5e9]}, {"time_per_job": [1e9]}]
-    assert foreign.read(tmp_path)[0].values == {"time_per_job": [0.5e9, 1.5e9, 2.5e9, 3.5e9]}
+    assert [item.values for item in other_tools.read(path)] == [{"time_per_job": [3.5e9]}, {"time_per_job": [1e9]}]
+    assert other_tools.read(tmp_path)[0].values == {"time_per_job": [0.5e9, 1.5e9, 2.5e9, 3.5e9]}
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e999])
@@ -60,18 +60,18 @@ def test_value_that_is_no_measurement_is_refused(tmp_path, value):
     path = pyperf(tmp_path, runs=[(1.0, 1.0)] * 4)
     path.write_text(path.read_text().replace("[1.0, 1.0]", f"[1.0, {value if value < 1e300 else '1e999'}]", 1))
     with pytest.raises(InputError, match=r"no measurement|not whole JSON|can be read"):
-        foreign.read(path)
+        other_tools.read(path)
 
 
 def test_nan_is_refused_in_a_sentence(tmp_path):
     path = pyperf(tmp_path, runs=[(float("nan"),)])
     with pytest.raises(InputError, match="not whole JSON"):
-        foreign.read(path)
+        other_tools.read(path)
 
 
 def test_unit_that_cannot_be_compared_is_refused(tmp_path):
     with pytest.raises(InputError, match="'integer'"):
-        foreign.read(pyperf(tmp_path, unit="integer"))
+        other_tools.read(pyperf(tmp_path, unit="integer"))
 
 
 def test_two_benchmarks_of_one_name_are_refused(tmp_path):
@@ -80,12 +80,12 @@ def test_two_benchmarks_of_one_name_are_refused(tmp_path):
     content["benchmarks"] *= 2
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"two benchmarks of the name 't\.py::b0'"):
-        foreign.read(path)
+        other_tools.read(path)
 
 
 def test_something_else_is_neither(tmp_path):
     (tmp_path / "x.json").write_text('{"a": 1}')
-    assert foreign.read(tmp_path / "x.json") is None
+    assert other_tools.read(tmp_path / "x.json") is None
 
 
 def test_compare_takes_either_tool_on_either_side(tmp_path):

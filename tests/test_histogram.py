@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from loopstall import histogram
 from loopstall.errors import InputError
+from loopstall.stats import histogram
 
 MS = 1_000_000
 HOUR = 3_600_000 * MS

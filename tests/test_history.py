@@ -7,7 +7,7 @@ from helpers import ENVIRONMENT, cell, failed, measured, run
 import pytest
 
 from loopstall.errors import InputError, MeasurementError
-from loopstall.history import History, Result, machine_of, trends
+from loopstall.results.history import History, Result, machine_of, trends
 
 
 def result(day, *, commit="", committed="", machine="m"):

@@ -5,11 +5,11 @@ import sys
 from helpers import loopstall
 import pytest
 
-from loopstall import matrix
 from loopstall.errors import InputError
 from loopstall.loops import LOOPS
 from loopstall.records import Load, Strategy
-from loopstall.workloads import find
+from loopstall.runner import matrix
+from loopstall.workloads.loader import find
 
 
 @pytest.mark.parametrize(

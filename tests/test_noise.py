@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from loopstall import noise
 from loopstall.records import Noise
+from loopstall.runner import noise
 
 S = 1_000_000_000
 

@@ -33,7 +33,7 @@ def built(tmp_path_factory):
     return folder
 
 
-TEMPLATES = ROOT / "src" / "loopstall" / "report" / "templates"
+TEMPLATES = ROOT / "src" / "loopstall" / "report" / "page" / "templates"
 
 
 def test_wheel_holds_code_workloads_template_and_licences(built):
@@ -44,10 +44,10 @@ def test_wheel_holds_code_workloads_template_and_licences(built):
         *sources,
         *(f"loopstall/_bundled/workloads/{path.name}" for path in (ROOT / "workloads").glob("*.py")),
         "loopstall/py.typed",
-        *(f"loopstall/report/templates/{path.name}" for path in TEMPLATES.iterdir()),
-        "loopstall/report/vendor/uPlot-1.6.32.iife.min.js",
-        "loopstall/report/vendor/uPlot-1.6.32.min.css",
-        "loopstall/report/vendor/uPlot-LICENSE.txt",
+        *(f"loopstall/report/page/templates/{path.name}" for path in TEMPLATES.iterdir()),
+        "loopstall/report/page/vendor/uPlot-1.6.32.iife.min.js",
+        "loopstall/report/page/vendor/uPlot-1.6.32.min.css",
+        "loopstall/report/page/vendor/uPlot-LICENSE.txt",
     }
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -10,7 +10,7 @@ import pytest
 
 from loopstall.advice import words
 
-TARGET = "loopstall.units:format_ns"
+TARGET = "loopstall.records.units:format_ns"
 PASTED = Path(__file__).parent / "typing_tests" / "pasted"
 PROGRAM = """
 import asyncio
@@ -33,7 +33,7 @@ def test_code_to_paste_runs_as_it_is(tmp_path, choice):
         pytest.importorskip("celery", reason="the code is for Celery")
         pytest.importorskip("redis", reason="with Redis")
     (tmp_path / "your_module.py").write_text(
-        "from loopstall.units import format_ns\nasync def format_ns_async(value): return format_ns(value)\n"
+        "from loopstall.records.units import format_ns\nasync def format_ns_async(value): return format_ns(value)\n"
     )
     target = "format_ns[value=1]" if choice == "native" else TARGET
     (tmp_path / "app.py").write_text(words.code_for(choice, target))

@@ -8,10 +8,11 @@ import sys
 from helpers import loopstall, write_workloads
 import pytest
 
-from loopstall import matrix, store
 from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
-from loopstall.workloads import load_file
+from loopstall.results import store
+from loopstall.runner import matrix
+from loopstall.workloads.loader import load_file
 
 JOBS, CLIENTS = 6, 3
 STARTING = {"http_download", "pool_start", "sqlite", "subprocess_wait"}

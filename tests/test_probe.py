@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from loopstall import noise
-from loopstall.advice import probe
+from loopstall.harness import profile
+from loopstall.harness.profile import probe
 from loopstall.monitor.gil import has_gil
+from loopstall.runner import noise
 
 MS = 1_000_000
 
@@ -33,9 +34,9 @@ def writes_a_global():
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 @pytest.mark.skipif(not has_gil(), reason="this Python has no GIL")
 def test_gil_share_tells_python_from_code_without_the_gil():
-    held = probe.probe(python_loop, python_loop, ())
-    free = probe.probe(lambda: hashlib.sha256(BUFFER).digest(), python_loop, ())
-    waits = probe.probe(lambda: time.sleep(0.01), python_loop, ())
+    held = profile.probe(python_loop, python_loop, ())
+    free = profile.probe(lambda: hashlib.sha256(BUFFER).digest(), python_loop, ())
+    waits = profile.probe(lambda: time.sleep(0.01), python_loop, ())
     assert waits.cpu_share < 0.5 < held.cpu_share
     assert held.returned_bytes > 0
     assert not held.unpicklable
@@ -56,7 +57,7 @@ def test_gil_share_tells_python_from_code_without_the_gil():
     ],
 )
 def test_time_without_a_cpu_is_neither_computing_nor_waiting(cpu_ms, wall_ms, delay_ms, expected):
-    share = probe.cpu_share(int(cpu_ms * MS), int(wall_ms * MS), int(delay_ms * MS))
+    share = profile.cpu_share(int(cpu_ms * MS), int(wall_ms * MS), int(delay_ms * MS))
     assert share == pytest.approx(expected, abs=0.005)
 
 
@@ -70,7 +71,7 @@ def test_time_without_a_cpu_is_neither_computing_nor_waiting(cpu_ms, wall_ms, de
     ],
 )
 def test_run_delay_with_the_gil_is_not_missed(absence_ms, delay_ms, sleeps, missed_ms):
-    assert probe.missed_ns(absence_ms * MS, delay_ms * MS, sleeps) == pytest.approx(missed_ms * MS)
+    assert profile.missed_ns(absence_ms * MS, delay_ms * MS, sleeps) == pytest.approx(missed_ms * MS)
 
 
 @pytest.mark.parametrize(
@@ -84,24 +85,24 @@ def test_run_delay_with_the_gil_is_not_missed(absence_ms, delay_ms, sleeps, miss
     ],
 )
 def test_gil_share_is_of_the_functions_own_time(missed_ms, own_ms, delay_ms, expected):
-    assert probe.gil_share(missed_ms * MS, own_ms * MS, delay_ms * MS) == pytest.approx(expected)
+    assert profile.gil_share(missed_ms * MS, own_ms * MS, delay_ms * MS) == pytest.approx(expected)
 
 
 def test_without_a_gil_nothing_holds_it_and_the_note_says_so(monkeypatch):
     monkeypatch.setattr(probe, "has_gil", lambda: False)
-    found = probe.probe(python_loop, python_loop, ())
+    found = profile.probe(python_loop, python_loop, ())
     assert (found.gil_share, found.gil_note) == (0.0, "this build has no GIL")
 
 
 def test_what_cannot_travel_is_told_with_the_reason():
-    found = probe.probe(lambda: lambda: 1, python_loop, (lambda: 2,))
+    found = profile.probe(lambda: lambda: 1, python_loop, (lambda: 2,))
     assert "arguments cannot be pickled" in found.unpicklable
     assert "result cannot be pickled" in found.unpicklable
     assert found.sent_bytes is None
 
 
 def test_caveats_name_globals_and_what_a_docstring_says():
-    found = probe.probe(writes_a_global, writes_a_global, ())
+    found = profile.probe(writes_a_global, writes_a_global, ())
     assert any("writes the global LEVEL" in text for text in found.caveats)
     assert any("not thread-safe" in text for text in found.caveats)
 
@@ -113,4 +114,4 @@ def test_cold_first_call_asks_for_priming():
         time.sleep(0.001 if done else 0.2)
         done.append(1)
 
-    assert any("call it once in each worker" in text for text in probe.probe(lazy, lazy, ()).caveats)
+    assert any("call it once in each worker" in text for text in profile.probe(lazy, lazy, ()).caveats)

@@ -341,7 +341,7 @@ def test_on_it_needs_the_standard_library_and_pytest_alone(tmp_path):
     tests = """
 def test_it():
     asyncio.run(asyncio.sleep(0))
-    assert "loopstall.testing.plugin" in sys.modules
+    assert "loopstall.pytest_plugin.session" in sys.modules
     tops = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
     allowed = {"loopstall", "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "test_own"}
     allowed |= {"sitecustomize", "usercustomize"}  # of the machine, whatever it is

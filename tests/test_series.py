@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopstall.series import Peaks, Tally
+from loopstall.monitor.series import Peaks, Tally
 
 TIMES = st.integers(min_value=0, max_value=10**12)
 

@@ -12,8 +12,9 @@ import sys
 from helpers import cell, loopstall, marked, plan, run, until, write_workloads
 import pytest
 
-from loopstall import spread, store
 from loopstall.errors import MeasurementError
+from loopstall.results import store
+from loopstall.runner import cluster as runner
 
 pytestmark = [pytest.mark.once]
 
@@ -30,7 +31,7 @@ def _(result, seed, ms): return result == seed
 
 def test_a_turn_has_all_strategies_of_one_row_and_round():
     slots = [(cell(name, dispatch=way), index) for index in (0, 1) for name in "ab" for way in ("inline", "threads")]
-    turns = spread.turns_of(slots)
+    turns = runner.turns_of(slots)
     assert len(turns) == 4
     assert all(len({(one.row, index) for one, index in turn}) == 1 for turn in turns)
     assert Counter(slot for turn in turns for slot in turn) == Counter(slots)
@@ -164,9 +165,9 @@ def carried_out(client, turns, monkeypatch, act):
         act(list(under_way))
         return [future for future in under_way if future.done()]
 
-    monkeypatch.setattr(spread, "_done", done)
-    hosts = spread._Hosts(client, None)
-    return [sent for sent, _ in spread._carried_out(hosts, plan(), turns, None)]
+    monkeypatch.setattr(runner, "_done", done)
+    hosts = runner._Hosts(client, None)
+    return [sent for sent, _ in runner._carried_out(hosts, plan(), turns, None)]
 
 
 def test_each_host_has_one_turn_at_a_time_whatever_its_workers(monkeypatch):
@@ -200,7 +201,7 @@ def test_turn_of_a_host_that_has_no_worker_left_goes_to_another(monkeypatch):
 
 def test_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch):
     client = FakeClient({"a1": "A"})
-    monkeypatch.setattr(spread, "_NOBODY_LIMIT_S", 0.0)
+    monkeypatch.setattr(runner, "_NOBODY_LIMIT_S", 0.0)
 
     def act(_):
         client.hosts.clear()
@@ -211,9 +212,9 @@ def test_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch):
 
 def test_workers_that_could_do_two_runs_at_a_time_are_refused(tmp_path):
     with pytest.raises(Exception, match="--nthreads 1"):
-        spread._one_at_a_time({"tcp://a": {"resources": {}, "nthreads": 4}})
-    assert spread._one_at_a_time({"tcp://a": {"resources": {}, "nthreads": 1}}) is None
-    assert spread._one_at_a_time({"tcp://a": {"resources": {"loopstall": 1}, "nthreads": 4}}) == {"loopstall": 1}
+        runner._one_at_a_time({"tcp://a": {"resources": {}, "nthreads": 4}})
+    assert runner._one_at_a_time({"tcp://a": {"resources": {}, "nthreads": 1}}) is None
+    assert runner._one_at_a_time({"tcp://a": {"resources": {"loopstall": 1}, "nthreads": 4}}) == {"loopstall": 1}
 
 
 def test_scheduler_that_cannot_be_reached_is_a_sentence(tmp_path):

@@ -6,9 +6,9 @@ import os
 from helpers import cell, failed, measured, plan, run
 import pytest
 
-from loopstall import store
 from loopstall.errors import InputError, MeasurementError
 from loopstall.records import Frame
+from loopstall.results import store
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import statistics
 from helpers import loopstall
 import pytest
 
-from loopstall import store
-from loopstall.gate.policy import Budget, breach
+from loopstall.analysis.summary import Budget, breach
 from loopstall.monitor.gil import has_gil
+from loopstall.results import store
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 

@@ -4,13 +4,12 @@ import statistics
 
 import pytest
 
-from loopstall import traffic
-from loopstall.clock import now_ns
+from loopstall.harness.load import DISTINCT_SEEDS, JobLog, WrongResultError, drive, due_times
 from loopstall.loops import LOOPS
 from loopstall.loops.face import AsyncioFace
 from loopstall.monitor.kernel import UnavailableError
 from loopstall.records import Load
-from loopstall.traffic import DISTINCT_SEEDS, JobLog, WrongResultError, drive, due_times
+from loopstall.records.clock import now_ns
 
 MS = 1_000_000
 
@@ -102,7 +101,7 @@ def test_job_of_an_open_load_never_starts_before_it_is_due(name, alarms, monkeyp
     if LOOPS[name].missing():
         pytest.skip(LOOPS[name].missing())
     if not alarms:
-        monkeypatch.setattr(traffic, "Alarm", _no_alarm)
+        monkeypatch.setattr(load, "Alarm", _no_alarm)
     log = JobLog(lambda seed, result: None)
     noted = []
     monkeypatch.setattr(log, "done", lambda seed, result, due, start, end: noted.append((due, start, end)))

@@ -5,8 +5,8 @@ import importlib
 import click
 import pytest
 
-from loopstall import units
 from loopstall.cli import entry, types
+from loopstall.records import units
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import statistics
 from helpers import import_or_skip, loopstall
 import pytest
 
-from loopstall import store
-from loopstall.report.contrasts import CONTRASTS
+from loopstall.analysis.contrasts import CONTRASTS
+from loopstall.results import store
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 

@@ -11,10 +11,12 @@ import threading
 from helpers import loopstall, write_workloads
 import pytest
 
-from loopstall import store, workload
+from loopstall import workload
 from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError
-from loopstall.workloads import Workload, discover, find, grid_points, load_file, resolve
+from loopstall.results import store
+from loopstall.workloads.definition import Workload, grid_points
+from loopstall.workloads.loader import discover, find, load_file, resolve
 
 GOOD = """
 @workload(params={"n": [1, 2], "flag": [True, False]})

@@ -10,12 +10,12 @@ import sys
 import click
 from helpers import cell, loopstall, measured, pair, plan, run, write_workloads
 
-from loopstall import store
 from loopstall.cli.entry import _loopstall
+from loopstall.gate.criteria import Rules
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.judge import judge
-from loopstall.gate.rules import Rules
+from loopstall.gate.paired import judge
 from loopstall.records import Frame
+from loopstall.results import store
 
 __all__ = ["environment", "furnish", "parsed", "shell"]
 

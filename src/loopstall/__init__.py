@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from loopstall.monitor.watch import Watch, watch
     from loopstall.records import Stall
-    from loopstall.report.frame import load
-    from loopstall.workloads import workload
+    from loopstall.results.dataframe import load
+    from loopstall.workloads.definition import workload
 
 __all__ = ["Stall", "Watch", "__version__", "load", "watch", "workload"]
 
@@ -19,9 +19,9 @@ __version__ = "0.1.0"
 _LAZY = {
     "Stall": "loopstall.records",
     "Watch": "loopstall.monitor.watch",
-    "load": "loopstall.report.frame",
+    "load": "loopstall.results.dataframe",
     "watch": "loopstall.monitor.watch",
-    "workload": "loopstall.workloads",
+    "workload": "loopstall.workloads.definition",
 }
 """Names that are imported when they are first asked for, so that the command line starts quickly."""
 

@@ -15,12 +15,12 @@ import logging
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from loopstall.clock import NS_PER_MS, NS_PER_S, now_ns
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.labels import following, labelled
 from loopstall.records import Stall
+from loopstall.records.clock import NS_PER_MS, NS_PER_S, now_ns
+from loopstall.records.units import format_ns
 from loopstall.report.text import place, printable
-from loopstall.units import format_ns
 
 __all__ = ["StallMiddleware"]
 

@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 import difflib
 
-__all__ = ["InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
+__all__ = ["Ended", "InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class LoopstallError(Exception):

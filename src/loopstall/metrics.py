@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import threading
 from typing import Any
 
-from loopstall.clock import NS_PER_S, Clock, now_ns
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
+from loopstall.records.clock import NS_PER_S, Clock, now_ns
 
 __all__ = ["BUCKETS", "LoopFigures", "LoopMetrics"]
 

@@ -9,7 +9,7 @@ from helpers import loopstall, write_workloads
 import pytest
 
 import loopstall as loopstall_package
-from loopstall import store
+from loopstall.results import store
 
 ECHO = """
 @workload

@@ -10,7 +10,7 @@ import time
 from helpers import loopstall, marked, write_workloads
 import pytest
 
-from loopstall import store
+from loopstall.results import store
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ import subprocess
 from helpers import ENVIRONMENT, cell, loopstall, measured, plan, run
 import pytest
 
-from loopstall import store
+from loopstall.results import store
 
 pytestmark = pytest.mark.once
 

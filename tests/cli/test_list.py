@@ -8,8 +8,8 @@ import pytest
 
 from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
-from loopstall.serving import SERVERS
-from loopstall.workloads import find
+from loopstall.servers import SERVERS
+from loopstall.workloads.loader import find
 
 WIDE = {**os.environ, "COLUMNS": "300"}
 SECTIONS = ("Workloads", "Loops", "Dispatches", "Servers, for loopstall serve-bench")

@@ -141,7 +141,7 @@ def test_servers_end_with_the_command_whatever_ends_it(tmp_path, scenario, numbe
         env={**os.environ, "LOOPSTALL_TEST": str(tmp_path)},
     )
     try:
-        sign = "celery_app" if scenario.endswith("celery") else "loopstall.serving.streams"
+        sign = "celery_app" if scenario.endswith("celery") else "loopstall.servers.streams_server"
         assert until(lambda: any(sign in command_line(one) for one in marked(tmp_path)))
         process.send_signal(number)
         process.wait(30)

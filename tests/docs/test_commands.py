@@ -234,7 +234,7 @@ def test_every_option_says_what_it_does():
 def test_every_option_that_is_named_exists():
     from loopstall.cli.entry import _loopstall
 
-    plugin = (ROOT / "src" / "loopstall" / "pytest_plugin.py").read_text(encoding="utf-8")
+    plugin = (ROOT / "src" / "loopstall" / "pytest_plugin" / "__init__.py").read_text(encoding="utf-8")
     known = (
         {text for item in parameters(_loopstall) for text in item.opts}
         | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin))

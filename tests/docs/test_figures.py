@@ -26,31 +26,31 @@ FIGURES = [
     ("README.md", "2 fresh processes a cell; 5 without, 20 with --rigorous",
      "{} fresh processes a cell; {} without, {} with --rigorous",
      ("cli.run:_QUICK", "cli.run:_PROCESSES", "cli.run:_RIGOROUS")),
-    ("README.md", "a stall over `--budget` (50 ms)", "a stall over `--budget` ({} ms)", ("gate.policy:DEFAULT_STALL_NS / MS",)),
-    ("README.md", "`--availability` (50%)", "`--availability` ({}%)", ("gate.policy:DEFAULT_AVAILABILITY * 100",)),
+    ("README.md", "a stall over `--budget` (50 ms)", "a stall over `--budget` ({} ms)", ("analysis.summary:DEFAULT_STALL_NS / MS",)),
+    ("README.md", "`--availability` (50%)", "`--availability` ({}%)", ("analysis.summary:DEFAULT_AVAILABILITY * 100",)),
     ("docs/gate.md", "16 bursts of some 20 ms each", "{} bursts of some {} ms each",
-     ("cli.gate:_TURNS", "duel:BURST_S * 1000")),
+     ("cli.gate:_TURNS", "runner.paired:BURST_S * 1000")),
     ("docs/gate.md", "8 pairs a cell (`--rounds`)", "{} pairs a cell (`--rounds`)", ("cli.gate:_ROUNDS",)),
     ("docs/gate.md", "24 new pairs (`--confirm`;", "{} new pairs (`--confirm`;", ("cli.gate:_CONFIRM",)),
-    ("docs/gate.md", "with 99% confidence", "with {}% confidence", ("gate.judge:_SURE * 100",)),
-    ("docs/gate.md", "a change counts from 10%", "a change counts from {}%", ("gate.compare:NOISE_THRESHOLD * 100",)),
+    ("docs/gate.md", "with 99% confidence", "with {}% confidence", ("gate.paired:_SURE * 100",)),
+    ("docs/gate.md", "a change counts from 10%", "a change counts from {}%", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/gate.md", "for 90 days", "for {} days", ("cli.accept:_DAYS",)),
     ("docs/gate.md", "a budget of 10% beyond", "a budget of {}% beyond", ("cli.accept:_MARGIN * 100 - 100",)),
     ("docs/gate.md", "needs three values on either side and 2%", "needs three values on either side and {}%",
      ("stats.changes:_LEAST * 100",)),
-    ("docs/pytest.md", "Stalls are counted from 5 ms", "Stalls are counted from {} ms", ("testing.plugin:_THRESHOLD_S * 1000",)),
+    ("docs/pytest.md", "Stalls are counted from 5 ms", "Stalls are counted from {} ms", ("pytest_plugin.session:_THRESHOLD_S * 1000",)),
     ("docs/pytest.md", "for another 0.3 s under the monitor", "for another {} s under the monitor",
-     ("testing.benchmark:_WATCHED_NS / MS / 1000",)),
-    ("docs/watch.md", "with more than 10,000 stalls", "with more than {} stalls", ("watching.teller:_FULL",)),
+     ("pytest_plugin.benchmark:_WATCHED_NS / MS / 1000",)),
+    ("docs/watch.md", "with more than 10,000 stalls", "with more than {} stalls", ("instrument.stall_log:_FULL",)),
     ("docs/reports.md", "under 65,536 characters", "under {} characters", ("report.matrix:_LIMIT",)),
-    ("docs/reports.md", "is over twice the service time", "is over twice the service time", ("report.diagnosis:_QUEUED == 2",)),
-    ("docs/reports.md", "takes 1.1 times the time per job", "takes {} times the time per job", ("report.diagnosis:_DEARER",)),
-    ("docs/reports.md", "is 1.5 times the cure's", "is {} times the cure's", ("report.contrasts:LEAST",)),
-    ("docs/reports.md", "for over 2% of the time", "for over {}% of the time", ("report.diagnosis:_NOISE * 100",)),
-    ("docs/reports.md", "with less than 90% confidence", "with less than {}% confidence", ("report.diagnosis:_CONFIDENT * 100",)),
-    ("docs/results.md", "reduced to 400 peaks", "reduced to {} peaks", ("series:_CAPACITY",)),
-    ("docs/results.md", "the 100 longest; all are counted", "the {} longest; all are counted", ("meters:_STALLS",)),
-    ("docs/results.md", "(`--noise`, 10%)", "(`--noise`, {}%)", ("gate.compare:NOISE_THRESHOLD * 100",)),
+    ("docs/reports.md", "is over twice the service time", "is over twice the service time", ("analysis.diagnosis:_QUEUED == 2",)),
+    ("docs/reports.md", "takes 1.1 times the time per job", "takes {} times the time per job", ("analysis.diagnosis:_DEARER",)),
+    ("docs/reports.md", "is 1.5 times the cure's", "is {} times the cure's", ("analysis.contrasts:LEAST",)),
+    ("docs/reports.md", "for over 2% of the time", "for over {}% of the time", ("analysis.diagnosis:_NOISE * 100",)),
+    ("docs/reports.md", "with less than 90% confidence", "with less than {}% confidence", ("analysis.diagnosis:_CONFIDENT * 100",)),
+    ("docs/results.md", "reduced to 400 peaks", "reduced to {} peaks", ("monitor.series:_CAPACITY",)),
+    ("docs/results.md", "the 100 longest; all are counted", "the {} longest; all are counted", ("harness.measurement:_STALLS",)),
+    ("docs/results.md", "(`--noise`, 10%)", "(`--noise`, {}%)", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/results.md", "a 95% bootstrap interval", "a {}% bootstrap interval", ("stats.ratio:_CONFIDENCE * 100",)),
     ("docs/results.md", "needs four runs a side", "needs four runs a side", ("stats.ratio:MIN_RUNS == 4",)),
     ("docs/architecture.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
@@ -133,7 +133,7 @@ def tables(document, heading):
 def test_tables_of_workloads_dispatches_and_loops_are_complete():
     from loopstall.dispatch import DISPATCHES
     from loopstall.loops import LOOPS
-    from loopstall.workloads import discover
+    from loopstall.workloads.loader import discover
 
     bundled = ROOT / "workloads"
     names = {name for name, item in discover().items() if bundled.samefile(item.path.rpartition("/")[0])}
@@ -148,9 +148,9 @@ def test_tables_of_workloads_dispatches_and_loops_are_complete():
 
 
 def test_default_matrix_is_what_the_documents_say():
-    from loopstall import matrix
     from loopstall.records import Load
-    from loopstall.workloads import find
+    from loopstall.runner import matrix
+    from loopstall.workloads.loader import find
 
     chosen = find([])
     text = (ROOT / "docs" / "workloads.md").read_text(encoding="utf-8")
@@ -166,9 +166,9 @@ def test_default_matrix_is_what_the_documents_say():
 
 
 def test_formats_metrics_and_rules_of_the_documents_are_those_of_the_code():
+    from loopstall.analysis.contrasts import CONTRASTS
+    from loopstall.analysis.rules import RULES
     from loopstall.cli import outputs, pages
-    from loopstall.report.contrasts import CONTRASTS
-    from loopstall.report.rules import RULES
 
     assert set(tables("reports.md", "# Reports")) == set(pages.FORMATS)
     rules = tables("reports.md", "## Findings")

@@ -16,9 +16,9 @@ from helpers import MS, loopstall, measured, write_workloads
 import pytest
 from workshop import ECHO, parsed
 
+from loopstall.analysis.culprits import Account
+from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.records import Sighting
-from loopstall.report.account import Account
-from loopstall.traffic import DISTINCT_SEEDS
 
 PROMISES = tomllib.loads(Path(__file__).with_name("promises.toml").read_text(encoding="utf-8"))["promise"]
 
@@ -148,7 +148,7 @@ def test_modules_of_the_architecture_exist():
 
 
 def test_servers_of_the_documents_are_those_that_there_are():
-    from loopstall.serving import SERVERS
+    from loopstall.servers import SERVERS
 
     text = (ROOT / "docs" / "ways-out.md").read_text(encoding="utf-8")
     rows = [line for line in text.partition("| server |")[2].partition("\n\n")[0].splitlines() if "`" in line]
@@ -164,7 +164,7 @@ def test_servers_of_the_documents_are_those_that_there_are():
 
 
 def test_trio_has_the_dispatches_that_the_documents_name():
-    from loopstall import matrix
+    from loopstall.runner import matrix
 
     text = (ROOT / "docs" / "ways-out.md").read_text(encoding="utf-8")
     (said,) = re.findall(r"The loop `trio` \(on request; `loopstall\[trio\]`\) has ([^.;]+)[.;]", text)
@@ -178,7 +178,7 @@ def sighting(**changes):
 
 
 def teller(folder, *, home, fail_over_ns=0):
-    from loopstall.watching.teller import Settings, Teller
+    from loopstall.instrument.stall_log import Settings, Teller
 
     account = Account()
     settings = Settings(threshold_ns=20 * MS, fail_over_ns=fail_over_ns, home=home, folder=str(folder), lines="",
@@ -187,7 +187,7 @@ def teller(folder, *, home, fail_over_ns=0):
 
 
 def test_stalls_of_a_process_beyond_the_first_ten_thousand_are_handed_over_without_stacks(tmp_path, monkeypatch):
-    from loopstall.watching import teller as telling
+    from loopstall.instrument import stall_log as telling
 
     monkeypatch.setattr(telling, "_FULL", 1)
     told, _ = teller(tmp_path, home=0)
@@ -206,7 +206,7 @@ def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, 
 
 @pytest.mark.parametrize(("cause", "count"), [("blocking-call", 1), ("descheduled", 0)])
 def test_stall_that_the_machine_made_fails_no_test(cause, count):
-    from loopstall.testing.stalls import Stalls
+    from loopstall.pytest_plugin.recorder import Stalls
 
     found = Stalls(began_ns=0, ended_ns=1000 * MS)
     found.add(100 * MS, sighting(cause=cause))

@@ -5,9 +5,9 @@ from dataclasses import replace
 from helpers import ENVIRONMENT, cell, failed, measured, run
 import pytest
 
-from loopstall.gate.apart import judge_apart, noise_between
-from loopstall.gate.compare import Figures, figures_of
-from loopstall.gate.rules import Rules
+from loopstall.analysis.compare import Figures, figures_of
+from loopstall.gate.criteria import Rules
+from loopstall.gate.unpaired import judge_apart, noise_between
 
 WALLS = (100.0, 101.0, 99.0, 100.5, 99.5)
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 from helpers import cell, failed, measured, run
 
-from loopstall.gate import compare as module
-from loopstall.gate.compare import NOISE_THRESHOLD, differing, figures_of, noise_of_controls
+from loopstall.analysis import compare as module
+from loopstall.analysis.compare import NOISE_THRESHOLD, differing, figures_of, noise_of_controls
 
 STEADY = (100, 101, 99, 100, 102)
 

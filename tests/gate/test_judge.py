@@ -4,10 +4,10 @@ import random
 from helpers import cell, failed, pair
 import pytest
 
+from loopstall.analysis.summary import Budget
+from loopstall.gate.criteria import Rules
 from loopstall.gate.evidence import PairedSample, differences
-from loopstall.gate.judge import judge, suspicious, undecided
-from loopstall.gate.policy import Budget
-from loopstall.gate.rules import Rules
+from loopstall.gate.paired import judge, suspicious, undecided
 from loopstall.records import Pair
 
 RULES = Rules(rounds=8, confirm=16)

@@ -1,6 +1,6 @@
 from helpers import MS, cell, failed, measured, run
 
-from loopstall.gate.policy import Budget, breach, samples, summarise
+from loopstall.analysis.summary import Budget, breach, samples, summarise
 from loopstall.records import Frame
 
 BUDGET = Budget(stall_ns=50 * MS, availability=0.5)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from helpers import cell, failed, pair
 
 from loopstall.gate import schedule
-from loopstall.gate.rules import Rules
+from loopstall.gate.criteria import Rules
 from loopstall.records import Pair
 
 CELLS = [cell(name=name) for name in "abcd"]

@@ -1,4 +1,4 @@
-from loopstall.monitor.book import Book
+from loopstall.monitor.stall_log import Book
 from loopstall.records import Frame, Stall
 
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from loopstall.histogram import from_counts
 from loopstall.loops import LOOPS
 from loopstall.monitor import LagMeter, lag
 from loopstall.monitor.kernel import Alarm, UnavailableError
+from loopstall.stats.histogram import from_counts
 
 MS = 1_000_000
 IDLE_S = 0.3

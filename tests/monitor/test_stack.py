@@ -3,7 +3,7 @@ import sys
 import sysconfig
 
 from loopstall.monitor import stack
-from loopstall.records import Frame
+from loopstall.records import Frame, frames
 
 
 def frame(file, line=1):
@@ -24,16 +24,16 @@ def test_culprit_is_the_innermost_frame_of_the_users_own_code():
     library = frame(asyncio.__file__)
     package = frame(f"{sysconfig.get_path('purelib')}/somebody/lib.py")
     own, outer = frame(__file__, 12), frame(__file__, 99)
-    assert stack.culprit([library, package, own, outer]) == own
+    assert frames.culprit([library, package, own, outer]) == own
 
 
 def test_culprit_is_the_innermost_frame_where_none_is_the_users():
-    assert stack.culprit([frame(asyncio.__file__), frame("<string>")]) == frame(asyncio.__file__)
+    assert frames.culprit([frame(asyncio.__file__), frame("<string>")]) == frame(asyncio.__file__)
 
 
 def test_no_stack_has_no_culprit():
-    assert stack.culprit([]) is None
+    assert frames.culprit([]) is None
 
 
 def test_own_package_is_not_the_users_code():
-    assert not stack.is_users(stack.__file__)
+    assert not frames.is_users(stack.__file__)

@@ -13,19 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 import pytest
 
-from loopstall import store
 from loopstall.advice.words import told
+from loopstall.analysis.content import Content
+from loopstall.analysis.culprits import Account
 from loopstall.cli.pages import FORMATS, rendered
-from loopstall.encoding import encode
 from loopstall.records import Advice, Change, Estimate, Frame, Profile, Reading, Sighting, Skipped, Trend, Verdict
-from loopstall.report.account import Account
-from loopstall.report.content import Content
+from loopstall.records.encoding import encode
 from loopstall.report.escape import csv_row, github_command, json_text, markdown_text, paragraph, printable, tamed
-from loopstall.report.html import trends_to_html
-from loopstall.report.stall_files import Session
-from loopstall.report.stall_files import rendered as stalls_rendered
-from loopstall.report.stalls import described, in_a_line, summed_up
+from loopstall.report.page.html import trends_to_html
+from loopstall.report.stall_document import Session
+from loopstall.report.stall_document import rendered as stalls_rendered
+from loopstall.report.stall_text import described, in_a_line, summed_up
 from loopstall.report.trend import sentences, to_csv, to_otava, to_text
+from loopstall.results import store
 
 NASTY = "a\n::error::pwned\r\x1b[2J##[error]x \u202e\"'`|<b></script>\x9b31m\0=1+1"
 TEXT = st.one_of(

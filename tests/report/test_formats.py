@@ -14,12 +14,12 @@ from pages import HOSTILE
 import pytest
 import xmlschema
 
-from loopstall import store
+from loopstall.analysis.content import Content
 from loopstall.cli.pages import FORMATS, rendered
 from loopstall.records import Frame, Skipped
-from loopstall.report.content import Content
-from loopstall.report.data import Document, json_schema
-from loopstall.report.stall_files import StallDocument
+from loopstall.report.json_csv import Document, json_schema
+from loopstall.report.stall_document import StallDocument
+from loopstall.results import store
 
 ROOT = Path(__file__).parents[2]
 TRACE = {

@@ -2,9 +2,9 @@
 
 import pytest
 
+from loopstall.analysis.rules import RULES, rule_named, rule_of
 from loopstall.records import Evidence, Frame, Stall
-from loopstall.report.rules import RULES, rule_named, rule_of
-from loopstall.report.stalls import described
+from loopstall.report.stall_text import described
 
 MS = 1_000_000
 

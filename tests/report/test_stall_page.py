@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 from pages import HOSTILE, axe_violations, opened
 import pytest
 
+from loopstall.analysis.culprits import Account
 from loopstall.records import Frame, Glimpse, Sighting, Stall, sighting_from, to_plain
-from loopstall.report.account import Account
-from loopstall.report.stall_files import FORMS, Session, form_of, rendered
-from loopstall.report.stall_page import to_page
+from loopstall.report.page.stall_page import to_page
+from loopstall.report.stall_document import FORMS, Session, form_of, rendered
 
 FRAME = Frame(file="/srv/app.py", line=12, function="login")
 OTHER = Frame(file="/srv/other.py", line=3, function="export")

@@ -4,8 +4,8 @@ from helpers import cell, failed, measured, run
 import pytest
 from rich.console import Console
 
-from loopstall.gate.compare import compare, figures_of
-from loopstall.gate.policy import Budget, summarise
+from loopstall.analysis.compare import compare, figures_of
+from loopstall.analysis.summary import Budget, summarise
 from loopstall.records import Skipped
 from loopstall.report.terminal import comparison_table, results
 

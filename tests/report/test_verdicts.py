@@ -9,7 +9,7 @@ from loopstall.records import Estimate, Finding, Frame, Verdict
 from loopstall.report.github import to_github
 from loopstall.report.junit import to_junit
 from loopstall.report.markdown import to_markdown
-from loopstall.report.verdicts import ordered, sentence
+from loopstall.report.verdict_text import ordered, sentence
 
 SCHEMA = xmlschema.XMLSchema10(Path(__file__).with_name("jenkins-junit-10.xsd"))
 WORDS = ("ok", "regressed", "improved", "inconclusive", "failed", "added", "removed")

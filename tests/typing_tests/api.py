@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import loopstall
 from loopstall import Stall, workload
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 
 @workload

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import math
 
-from loopstall.clock import NS_PER_MS, NS_PER_S
-from loopstall.noise import disturbed, told, total
 from loopstall.records import Advice, Estimate, Load, Measured, Noise, Profile, Way
+from loopstall.records.clock import NS_PER_MS, NS_PER_S
+from loopstall.records.units import format_bytes, format_ns
+from loopstall.runner.noise import disturbed, told, total
 from loopstall.stats.median import median_estimate
 from loopstall.stats.paired import hodges_lehmann
-from loopstall.units import format_bytes, format_ns
 
 __all__ = [
     "FEWEST_JOBS",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from loopstall.advice import target as targets
 from loopstall.errors import InputError
 from loopstall.monitor.gil import has_gil
 from loopstall.records import Frame
-from loopstall.report.stall_files import CulpritReport, StallDocument
+from loopstall.records.units import format_ns
+from loopstall.report.stall_document import CulpritReport, StallDocument
 from loopstall.report.text import place, printable
-from loopstall.units import format_ns
+from loopstall.workloads import target as targets
 
 __all__ = ["Culprit", "find", "how_to_measure", "told"]
 

@@ -7,18 +7,19 @@ import os
 import time
 from typing import Protocol
 
-from loopstall import environment
-from loopstall.advice import call, choose
-from loopstall.clock import NS_PER_S
+from loopstall.advice import choose
 from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InconclusiveError, InputError, MeasurementError
-from loopstall.keeper import Keeper
-from loopstall.noise import cpus, disturbed
-from loopstall.process import TIMEOUT
-from loopstall.protocol import Request
 from loopstall.records import Advice, Cell, Load, Measured, Noise, Profile, Strategy, WorkloadRef
-from loopstall.runner import Limits, Runner
-from loopstall.workloads import Workload
+from loopstall.records.clock import NS_PER_S
+from loopstall.runner import environment
+from loopstall.runner.launcher import Keeper
+from loopstall.runner.noise import cpus, disturbed
+from loopstall.runner.process import TIMEOUT
+from loopstall.runner.protocol import Request
+from loopstall.runner.single import Limits, Runner
+from loopstall.workloads import function
+from loopstall.workloads.definition import Workload
 
 __all__ = [
     "Allowance",
@@ -78,7 +79,7 @@ class Subject:
 
 def of_function(target: str, given: str) -> Subject:
     """Returns what stands for a function with arguments, both as the user wrote them."""
-    return Subject(target=target, workload=call.call, params=(("target", target), ("given", given)))
+    return Subject(target=target, workload=function.call, params=(("target", target), ("given", given)))
 
 
 def of_workload(workload: Workload, params: tuple[tuple[str, int | float | str | bool], ...]) -> Subject:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from loopstall.advice.target import module_and_folder
 from loopstall.records import Advice, Estimate, Profile, Way
+from loopstall.records.units import format_bytes, format_ns
 from loopstall.report.text import printable
-from loopstall.units import format_bytes, format_ns
+from loopstall.workloads.target import module_and_folder
 
 __all__ = ["code_for", "told"]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from loopstall import store, units
 from loopstall.cli.out import say
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted_file
 from loopstall.gate.accepted import Accepted, apply
-from loopstall.records import STALL, Advice, Verdict
-from loopstall.report.advice_file import read
-from loopstall.units import format_ns
+from loopstall.records import STALL, Advice, Verdict, units
+from loopstall.records.units import format_ns
+from loopstall.results import store
+from loopstall.results.advice_file import read
 
 __all__ = ["command"]
 

@@ -6,20 +6,21 @@ from typing import Any
 
 import click
 
-from loopstall import matrix
 from loopstall.advice import reported, study, words
-from loopstall.advice import target as targets
 from loopstall.cli.out import console, say
 from loopstall.cli.plan import default_memory_limit, setting
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
 from loopstall.records import Advice
-from loopstall.report.advice_file import write
+from loopstall.records.units import format_ns
 from loopstall.report.escape import printable
-from loopstall.runner import Limits
-from loopstall.units import format_ns
-from loopstall.workloads import find, grid_points
+from loopstall.results.advice_file import write
+from loopstall.runner import matrix
+from loopstall.runner.single import Limits
+from loopstall.workloads import target as targets
+from loopstall.workloads.definition import grid_points
+from loopstall.workloads.loader import find
 
 __all__ = ["command"]
 

@@ -9,19 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
-from loopstall import environment, matrix, session, store, stored
+from loopstall.analysis.compare import Figures, figures_of
 from loopstall.cli.out import say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
-from loopstall.gate.apart import judge_apart, noise_between
-from loopstall.gate.compare import Figures, figures_of
-from loopstall.gate.rules import Rules
+from loopstall.gate.criteria import Rules
+from loopstall.gate.unpaired import judge_apart, noise_between
 from loopstall.records import Cell, Plan, Run, Skipped, Verdict
-from loopstall.runner import Runner
+from loopstall.results import store, stored
+from loopstall.results.stored import Stored
+from loopstall.runner import environment, matrix, schedule
+from loopstall.runner.single import Runner
 from loopstall.stats.ratio import MIN_RUNS
-from loopstall.stored import Stored
-from loopstall.workloads import discover, find
+from loopstall.workloads.loader import discover, find
 
 __all__ = ["OTHERS", "Judged", "against"]
 
@@ -140,10 +141,10 @@ class _Measuring:
         """Measures each cell in as many runs as the plan says, as far as the time goes."""
         runs: list[Run] = []
         part = replace(self._plan, cells=cells)
-        slots = [(cell, self._begun + index) for cell, index in session.order(part)]
+        slots = [(cell, self._begun + index) for cell, index in schedule.order(part)]
         self._begun += part.processes
         with shown(self._progress, len(slots)) as bar:
-            for run in session.execute(
+            for run in schedule.execute(
                 part,
                 slots,
                 run=lambda cell, index, seed: self._runner.run(cell, index=index, seed=seed),

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from loopstall import stored
+from loopstall.analysis.compare import NOISE_THRESHOLD, compare
 from loopstall.cli.out import console, say
 from loopstall.cli.types import SHARE
-from loopstall.gate.apart import noise_between
-from loopstall.gate.compare import NOISE_THRESHOLD, compare
+from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
 from loopstall.report.terminal import comparison_table
 from loopstall.report.text import printable
+from loopstall.results import stored
 
 __all__ = ["command"]
 

@@ -12,7 +12,7 @@ import click
 
 from loopstall import __version__
 from loopstall.cli.out import say, show
-from loopstall.errors import InputError, LoopstallError, did_you_mean
+from loopstall.errors import Ended, InputError, LoopstallError, did_you_mean
 
 __all__ = ["main"]
 
@@ -40,14 +40,6 @@ _EPILOG = (
     "Exit codes: 0 fine; 1 a regression or a stall over a budget that was asked for; 2 wrong usage or unreadable"
     " input; 3 a measurement failed; 5 nothing measured, or inconclusive; 128 + n ended by signal n."
 )
-
-
-class Ended(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
 
 
 class _Commands(click.Group):

@@ -13,8 +13,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from loopstall import __version__, environment, store
-from loopstall.checkout import Checkout, clean
+from loopstall import __version__
 from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.out import console, say
 from loopstall.cli.outputs import FORMATS, Outputs
@@ -23,16 +22,19 @@ from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_optio
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import MINUTES, SHARE
-from loopstall.duel import BURST_S, Duels
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted, accepted_file, schedule
+from loopstall.gate.criteria import Rules
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.judge import judge
-from loopstall.gate.rules import Rules
-from loopstall.keeper import Keeper
+from loopstall.gate.paired import judge
 from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
-from loopstall.sides import Side
+from loopstall.results import store
+from loopstall.runner import environment
+from loopstall.runner.checkout import Checkout, clean
+from loopstall.runner.launcher import Keeper
+from loopstall.runner.paired import BURST_S, Duels
+from loopstall.runner.side import Side
 
 __all__ = ["command"]
 
@@ -217,7 +219,7 @@ def _sides(options: dict[str, Any], say: Callable[[str], object]) -> tuple[Side,
 
 def _check(side: Side) -> None:
     """Sees to it that a side can measure."""
-    code = "import loopstall, loopstall.turns; print(loopstall.__version__)"
+    code = "import loopstall, loopstall.harness; print(loopstall.__version__)"
     try:
         done = subprocess.run(
             [*side.command, "-c", code], env=side.environment(), capture_output=True, text=True, check=False

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from loopstall import store
+from loopstall.analysis.metrics import METRICS
 from loopstall.cli.out import console, emit, say
 from loopstall.errors import InputError, did_you_mean
 from loopstall.files import write_text
-from loopstall.history import History, Result, machine_of, trends
-from loopstall.measures import METRICS
 from loopstall.records import Reading, Trend
 from loopstall.report import trend
+from loopstall.results import store
+from loopstall.results.history import History, Result, machine_of, trends
 
 __all__ = ["command"]
 
@@ -99,7 +99,7 @@ def _shown(found: list[Trend], form: str, output: Path | None) -> int:
             terminal.print(sentence, soft_wrap=True)
         return 0
     if form == "html":
-        from loopstall.report.html import trends_to_html  # noqa: PLC0415  # jinja2 is for this format alone
+        from loopstall.report.page.html import trends_to_html  # noqa: PLC0415  # jinja2 is for this format alone
 
         text = trends_to_html(found, title="History")
     else:

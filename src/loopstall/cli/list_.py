@@ -12,8 +12,9 @@ from loopstall.cli.out import console
 from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
 from loopstall.report.escape import paragraph, printable
-from loopstall.serving import SERVERS
-from loopstall.workloads import Workload, find
+from loopstall.servers import SERVERS
+from loopstall.workloads.definition import Workload
+from loopstall.workloads.loader import find
 
 __all__ = ["command"]
 

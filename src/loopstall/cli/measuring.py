@@ -10,17 +10,17 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from loopstall import environment, session, store
-from loopstall.cli.entry import Ended
+from loopstall.analysis.summary import budgets_of, samples, summarise
 from loopstall.cli.out import console, say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown
-from loopstall.errors import InputError, MeasurementError
-from loopstall.gate.policy import budgets_of, samples, summarise
+from loopstall.errors import Ended, InputError, MeasurementError
 from loopstall.records import Plan, Run
 from loopstall.report.terminal import results
 from loopstall.report.text import printable, remarks
-from loopstall.runner import Runner
+from loopstall.results import store
+from loopstall.runner import environment, schedule
+from loopstall.runner.single import Runner
 
 __all__ = ["REPORTS", "carry_out"]
 
@@ -28,7 +28,7 @@ REPORTS = Path("reports")
 """Where results lie, unless the user says otherwise."""
 
 
-Executes = Callable[[Plan, list[session.Slot], Callable[[Run], object]], Generator[Run]]
+Executes = Callable[[Plan, list[schedule.Slot], Callable[[Run], object]], Generator[Run]]
 """Measures slots, saves each run and yields it."""
 
 
@@ -137,15 +137,15 @@ class _Account:
         )
 
 
-def _here(plan: Plan, slots: list[session.Slot], save: Callable[[Run], object]) -> Generator[Run]:
+def _here(plan: Plan, slots: list[schedule.Slot], save: Callable[[Run], object]) -> Generator[Run]:
     with Runner(environment.describe(), limits_of(plan)) as runner:
-        yield from session.execute(
+        yield from schedule.execute(
             plan, slots, run=lambda cell, index, seed: runner.run(cell, index=index, seed=seed), save=save
         )
 
 
 def _measure(plan: Plan, folder: Path, account: _Account, progress: Console, executes: Executes) -> None:
-    slots = session.remaining(plan, account.runs)
+    slots = schedule.remaining(plan, account.runs)
     total = len(plan.cells) * plan.processes
     account.runs = [run for run in account.runs if run.error is None]
     target = store.Store(folder)
@@ -168,8 +168,8 @@ def _measure(plan: Plan, folder: Path, account: _Account, progress: Console, exe
 
 def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
     """Writes the page, and the list of all results where they lie in the usual place."""
+    from loopstall.analysis.content import Content  # noqa: PLC0415
     from loopstall.cli.pages import write_index, write_page  # noqa: PLC0415  # not before the measurement is over
-    from loopstall.report.content import Content  # noqa: PLC0415
 
     try:
         path = write_page(folder, Content(title=folder.name, runs=runs, plan=plan, budgets=budgets_of(plan)))

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from loopstall import store
 from loopstall.cli.out import console, emit
 from loopstall.cli.pages import checkout_root
 from loopstall.errors import InputError
@@ -19,7 +18,8 @@ from loopstall.report.junit import to_junit
 from loopstall.report.markdown import to_markdown
 from loopstall.report.terminal import verdicts_shown
 from loopstall.report.text import printable
-from loopstall.report.verdicts import left_out, sentence
+from loopstall.report.verdict_text import left_out, sentence
+from loopstall.results import store
 
 __all__ = ["FORMATS", "Outputs"]
 

@@ -6,13 +6,13 @@ from importlib import import_module
 import io
 from pathlib import Path
 
-from loopstall import store
-from loopstall.checkout import Checkout
+from loopstall.analysis.content import Content
+from loopstall.analysis.summary import Budgets, budgets_of
 from loopstall.cli.out import console
 from loopstall.errors import InputError
 from loopstall.files import write_output
-from loopstall.gate.policy import Budgets, budgets_of
-from loopstall.report.content import Content
+from loopstall.results import store
+from loopstall.runner.checkout import Checkout
 
 __all__ = ["FORMATS", "content_of", "rendered", "write_index", "write_page"]
 
@@ -22,9 +22,9 @@ _PAGE = "index.html"
 _COMMENT = 65_000  # bytes; a comment on GitHub holds 65,536 characters
 _WIDTH = 140  # of the terminal's format in a file
 _PLAIN = {
-    "html": ("html", "to_html"),
-    "json": ("data", "to_json"),
-    "csv": ("data", "to_csv"),
+    "html": ("page.html", "to_html"),
+    "json": ("json_csv", "to_json"),
+    "csv": ("json_csv", "to_csv"),
     "speedscope": ("speedscope", "to_speedscope"),
     "trace": ("trace", "to_trace"),
 }
@@ -97,11 +97,11 @@ def _pyperf(content: Content) -> str:
 
 
 def _terminal(content: Content) -> str:
-    from loopstall.report.content import digest  # noqa: PLC0415
+    from loopstall.analysis.content import digest  # noqa: PLC0415
     from loopstall.report.terminal import results, verdicts_shown  # noqa: PLC0415
     from loopstall.report.text import remarks  # noqa: PLC0415
     from loopstall.report.trend import sentences, trend_table  # noqa: PLC0415
-    from loopstall.report.verdicts import sentence  # noqa: PLC0415
+    from loopstall.report.verdict_text import sentence  # noqa: PLC0415
 
     out = io.StringIO()
     terminal = console(out, width=_WIDTH)
@@ -133,8 +133,8 @@ def write_page(folder: Path, content: Content) -> Path:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.report.html import to_html  # noqa: PLC0415  # jinja2 is for pages alone
-    from loopstall.report.index import entry_of  # noqa: PLC0415
+    from loopstall.report.page.html import to_html  # noqa: PLC0415  # jinja2 is for pages alone
+    from loopstall.report.page.index import entry_of  # noqa: PLC0415
 
     path = folder / _PAGE
     write_output(path, to_html(content))
@@ -149,7 +149,7 @@ def write_index(root: Path) -> Path:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.report.index import Entry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
+    from loopstall.report.page.index import Entry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
 
     entries: dict[str, Entry] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):

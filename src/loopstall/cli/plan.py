@@ -9,16 +9,16 @@ from typing import Any
 
 import click
 
-from loopstall import matrix
+from loopstall.analysis.summary import DEFAULT_AVAILABILITY, Budget, Budgets
 from loopstall.cli.settings import by_workload
 from loopstall.cli.types import DURATION, RATE, SECONDS, SHARE, SIZE
 from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
-from loopstall.gate.policy import DEFAULT_AVAILABILITY, Budget, Budgets
 from loopstall.records import Cell, Load, Plan, Skipped
-from loopstall.runner import Limits
-from loopstall.workloads import find
+from loopstall.runner import matrix
+from loopstall.runner.single import Limits
+from loopstall.workloads.loader import find
 
 __all__ = [
     "RUN_SECONDS",

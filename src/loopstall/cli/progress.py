@@ -7,9 +7,9 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loopstall.clock import NS_PER_S
+from loopstall.records.clock import NS_PER_S
+from loopstall.records.units import format_ns
 from loopstall.report.text import printable
-from loopstall.units import format_ns
 
 __all__ = ["Shown", "shown", "tell_limit"]
 

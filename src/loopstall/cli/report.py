@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
+from loopstall.analysis.content import Content
 from loopstall.cli.out import emit, say
 from loopstall.cli.pages import FORMATS, content_of, rendered, write_index, write_page
 from loopstall.files import write_output
-from loopstall.history import History, machine_of, trends
 from loopstall.records import Trend
-from loopstall.report.content import Content
+from loopstall.results.history import History, machine_of, trends
 
 __all__ = ["command"]
 

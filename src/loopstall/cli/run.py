@@ -10,7 +10,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from loopstall import session, spread, store
 from loopstall.cli.measuring import REPORTS, Executes, carry_out
 from loopstall.cli.out import say
 from loopstall.cli.plan import RUN_SECONDS, limits_of, make_plan, matrix_options
@@ -18,6 +17,8 @@ from loopstall.cli.settings import defaults
 from loopstall.cli.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
+from loopstall.results import store
+from loopstall.runner import cluster, schedule
 
 __all__ = ["command"]
 
@@ -71,8 +72,8 @@ def _spread(scheduler: str | None) -> Executes | None:
     if scheduler is None:
         return None
 
-    def execute(plan: Plan, slots: list[session.Slot], save: Callable[[Run], object]) -> Generator[Run]:
-        return spread.execute(
+    def execute(plan: Plan, slots: list[schedule.Slot], save: Callable[[Run], object]) -> Generator[Run]:
+        return cluster.execute(
             plan,
             slots,
             scheduler=scheduler,
@@ -118,6 +119,6 @@ def _newest_partial() -> Path:
         if (folder / store.PLAN_FILE).is_file():
             with contextlib.suppress(InputError):
                 found = store.load([folder])
-                if found.plan is not None and session.remaining(found.plan, found.runs):
+                if found.plan is not None and schedule.remaining(found.plan, found.runs):
                     return folder
     raise InputError(f"there is no partial result in {REPORTS}/; name its folder with -o")

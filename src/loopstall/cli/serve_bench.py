@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-from loopstall import matrix, store
 from loopstall.cli.measuring import REPORTS, carry_out
 from loopstall.cli.out import say
 from loopstall.cli.plan import bounds, plan_of, setting, with_options
 from loopstall.cli.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
-from loopstall.serving import DEF, SERVERS
-from loopstall.workloads import find
+from loopstall.results import store
+from loopstall.runner import matrix
+from loopstall.servers import DEF, SERVERS
+from loopstall.workloads.loader import find
 
 __all__ = ["command"]
 

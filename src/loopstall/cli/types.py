@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from loopstall import units
+from loopstall.records import units
 
 __all__ = ["DURATION", "MINUTES", "RATE", "SECONDS", "SHARE", "SIZE"]
 

@@ -16,21 +16,21 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from loopstall.analysis.culprits import Account
 from loopstall.cli.out import console
 from loopstall.cli.types import DURATION
-from loopstall.clock import NS_PER_S, now_ns
 from loopstall.errors import InputError
 from loopstall.files import write_output
+from loopstall.instrument.child import environment
+from loopstall.instrument.program import run
+from loopstall.instrument.stall_log import Settings, Teller, handed_over
 from loopstall.records import Sighting
-from loopstall.report.account import Account
-from loopstall.report.blame import source_line
-from loopstall.report.stall_files import Session, form_of, rendered
-from loopstall.report.stalls import described, in_a_line, summed_up
+from loopstall.records.clock import NS_PER_S, now_ns
+from loopstall.records.units import format_ns
+from loopstall.report.page.icicle import source_line
+from loopstall.report.stall_document import Session, form_of, rendered
+from loopstall.report.stall_text import described, in_a_line, summed_up
 from loopstall.report.text import place, printable
-from loopstall.units import format_ns
-from loopstall.watching.child import environment
-from loopstall.watching.program import run
-from loopstall.watching.teller import Settings, Teller, handed_over
 
 __all__ = ["command"]
 

@@ -7,7 +7,7 @@ import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import start_threads
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopstall.loops.base import Face
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 __all__ = ["Call", "Dispatch", "DispatchError", "Job"]
 

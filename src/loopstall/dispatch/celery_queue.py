@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
 from loopstall.dispatch.priming import each_worker
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 __all__ = ["BROKER_URL", "DISPATCH"]
 

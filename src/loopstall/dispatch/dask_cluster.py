@@ -8,7 +8,7 @@ import os
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
 from loopstall.dispatch.worker import invoke, prime
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH", "SCHEDULER"]
 

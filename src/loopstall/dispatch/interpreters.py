@@ -9,7 +9,7 @@ import os
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import each_worker
 from loopstall.dispatch.worker import invoke, prime
-from loopstall.workloads import Workload
+from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH"]
 

@@ -7,7 +7,7 @@ import os
 import threading
 
 from loopstall.dispatch.base import DispatchError, Job
-from loopstall.loops.base import asyncio_face
+from loopstall.loops.asyncio_loop import asyncio_face
 
 __all__ = ["default_width", "each_worker", "start_threads"]
 

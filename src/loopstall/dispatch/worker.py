@@ -8,7 +8,7 @@ import time
 from typing import Any, Protocol
 
 from loopstall.dispatch.forks import ForkMark
-from loopstall.workloads import resolve
+from loopstall.workloads.loader import resolve
 
 __all__ = ["invoke", "prepare", "prime"]
 

@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 import os
 from typing import Any
 
-from loopstall.clock import NS_PER_S
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import REGRESSION, STALL, Frame, Verdict
-from loopstall.units import DURATION, SHARE, format_ns
+from loopstall.records.clock import NS_PER_S
+from loopstall.records.units import DURATION, SHARE, format_ns
 
 __all__ = ["FIELDS", "Accepted", "apply", "parse"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import math
 import statistics
 
-from loopstall.gate.policy import Budget, breach
-from loopstall.gate.rules import AVAILABILITY, TIME, TRAP
+from loopstall.analysis.summary import Budget, breach
+from loopstall.gate.criteria import AVAILABILITY, TIME, TRAP
 from loopstall.records import Burst, Cell, Estimate, Finding, Measured, Pair, Run
 from loopstall.stats.paired import hodges_lehmann
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 import random
 
+from loopstall.gate.criteria import LOOKS, Rules
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.judge import suspicious, undecided
-from loopstall.gate.rules import LOOKS, Rules
+from loopstall.gate.paired import suspicious, undecided
 from loopstall.records import Cell, Pair
 
 __all__ = ["measure"]

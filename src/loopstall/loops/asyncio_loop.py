@@ -1,14 +1,44 @@
 """The standard library's event loop."""
 
-import platform
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
-from loopstall.loops.base import Loop, asyncio_face, asyncio_run
+from loopstall.loops.base import Face
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["LOOP"]
+import platform
+from typing import TYPE_CHECKING
+
+from loopstall.loops.base import Loop
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["LOOP", "asyncio_face", "asyncio_run"]
+
+
+def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Callable[[], Awaitable[Any]]], Any]:
+    """Returns what drives a coroutine function to its end on a loop of a factory."""
+
+    def run(main: Callable[[], Awaitable[Any]]) -> Any:
+        import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
+
+        async def awaited() -> Any:
+            return await main()
+
+        with asyncio.Runner(loop_factory=make) as runner:
+            return runner.run(awaited())
+
+    return run
+
+
+def asyncio_face() -> Face:
+    """Returns the face of the running loop of asyncio's kind."""
+    from loopstall.loops.face import AsyncioFace  # noqa: PLC0415  # it imports asyncio
+
+    return AsyncioFace()
 
 
 def _make() -> "asyncio.AbstractEventLoop":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Face", "Loop", "Start", "Timer", "asyncio_face", "asyncio_run"]
+__all__ = ["Face", "Loop", "Start", "Timer"]
 
 _T = TypeVar("_T")
 
@@ -65,25 +65,3 @@ class Loop:
     version: Callable[[], str]
     make: "Callable[[], asyncio.AbstractEventLoop] | None" = None
     on_request: bool = False
-
-
-def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Callable[[], Awaitable[Any]]], Any]:
-    """Returns what drives a coroutine function to its end on a loop of a factory."""
-
-    def run(main: Callable[[], Awaitable[Any]]) -> Any:
-        import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
-
-        async def awaited() -> Any:
-            return await main()
-
-        with asyncio.Runner(loop_factory=make) as runner:
-            return runner.run(awaited())
-
-    return run
-
-
-def asyncio_face() -> Face:
-    """Returns the face of the running loop of asyncio's kind."""
-    from loopstall.loops.face import AsyncioFace  # noqa: PLC0415  # it imports asyncio
-
-    return AsyncioFace()

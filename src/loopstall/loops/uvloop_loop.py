@@ -3,7 +3,8 @@
 import importlib.util
 from typing import TYPE_CHECKING
 
-from loopstall.loops.base import Loop, asyncio_face, asyncio_run
+from loopstall.loops.asyncio_loop import asyncio_face, asyncio_run
+from loopstall.loops.base import Loop
 
 if TYPE_CHECKING:
     import asyncio

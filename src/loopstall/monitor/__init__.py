@@ -8,9 +8,9 @@
 What is behind this face is free to change; docs/how-detection-works.md says how it works and what it cannot see.
 """
 
-from loopstall.monitor.book import Book
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.lag import LagMeter
+from loopstall.monitor.stall_log import Book
 from loopstall.monitor.watch import Watch, watch
 
 __all__ = ["Book", "LagMeter", "Monitor", "Watch", "watch"]

@@ -4,9 +4,9 @@ The shares were found by experiment on 2-core Linux machines; each verdict carri
 reader can disagree.
 """
 
-from loopstall.clock import NS_PER_MS
 from loopstall.monitor.counters import GIL
 from loopstall.records import Evidence
+from loopstall.records.clock import NS_PER_MS
 
 __all__ = ["classify"]
 

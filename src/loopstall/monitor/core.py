@@ -11,17 +11,18 @@ import threading
 from typing import Any
 import weakref
 
-from loopstall.clock import NS_PER_MS, Clock, now_ns
-from loopstall.monitor.book import Book
 from loopstall.monitor.cause import classify
 from loopstall.monitor.counters import GIL, RUNNING, Counters, Reading, Throttle
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.probes import probe_for
 from loopstall.monitor.samples import READY, Sample, ThreadView
-from loopstall.monitor.stack import capture, culprit, is_users, resolve
+from loopstall.monitor.series import Tally
+from loopstall.monitor.stack import capture, resolve
+from loopstall.monitor.stall_log import Book
 from loopstall.records import Evidence, Frame, Glimpse, Stall
-from loopstall.series import Tally
+from loopstall.records.clock import NS_PER_MS, Clock, now_ns
+from loopstall.records.frames import culprit, is_users
 
 __all__ = ["Monitor"]
 

@@ -8,8 +8,8 @@ import threading
 import time
 from typing import NamedTuple
 
-from loopstall.clock import Clock
 from loopstall.monitor.kernel import KeptFile, read_file
+from loopstall.records.clock import Clock
 
 __all__ = ["GIL", "RUNNING", "Counters", "Reading", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from loopstall.arrivals import Arrivals
+from loopstall.monitor.import_hook import Arrivals
 from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
 

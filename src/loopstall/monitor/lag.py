@@ -5,9 +5,9 @@ from collections.abc import Callable
 import contextlib
 from typing import Any, Protocol
 
-from loopstall.clock import NS_PER_MS, Clock, now_ns
 from loopstall.monitor.kernel import Alarm, UnavailableError
-from loopstall.series import Peaks, Tally
+from loopstall.monitor.series import Peaks, Tally
+from loopstall.records.clock import NS_PER_MS, Clock, now_ns
 
 __all__ = ["Cancellable", "LagMeter", "Readable", "read_by"]
 

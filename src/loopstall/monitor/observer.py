@@ -18,7 +18,6 @@ import threading
 import time
 from types import FrameType
 
-from loopstall.clock import NS_PER_MS, NS_PER_S, Clock
 from loopstall.monitor.counters import RUNNING, Counters, cpu_of, futex_of, gil_futex, syscall_of
 from loopstall.monitor.gil import FREE_THREADED, has_gil
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
@@ -36,6 +35,7 @@ from loopstall.monitor.samples import (
 )
 from loopstall.monitor.stack import RawStack, capture
 from loopstall.monitor.watchdog import Look, Wait, Watchdog
+from loopstall.records.clock import NS_PER_MS, NS_PER_S, Clock
 
 __all__ = ["Observer"]
 

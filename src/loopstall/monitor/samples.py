@@ -9,12 +9,12 @@ import threading
 from types import FrameType
 from typing import Any
 
-from loopstall.clock import Clock
 from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.monitor.stack import RawStack, capture
+from loopstall.records.clock import Clock
 
 __all__ = [
     "COLLECTS_ANYWHERE",

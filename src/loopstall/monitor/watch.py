@@ -9,11 +9,11 @@ import threading
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from loopstall.clock import NS_PER_S, now_ns
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.records import Stall
+from loopstall.records.clock import NS_PER_S, now_ns
 
 __all__ = ["Watch", "watch"]
 

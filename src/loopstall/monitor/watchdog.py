@@ -8,8 +8,8 @@ import signal
 import threading
 from types import FrameType
 
-from loopstall.clock import NS_PER_MS
 from loopstall.monitor.kernel import Alarm, SignalTimer
+from loopstall.records.clock import NS_PER_MS
 
 __all__ = ["Look", "OnSignal", "Wait", "Watchdog"]
 

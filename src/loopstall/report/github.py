@@ -5,7 +5,7 @@ from pathlib import Path
 
 from loopstall.records import Verdict
 from loopstall.report.escape import github_command
-from loopstall.report.verdicts import detail, ordered
+from loopstall.report.verdict_text import detail, ordered
 
 __all__ = ["to_github"]
 

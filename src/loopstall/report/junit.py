@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from loopstall.records import Verdict
 from loopstall.report.text import printable
-from loopstall.report.verdicts import detail
+from loopstall.report.verdict_text import detail
 
 __all__ = ["to_junit"]
 

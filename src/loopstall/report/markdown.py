@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from loopstall.records import Verdict
 from loopstall.report.escape import markdown_text
-from loopstall.report.verdicts import change, detail, ordered, sentence
+from loopstall.report.verdict_text import change, detail, ordered, sentence
 
 __all__ = ["to_markdown"]
 

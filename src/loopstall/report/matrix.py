@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from loopstall.analysis.content import Content, Digest, digest
+from loopstall.analysis.diagnosis import Diagnosis
 from loopstall.records import Cell, Summary
-from loopstall.report.content import Content, Digest, digest
-from loopstall.report.diagnosis import Diagnosis
+from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import github_command, markdown_text, paragraph
 from loopstall.report.text import place, printable, remarks, verdict
-from loopstall.units import format_ns, format_value
 
 __all__ = ["matrix_to_github", "matrix_to_junit", "matrix_to_markdown"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 import tempfile
 
+from loopstall.analysis.summary import samples
 from loopstall.errors import InputError
-from loopstall.gate.policy import samples
 from loopstall.records import Run
 from loopstall.report.escape import json_text, printable
 

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.records import Skipped, Summary
+from loopstall.records.units import format_ns
 from loopstall.report.text import printable
-from loopstall.units import format_ns
 
 __all__ = ["served"]
 

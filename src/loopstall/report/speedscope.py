@@ -1,7 +1,7 @@
 """Stalls as a speedscope profile: stacks weighted by stalled time, one profile a cell."""
 
-from loopstall.encoding import encode
-from loopstall.report.content import Content, digest
+from loopstall.analysis.content import Content, digest
+from loopstall.records.encoding import encode
 from loopstall.report.escape import json_text
 from loopstall.report.profile import speedscope_document
 

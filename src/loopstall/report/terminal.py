@@ -6,13 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.measures import METRICS
+from loopstall.analysis.metrics import METRICS
 from loopstall.records import Comparison, Skipped, Summary, Verdict
+from loopstall.records.units import format_ns, format_value
 from loopstall.report.grid import Grid, grids, is_served
 from loopstall.report.served import served
 from loopstall.report.text import printable, verdict
-from loopstall.report.verdicts import detail, left_out, ordered
-from loopstall.units import format_ns, format_value
+from loopstall.report.verdict_text import detail, left_out, ordered
 
 __all__ = ["comparison_table", "results", "verdicts_shown"]
 

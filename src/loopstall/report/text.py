@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from loopstall.records import Frame
+from loopstall.records.units import format_ns
 from loopstall.report.escape import printable
-from loopstall.units import format_ns
 
 if TYPE_CHECKING:
     from loopstall.records import Run, Summary

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from loopstall.encoding import encode
+from loopstall.analysis.content import Content
 from loopstall.records import Measured, Series
-from loopstall.report.content import Content
+from loopstall.records.encoding import encode
 from loopstall.report.escape import json_text, printable
 
 __all__ = ["to_trace"]

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.measures import METRICS
+from loopstall.analysis.metrics import METRICS
 from loopstall.records import Change, Reading, Trend
+from loopstall.records.units import format_value
 from loopstall.report.escape import csv_row
 from loopstall.report.text import printable
-from loopstall.units import format_value
 
 __all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from loopstall.units import format_ns
+from loopstall.records.units import format_ns
 
 
 async def handler(*args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from loopstall.units import format_ns
+from loopstall.records.units import format_ns
 
 
 # Do the heavy part in code that releases the GIL (numpy, zlib, hashlib on big buffers, Cython's nogil, Rust's

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 from typing import Any
 
-from loopstall.units import format_ns
+from loopstall.records.units import format_ns
 
 WORKERS = os.cpu_count() or 1
 pool = ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn"))

@@ -3,7 +3,7 @@ from typing import Any
 
 from celery import Celery
 
-from loopstall.units import format_ns
+from loopstall.records.units import format_ns
 
 queue = Celery("jobs", broker="redis://localhost", backend="redis://localhost")
 job = queue.task(format_ns)

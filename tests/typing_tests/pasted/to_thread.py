@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from loopstall.units import format_ns
+from loopstall.records.units import format_ns
 
 
 async def handler(*args: Any, **kwargs: Any) -> Any:

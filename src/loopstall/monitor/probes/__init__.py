@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener, Probe
 from loopstall.monitor.probes.curio import CurioProbe, CurioRun
 from loopstall.monitor.probes.epoll import EpollProbe, is_plain_epoll
 from loopstall.monitor.probes.heartbeat import HeartbeatProbe
 from loopstall.monitor.probes.selector import SelectorProbe
 from loopstall.monitor.probes.trio import TrioProbe, TrioRun
+from loopstall.records.clock import Clock
 
 __all__ = [
     "CurioProbe",

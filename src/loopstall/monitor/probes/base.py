@@ -8,7 +8,7 @@ alive, so that it can put its looks off.
 from dataclasses import dataclass
 from typing import Protocol
 
-from loopstall.clock import NS_PER_MS
+from loopstall.records.clock import NS_PER_MS
 
 __all__ = ["LATE_NS", "Listener", "Nobody", "Pace", "Probe"]
 

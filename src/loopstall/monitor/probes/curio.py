@@ -5,9 +5,9 @@ import contextlib
 import sys
 from typing import Any
 
-from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener
 from loopstall.monitor.probes.selector import SelectorProbe
+from loopstall.records.clock import Clock
 
 __all__ = ["CurioProbe", "CurioRun"]
 

@@ -11,9 +11,9 @@ import selectors
 import time
 from typing import Any
 
-from loopstall.clock import NS_PER_S, Clock, now_ns
 from loopstall.monitor.probes.base import LATE_NS, Listener
 from loopstall.monitor.probes.selector import Select, SelectorProbe
+from loopstall.records.clock import NS_PER_S, Clock, now_ns
 
 __all__ = ["EpollProbe", "is_plain_epoll"]
 

@@ -6,9 +6,9 @@ import contextlib
 import ctypes
 import sys
 
-from loopstall.clock import NS_PER_MS, Clock
 from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.monitor.probes.base import Listener
+from loopstall.records.clock import NS_PER_MS, Clock
 
 __all__ = ["HeartbeatProbe", "libuv_of"]
 

@@ -2,8 +2,8 @@
 
 import math
 
-from loopstall.clock import NS_PER_S, Clock
 from loopstall.monitor.probes.base import LATE_NS, Listener, Nobody, Pace
+from loopstall.records.clock import NS_PER_S, Clock
 
 __all__ = ["IterationProbe"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener
 from loopstall.monitor.probes.iteration import IterationProbe
+from loopstall.records.clock import Clock
 
 __all__ = ["TICK_S", "SelectorProbe"]
 

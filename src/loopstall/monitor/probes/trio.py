@@ -5,9 +5,9 @@ from functools import cache
 import sys
 from typing import Any
 
-from loopstall.clock import Clock
 from loopstall.monitor.probes.base import Listener
 from loopstall.monitor.probes.iteration import IterationProbe
+from loopstall.records.clock import Clock
 
 __all__ = ["TrioProbe", "TrioRun"]
 

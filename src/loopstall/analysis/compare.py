@@ -1,0 +1,175 @@
+"""Two results, cell by cell: what changed beyond its interval and beyond the noise of measuring apart."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.summary import samples
+from loopstall.records import Cell, Comparison, Environment, Estimate, Run
+from loopstall.stats.median import median_estimate
+from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
+
+__all__ = ["COMPARED", "NOISE_THRESHOLD", "Figures", "compare", "differing", "figures_of", "noise_of_controls"]
+
+NOISE_THRESHOLD = 0.10
+"""Two results measured one after the other differ by several percent on a machine that others share, whatever
+the interval over runs says: what is smaller than this is not called a change."""
+
+COMPARED = ("time_per_job", "cpu_per_job", "availability")
+"""What a machine can repeat; p99.9 and the maximum vary by a third and more between equal runs."""
+
+_SAME = ("python", "kernel", "cpu", "cores", "governor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one side knows of a cell: one figure a run of each metric, or the failure that took their place.
+
+    ``cell`` and its ``runs`` are there where they are a result of loopstall's.
+    """
+
+    row: str
+    strategy: str
+    key: tuple[str, ...]
+    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    failure: str = ""
+    cell: Cell | None = None
+    runs: tuple[Run, ...] = ()
+
+    @classmethod
+    def nothing(cls, cell: Cell) -> Self:
+        """Returns what is known of a cell for which there was no time."""
+        values = dict.fromkeys(COMPARED, ())
+        return cls(row=cell.row, strategy=str(cell.strategy), key=cell.key, values=values, cell=cell)
+
+    @property
+    def control(self) -> bool:
+        """Whether the work is the same whatever the code is."""
+        return self.cell is not None and self.cell.control
+
+
+def figures_of(runs: Sequence[Run]) -> list[Figures]:
+    """Returns the figures of each cell of a result."""
+    found: list[Figures] = []
+    for cell, sample in samples(runs).items():
+        good = [run.measured for run in sample if run.measured is not None]
+        found.append(
+            Figures(
+                row=cell.row,
+                strategy=str(cell.strategy),
+                key=cell.key,
+                values={name: [METRICS[name].read(measured) for measured in good] for name in COMPARED},
+                failure=next((run.error.message for run in sample if run.error is not None), ""),
+                cell=cell,
+                runs=tuple(sample),
+            )
+        )
+    return found
+
+
+def compare(base: Sequence[Figures], head: Sequence[Figures], *, noise: float = NOISE_THRESHOLD) -> list[Comparison]:
+    """Compares every cell of two results by the ratio head / base of each metric that both have.
+
+    Args:
+        base: the cells of the one side.
+        head: those of the other.
+        noise: the least relative change that counts; 0.1 is ten percent.
+
+    Returns:
+        One comparison a cell and metric: ``ok``, ``regressed``, ``improved``, ``inconclusive`` with what is
+        missing, ``failed`` where a side holds a failure, ``added`` or ``removed`` where one side lacks the cell.
+    """
+    sides = [{item.key: item for item in side} for side in (base, head)]
+    compared: list[Comparison] = []
+    for key in dict.fromkeys([*sides[0], *sides[1]]):
+        pair = _on_one_host([side[key] for side in sides if key in side])
+        failures = [item.failure for item in pair if item.failure]
+        if len(pair) == 1:
+            word, side = ("added", "base") if key not in sides[0] else ("removed", "head")
+            compared.append(_whole(pair[0], word, f"not in {side}"))
+        elif failures:
+            compared.append(_whole(pair[0], "failed", failures[0]))
+        elif pair[0].values.keys().isdisjoint(pair[1].values):
+            units = " and ".join("/".join(item.values) for item in pair)
+            compared.append(_whole(pair[0], "inconclusive", f"the sides measured different things: {units}"))
+        else:
+            compared += [
+                _judge(pair[0], pair[1], metric, noise) for metric in pair[0].values if metric in pair[1].values
+            ]
+    return compared
+
+
+def _on_one_host(pair: Sequence[Figures]) -> list[Figures]:
+    """Leaves the runs of one host, where a side has those of several: the one with most runs on both sides."""
+    hosts = [Counter(run.environment.host for run in item.runs if run.environment is not None) for item in pair]
+    if all(len(counts) < 2 for counts in hosts):  # noqa: PLR2004
+        return list(pair)
+    common = Counter(hosts[0]) if len(hosts) == 1 else hosts[0] & hosts[1]
+    if not common:
+        return list(pair)
+    chosen = common.most_common(1)[0][0]
+    return [
+        figures_of([run for run in item.runs if run.environment is not None and run.environment.host == chosen])[0]
+        for item in pair
+    ]
+
+
+def _whole(item: Figures, word: str, rule: str) -> Comparison:
+    return Comparison(row=item.row, strategy=item.strategy, metric="", verdict=word, rule=rule)
+
+
+def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
+    metric = METRICS[name]
+    base, head = one.values[name], other.values[name]
+
+    def verdict(word: str, rule: str, ratio: Estimate | None = None) -> Comparison:
+        return Comparison(
+            row=one.row,
+            strategy=one.strategy,
+            metric=name,
+            base=median_estimate(base) if base else None,
+            head=median_estimate(head) if head else None,
+            ratio=ratio,
+            verdict=word,
+            rule=rule,
+        )
+
+    if min(len(base), len(head)) < MIN_RUNS:
+        return verdict("inconclusive", f"{min(len(base), len(head))} runs a side; an interval needs {MIN_RUNS}")
+    if min(*base, *head) <= 0:
+        word = "ok" if max(base) <= 0 and max(head) <= 0 else "inconclusive"
+        return verdict(word, "a run measured zero, to which there is no ratio")
+    ratio = ratio_estimate(base, head)
+    worse, better = (ratio.low, ratio.high) if metric.better == "lower" else (1 / ratio.high, 1 / ratio.low)
+    word = "regressed" if worse > 1 + noise else "improved" if better < 1 / (1 + noise) else "ok"
+    return verdict(word, f"95% interval of the ratio against a noise threshold of {noise:.0%}", ratio)
+
+
+def differing(base: Environment | None, head: Environment | None) -> list[str]:
+    """Says in what the machines of two sides differ, as far as is known."""
+    if base is None or head is None:
+        return []
+    pairs = ((name, getattr(base, name), getattr(head, name)) for name in _SAME)
+    return [f"{name} {old} against {new}" for name, old, new in pairs if old != new]
+
+
+def noise_of_controls(base: Sequence[Figures], head: Sequence[Figures]) -> float:
+    """Returns by how much the control cells of two sides differ at most: their work is the same on both.
+
+    Returns:
+        A relative change, 0.1 for ten percent; 0 where the sides have no control cell in common.
+    """
+    others = {item.key: item for item in head if item.control}
+    changes: list[float] = []
+    for item in base:
+        other = others.get(item.key)
+        if not item.control or other is None:
+            continue
+        for name in ("time_per_job", "cpu_per_job"):
+            values = [side.values.get(name, ()) for side in (item, other)]
+            if all(values) and min(*values[0], *values[1]) > 0:
+                ratio = median_estimate(values[1]).value / median_estimate(values[0]).value
+                changes.append(max(ratio, 1 / ratio) - 1)
+    return max(changes, default=0.0)

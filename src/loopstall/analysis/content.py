@@ -1,0 +1,67 @@
+"""What a report is made from, and what it comes to once for all formats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from loopstall.analysis.diagnosis import Diagnosis, diagnose
+from loopstall.analysis.summary import Budgets, samples, summarise
+from loopstall.records import Cell, Plan, Run, Skipped, Summary, Trend, Verdict
+
+__all__ = ["Content", "Digest", "digest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What was measured, and what is known beside.
+
+    Args:
+        title: the report's heading.
+        runs: what was measured; of a gate, the candidate.
+        plan: what was to be measured, where it is known.
+        budgets: what makes a cell a trap.
+        warnings: what could not be read.
+        verdicts: what a gate said.
+        baselines: what the gate measured on the other side.
+        trends: figures over commits.
+    """
+
+    title: str
+    runs: Sequence[Run]
+    plan: Plan | None = None
+    budgets: Budgets = field(default_factory=Budgets)
+    warnings: Sequence[str] = ()
+    verdicts: Sequence[Verdict] = ()
+    baselines: Sequence[Run] = ()
+    trends: Sequence[Trend] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was to be measured is there."""
+        plan = self.plan
+        return plan is None or bool(self.verdicts) or len(self.runs) >= len(plan.cells) * plan.processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What the runs come to: samples and summaries in the plan's order, and the diagnoses, the worst first."""
+
+    samples: dict[Cell, list[Run]]
+    summaries: tuple[Summary, ...]
+    skipped: tuple[Skipped, ...]
+    diagnoses: tuple[Diagnosis, ...]
+
+
+def digest(content: Content) -> Digest:
+    """Sums a content up."""
+    grouped = samples(content.runs)
+    cells = list(content.plan.cells) if content.plan is not None else []
+    known = set(cells)
+    order = [*[cell for cell in cells if cell in grouped], *[cell for cell in grouped if cell not in known]]
+    ordered = {cell: grouped[cell] for cell in order}
+    summaries = tuple(summarise(cell, runs, content.budgets.of(cell)) for cell, runs in ordered.items())
+    return Digest(
+        samples=ordered,
+        summaries=summaries,
+        skipped=content.plan.skipped if content.plan is not None else (),
+        diagnoses=tuple(diagnose(summaries, ordered, content.budgets)),
+    )

@@ -1,0 +1,207 @@
+"""The gate's verdicts where a side is a stored result: two sides that were measured apart, one after the other.
+
+They say less than pairs do: a drift of the machine between the two looks like a change of the program. So the least
+change that counts is wider, and widest where the control cells, whose work is the same on both sides, differ.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differing, noise_of_controls
+from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.summary import stack_of, summarise
+from loopstall.gate.criteria import AVAILABILITY, TIME, Rules
+from loopstall.records import (
+    REGRESSION,
+    STALL,
+    Comparison,
+    Environment,
+    Finding,
+    Summary,
+    Verdict,
+)
+from loopstall.records.units import format_value
+
+__all__ = ["Noise", "judge_apart", "noise_between"]
+
+_MARGIN = 2.0
+"""What control cells differ by is one draw of the noise; others may well differ by twice that."""
+
+_CAVEAT = "measured apart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What counts as a change between two sides, and why, in sentences for people."""
+
+    threshold: float
+    notes: tuple[str, ...]
+
+
+def noise_between(
+    base: Sequence[Figures],
+    head: Sequence[Figures],
+    machines: tuple[Environment | None, Environment | None],
+    *,
+    least: float = NOISE_THRESHOLD,
+) -> Noise:
+    """Says from which relative change on two sides that were measured apart differ.
+
+    Args:
+        base: the cells of the one side.
+        head: those of the other.
+        machines: what each was measured on, where that is known.
+        least: the threshold where the control cells do not widen it.
+    """
+    controls = noise_of_controls(base, head)
+    threshold = max(least, _MARGIN * controls)
+    caveat = (
+        f"Measured apart, one side after the other: what is under {threshold:.0%} is noise, and a drift of the machine"
+        " can look like a change; loopstall gate with a revision or a folder measures both sides by turns."
+    )
+    notes = [caveat]
+    if threshold > least:
+        notes.append(f"The control cells, whose work is the same, differ by {controls:.0%}: the threshold is wider.")
+    different = differing(*machines)
+    if different:
+        notes.append(f"The machines differ: {', '.join(different)}; a change may be theirs.")
+    return Noise(threshold=threshold, notes=tuple(notes))
+
+
+def judge_apart(base: Sequence[Figures], head: Sequence[Figures], rules: Rules, noise: float) -> list[Verdict]:
+    """Judges every cell of two sides that were measured apart.
+
+    Args:
+        base: the cells of the one side.
+        head: those of the other.
+        rules: least effects and budgets.
+        noise: the least relative change that counts for any workload.
+    """
+    sides = [{item.key: item for item in side} for side in (base, head)]
+    return [
+        _judge(_Case.of(sides[0].get(key), sides[1].get(key), rules, noise))
+        for key in dict.fromkeys([*sides[0], *sides[1]])
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A cell before its judge: its comparisons by metric, and what either side's runs come to."""
+
+    item: Figures
+    compared: Mapping[str, Comparison]
+    threshold: float
+    base: Summary | None
+    head: Summary | None
+    limited: bool
+
+    @classmethod
+    def of(cls, base: Figures | None, head: Figures | None, rules: Rules, noise: float) -> "_Case":
+        item = head or base
+        assert item is not None  # noqa: S101  # every key is of a side
+        threshold = max(noise, rules.effect_of(item.cell) if item.cell is not None else rules.effect)
+        compared = compare([base] if base else [], [head] if head else [], noise=threshold)
+        return cls(
+            item=item,
+            compared={one.metric: one for one in compared},
+            threshold=threshold,
+            base=_summary(base, rules),
+            head=_summary(head, rules),
+            limited=rules.limited,
+        )
+
+
+def _summary(side: Figures | None, rules: Rules) -> Summary | None:
+    if side is None or side.cell is None:
+        return None
+    return summarise(side.cell, side.runs, rules.budget_of(side.cell))
+
+
+_Said = tuple[str, str, str]
+"""The verdict's word, the rule in a sentence, and of a regression whether it is a stall or one in time."""
+
+
+def _judge(case: _Case) -> Verdict:
+    word, rule, kind = next(filter(None, (rule(case) for rule in _RULES)))
+    culprit = case.head.culprit if case.head is not None and kind == STALL else None
+    return Verdict(
+        row=case.item.row,
+        strategy=case.item.strategy,
+        workload=case.item.cell.workload if case.item.cell is not None else None,
+        verdict=word,
+        rule=f"{rule}; {_CAVEAT}",
+        findings=tuple(filter(None, (_finding(one, case.threshold) for one in case.compared.values()))),
+        culprit=culprit,
+        stack=stack_of(case.item.runs, culprit),
+        kind=kind,
+        amount=_amount(case, kind),
+    )
+
+
+def _whole(case: _Case) -> _Said | None:
+    """What is said of the cell as a whole: that a side lacks it, or holds a failure."""
+    one = case.compared.get("")
+    return (one.verdict, one.rule, "") if one is not None else None
+
+
+def _trap(case: _Case) -> _Said | None:
+    head, base = case.head, case.base
+    if head is None or not head.trap:
+        return None
+    why = f"{head.why} in {head.broke} of {head.runs} runs"
+    if case.limited:
+        return "regressed", f"over its budget: {why}", STALL
+    if base is None or base.trap:
+        return None
+    return "regressed", f"a trap that the baseline has not: {why}", STALL
+
+
+def _worse(case: _Case) -> _Said | None:
+    for metric, kind in ((TIME, REGRESSION), (AVAILABILITY, STALL)):
+        one = case.compared.get(metric)
+        if one is not None and one.verdict == "regressed":
+            return "regressed", f"{_figures(one)}, beyond the threshold of {case.threshold:.0%}", kind
+    return None
+
+
+def _undecided(case: _Case) -> _Said | None:
+    one = case.compared.get(TIME)
+    if one is None:
+        return "inconclusive", "neither side has a time per job", ""
+    return ("inconclusive", one.rule, "") if one.verdict == "inconclusive" else None
+
+
+def _rest(case: _Case) -> _Said:
+    one = case.compared[TIME]
+    return one.verdict, _figures(one), ""
+
+
+_RULES: tuple[Callable[[_Case], _Said | None], ...] = (_whole, _trap, _worse, _undecided, _rest)
+
+
+def _figures(one: Comparison) -> str:
+    metric = METRICS[one.metric]
+    assert one.base is not None  # noqa: S101  # both have been compared
+    assert one.head is not None  # noqa: S101
+    sides = " to ".join(format_value(side.value, metric.unit) for side in (one.base, one.head))
+    if one.ratio is None:
+        return f"{metric.label} from {sides}"
+    ratio = one.ratio
+    return f"{metric.label} from {sides}, {ratio.value - 1:+.1%} [{ratio.low - 1:+.1%}, {ratio.high - 1:+.1%}]"
+
+
+def _finding(one: Comparison, threshold: float) -> Finding | None:
+    if one.ratio is None or one.base is None or one.head is None:
+        return None
+    ratio = one.ratio
+    factor = -one.base.value if METRICS[one.metric].better == "higher" else 1.0  # a share is told in points lost
+    low, high = sorted((factor * (ratio.low - 1), factor * (ratio.high - 1)))
+    change = replace(ratio, value=factor * (ratio.value - 1), low=low, high=high)
+    return Finding(metric=one.metric, base=one.base.value, head=one.head.value, change=change, effect=threshold)
+
+
+def _amount(case: _Case, kind: str) -> float:
+    if kind == STALL and case.head is not None and case.head.runs:
+        return case.head["longest_stall"].value
+    one = case.compared.get(TIME)
+    return one.ratio.value - 1 if kind == REGRESSION and one is not None and one.ratio is not None else 0.0

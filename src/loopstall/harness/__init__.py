@@ -1,0 +1,5 @@
+"""What runs inside the measuring process; the runner starts it as ``from loopstall.harness import main``."""
+
+from loopstall.harness.run import main, measure
+
+__all__ = ["main", "measure"]

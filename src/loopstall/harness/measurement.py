@@ -1,0 +1,136 @@
+"""The figures of a run, taken over one burst of jobs or over several with pauses between."""
+
+from collections.abc import Callable
+from typing import Any
+
+from loopstall.dispatch import Call
+from loopstall.harness.load import JobLog, WrongResultError, drive
+from loopstall.loops import Face
+from loopstall.monitor import Book, LagMeter, Monitor
+from loopstall.records import DESCHEDULED, Burst, Load, Measured, Noise
+from loopstall.records.clock import Clock, now_ns
+from loopstall.runner import noise
+from loopstall.runner.usage import Usage, usage_now
+from loopstall.stats import histogram
+from loopstall.workloads.definition import Workload
+
+__all__ = ["Meters"]
+
+_STALLS = 100  # kept in full
+_SHOWN = 100  # characters of a wrong result
+
+
+class Meters:
+    """Measures bursts on the running loop; nothing runs between them.
+
+    Args:
+        workload: whose jobs they are.
+        kwargs: what every job is called with.
+        threshold_ns: from when a lag is a stall.
+        face: of the running loop.
+        clock: monotonic time in ns.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        kwargs: dict[str, Any],
+        *,
+        threshold_ns: int,
+        face: Face,
+        clock: Clock = now_ns,
+    ) -> None:
+        self._clock = clock
+        self._face = face
+        self._threshold_ns = threshold_ns
+        self._book = Book(_STALLS)
+        self._meter = LagMeter(clock=clock, later=face.later, readable=face.readable)
+        self._log = JobLog(_checker(workload, kwargs))
+        self._bursts: list[Burst] = []
+        self._used: list[tuple[Usage, Usage]] = []
+        self._noises: list[Noise | None] = []
+        self._faults: dict[str, None] = {}
+
+    @property
+    def jobs(self) -> int:
+        """How many have been done."""
+        return sum(burst.jobs for burst in self._bursts)
+
+    async def burst(self, call: Call, load: Load, *, seed: int) -> Burst:
+        """Puts a load on the loop and measures it from its first job to the end of its last."""
+        done = self._log.jobs
+        monitor = Monitor(threshold_ns=self._threshold_ns, clock=self._clock, book=self._book)
+        before, quiet = usage_now(), noise.read()
+        started_ns = self._clock()
+        self._log.begin(started_ns)
+        monitor.start(self._face.watched)
+        self._meter.start(monitor.expect)
+        await drive(call, load, self._log, seed=seed, started_ns=started_ns, face=self._face, clock=self._clock)
+        wall_ns = self._clock() - started_ns
+        self._meter.stop()
+        monitor.stop()
+        after = usage_now()
+        self._noises.append(noise.between(quiet, noise.read()))
+        self._used.append((before, after))
+        self._faults.update(dict.fromkeys(monitor.faults))
+        burst = Burst(jobs=self._log.jobs - done, wall_ns=wall_ns, cpu_ns=after.cpu_ns - before.cpu_ns)
+        self._bursts.append(burst)
+        return burst
+
+    def figures(self, *, setup_ns: int, priming_ns: int) -> Measured:
+        """Sums the bursts up.
+
+        Args:
+            setup_ns: how long the workload's context took to enter.
+            priming_ns: how long the dispatch took to open.
+
+        Raises:
+            WrongResultError: a job's result is not what the workload accepts.
+        """
+        log, meter, book = self._log, self._meter, self._book
+        log.settle()
+        wall_ns = sum(burst.wall_ns for burst in self._bursts)
+
+        def used(read: Callable[[Usage], int]) -> int:
+            return sum(read(after) - read(before) for before, after in self._used)
+
+        return Measured(
+            jobs=self.jobs,
+            wall_ns=wall_ns,
+            service=histogram.from_counts(log.service.counts()),
+            response=histogram.from_counts(log.response.counts()),
+            lag=histogram.from_counts(meter.lags.counts(), expected_interval_ns=meter.interval_ns),
+            lag_uncorrected=histogram.from_counts(meter.lags.counts()),
+            response_series=log.peaks.series(),
+            lag_series=meter.peaks.series(),
+            stalls=tuple(book),
+            stall_count=book.count,
+            stalled_ns=min(book.total_ns, wall_ns),
+            threshold_ns=self._threshold_ns,
+            interval_ns=meter.interval_ns,
+            setup_ns=setup_ns,
+            priming_ns=priming_ns,
+            cpu_user_ns=used(lambda usage: usage.cpu_user_ns),
+            cpu_system_ns=used(lambda usage: usage.cpu_system_ns),
+            children_cpu_ns=used(lambda usage: usage.children_cpu_ns),
+            peak_memory_bytes=self._used[-1][1].peak_memory_bytes,
+            switches_voluntary=used(lambda usage: usage.switches_voluntary),
+            switches_involuntary=used(lambda usage: usage.switches_involuntary),
+            faults=(*self._faults, *meter.faults),
+            descheduled_ns=min(book.ns_by_cause[DESCHEDULED], wall_ns),
+            bursts=tuple(self._bursts) if len(self._bursts) > 1 else (),
+            noise=noise.total(*self._noises),
+        )
+
+
+def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any], None]:
+    verify = workload.checker
+    assert verify is not None, "the loader refuses workloads without a verify"  # noqa: S101
+
+    def check(seed: int, result: Any) -> None:
+        if not verify(result, seed, **kwargs):
+            shown = repr(result)
+            shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+            raise WrongResultError(f"the job of seed {seed} returned {shown}, which verify does not accept")
+
+    return check

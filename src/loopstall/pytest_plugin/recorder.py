@@ -1,0 +1,154 @@
+"""The stalls of every event loop of the process, by the test in which they happened."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+from dataclasses import dataclass, field, replace
+import os
+import threading
+import time
+from typing import Any
+
+from loopstall.monitor import everywhere
+from loopstall.monitor.core import Monitor
+from loopstall.records import DESCHEDULED, Sighting, Stall
+from loopstall.records.clock import NS_PER_S, now_ns
+
+__all__ = ["Recorder", "Stalls"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Stalls:
+    """What happened while a test ran: iterating gives its stalls, those that the machine made among them.
+
+    Where windows were opened, they alone count.
+    """
+
+    began_ns: int
+    ended_ns: int = 0
+    threshold_ns: int = 1
+    _found: list[tuple[int, Sighting]] = field(default_factory=list)
+    _windows: list[tuple[str, int, int]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def window(self, name: str = "") -> Iterator["Stalls"]:
+        """Lets only what happens while this is entered count, and within other windows of the test.
+
+        Args:
+            name: for the reader.
+        """
+        began_ns = now_ns()
+        try:
+            yield self
+        finally:
+            self._windows.append((name, began_ns, now_ns()))
+
+    def add(self, began_ns: int, seen: Sighting) -> None:
+        """Notes a stall.
+
+        Args:
+            began_ns: when it began, by this module's clock.
+            seen: what there was.
+        """
+        self._found.append((began_ns, seen))
+
+    def __iter__(self) -> Iterator[Stall]:
+        return (seen.stall for seen in self.counted())
+
+    def __len__(self) -> int:
+        return len(self.counted())
+
+    def __getitem__(self, index: int) -> Stall:
+        return self.counted()[index].stall
+
+    def counted(self) -> list[Sighting]:
+        """Returns the stalls that count, each with how much of it lies within the test or its windows."""
+        spans = [(began_ns, ended_ns) for _, began_ns, ended_ns in self._windows]
+        spans = spans or [(self.began_ns, self.ended_ns or now_ns())]
+        found: list[Sighting] = []
+        for began_ns, seen in list(self._found):
+            ended_ns = began_ns + seen.stall.duration_ns
+            within = sum(max(0, min(end, ended_ns) - max(begin, began_ns)) for begin, end in spans)
+            if within >= self.threshold_ns:
+                found.append(replace(seen, length_ns=within))
+        return found
+
+    @property
+    def own(self) -> list[Sighting]:
+        """Those that count and that the machine did not make."""
+        return [seen for seen in self.counted() if seen.stall.cause != DESCHEDULED]
+
+
+class Recorder:
+    """Watches every event loop of the process, and hands each stall to the test that runs.
+
+    Args:
+        threshold_s: from when on a span without progress is a stall, in seconds.
+    """
+
+    def __init__(self, threshold_s: float) -> None:
+        self._threshold_ns = round(threshold_s * NS_PER_S)
+        self._lock = threading.Lock()
+        self._open: list[Stalls] = []
+        self._monitors: set[Monitor] = set()
+        self._idle: list[Monitor] = []
+        self._on = False
+
+    def start(self) -> None:
+        """Begins, if it has not."""
+        if not self._on:
+            self._on = True
+            everywhere.add(self._begin)
+
+    def stop(self) -> None:
+        """Ends, and leaves nothing patched and no thread behind."""
+        everywhere.discard(self._begin)
+        self._on = False
+        for monitor in tuple(self._monitors):
+            monitor.stop()
+        self._monitors.clear()
+        self._idle.clear()
+
+    @contextlib.contextmanager
+    def during(self) -> Iterator[Stalls]:
+        """Gathers the stalls of what runs while this is entered."""
+        found = Stalls(began_ns=now_ns(), threshold_ns=self._threshold_ns)
+        with self._lock:
+            self._open.append(found)
+        try:
+            yield found
+        finally:
+            found.ended_ns = now_ns()
+            with self._lock:
+                self._open.remove(found)
+
+    def _begin(self, loop: Any) -> Callable[[], object]:
+        """Watches a loop while it runs; a monitor goes from one to the next, for tests run thousands of short ones."""
+        with self._lock:
+            monitor = self._idle.pop() if self._idle else None
+        if monitor is None or monitor.ended_ns:  # in a forked child
+            made = monitor = Monitor(
+                threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(made, stall)
+            )
+            self._monitors.add(monitor)
+        current = monitor
+        current.attach(loop)
+
+        def end() -> None:
+            current.detach()
+            with self._lock:
+                self._idle.append(current)
+
+        return end
+
+    def _add(self, monitor: Monitor, stall: Stall) -> None:
+        began_ns = monitor.started_ns + stall.start_ns
+        seen = Sighting(
+            stall=stall,
+            length_ns=stall.duration_ns,
+            at=time.time() - (now_ns() - began_ns) / NS_PER_S,
+            process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'pytest')} {os.getpid()}",
+            thread=threading.current_thread().name,
+        )
+        with self._lock:
+            for found in self._open:
+                found.add(began_ns, seen)

@@ -1,0 +1,163 @@
+"""Results as data for other programs: JSON with a published schema, and CSV."""
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from loopstall.analysis.content import Content, digest
+from loopstall.analysis.metrics import METRICS
+from loopstall.records import SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
+from loopstall.records.encoding import encode
+from loopstall.report.escape import csv_row, json_text
+
+__all__ = ["Document", "json_schema", "to_csv", "to_json"]
+
+
+_COLUMNS = (
+    "workload", "params", "loop", "dispatch", "load", "run", "seed", "started_at", "metric", "value", "unit", "error"
+)  # fmt: skip
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of a cell: the median over its runs, its interval and the confidence of that."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    runs: int
+    unit: str
+
+
+class CellReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of a cell come to."""
+
+    workload: str
+    params: dict[str, int | float | str | bool]
+    loop: str
+    dispatch: str
+    load: str
+    control: bool
+    runs: int
+    trap: bool
+    why: str
+    culprit: Frame | None
+    error: str
+    figures: dict[str, Figure]
+
+
+class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding: the rule and what was measured; ``row`` and ``strategies`` are empty where it is of all cells."""
+
+    rule: str
+    title: str
+    measured: str
+    threshold: str
+    advice: str
+    command: str
+    row: str
+    strategies: tuple[str, ...]
+    culprit: Frame | None
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell that was not measured, and why."""
+
+    row: str
+    strategy: str
+    reason: str
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as data."""
+
+    format: str
+    kind: str
+    version: int
+    title: str
+    cells: tuple[CellReport, ...]
+    findings: tuple[FindingReport, ...]
+    skipped: tuple[Left, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def to_json(content: Content) -> str:
+    """Renders a report as JSON; ``json_schema`` says of what shape."""
+    made = digest(content)
+    document = Document(
+        format="loopstall",
+        kind="report",
+        version=SCHEMA_VERSION,
+        title=content.title,
+        cells=tuple(map(_cell, made.summaries)),
+        findings=tuple(
+            FindingReport(
+                rule=item.rule.name,
+                title=item.rule.title,
+                measured=item.measured,
+                threshold=item.threshold,
+                advice=item.rule.advice,
+                command=item.command,
+                row=item.cell.row if item.cell is not None else "",
+                strategies=tuple(str(cell.strategy) for cell in (item.cell, *item.others) if cell is not None),
+                culprit=item.culprit,
+            )
+            for item in made.diagnoses
+        ),
+        skipped=tuple(map(_left, made.skipped)),
+        verdicts=tuple(content.verdicts),
+    )
+    return json_text(encode(document).decode())
+
+
+def json_schema(kind: type = Document) -> dict[str, Any]:
+    """Returns the JSON Schema of ``to_json``, or of another document."""
+    schema = msgspec.json.schema(kind)
+    for part in schema["$defs"].values():
+        if "description" in part:  # a docstring, whose indentation depends on the Python
+            part["description"] = inspect.cleandoc(part["description"])
+    return schema
+
+
+def to_csv(content: Content) -> str:
+    """Renders a row a run and metric; a run that failed has one row with its error."""
+    rows = [csv_row(*_COLUMNS)]
+    for run in content.runs:
+        cell = run.cell
+        params = ", ".join(f"{name}={value}" for name, value in cell.params)
+        words = (cell.workload.name, params, cell.strategy.loop, cell.strategy.dispatch, str(cell.load))
+        head = [*words, run.index, run.seed, run.started_at]
+        if run.measured is None:
+            rows.append(csv_row(*head, "", "", "", run.error.message if run.error is not None else ""))
+            continue
+        rows += [csv_row(*head, metric.name, metric.read(run.measured), metric.unit, "") for metric in METRICS.values()]
+    return "".join(rows)
+
+
+def _cell(item: Summary) -> CellReport:
+    cell = item.cell
+    return CellReport(
+        workload=cell.workload.name,
+        params=dict(cell.params),
+        loop=cell.strategy.loop,
+        dispatch=cell.strategy.dispatch,
+        load=str(cell.load),
+        control=cell.control,
+        runs=item.runs,
+        trap=item.trap,
+        why=item.why,
+        culprit=item.culprit,
+        error=item.error.message if item.error is not None else "",
+        figures={
+            name: Figure(
+                value=one.value, low=one.low, high=one.high, confidence=one.confidence, runs=one.runs,
+                unit=METRICS[name].unit,
+            )
+            for name, one in item.estimates
+        },
+    )  # fmt: skip
+
+
+def _left(item: Skipped) -> Left:
+    return Left(row=item.cell.row, strategy=str(item.cell.strategy), reason=item.reason)

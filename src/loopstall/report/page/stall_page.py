@@ -1,0 +1,75 @@
+"""A session's stalls as a page: who blocked the loops, when, and what to do."""
+
+from collections.abc import Sequence
+import datetime as dt
+from typing import Any
+
+from loopstall.records import Sighting
+from loopstall.records.clock import NS_PER_S
+from loopstall.records.units import format_ns
+from loopstall.report.page.html import environment
+from loopstall.report.page.icicle import icicle
+from loopstall.report.stall_document import Session
+from loopstall.report.stall_text import culprit_line
+
+__all__ = ["sentence", "to_page"]
+
+_CULPRITS = 40  # rows of the table
+_LISTED = 100  # stalls told one by one
+_LANES = 12  # processes that are drawn
+_WIDTH = 1000  # of the drawing, in its own units
+_LEAST = 1.5  # of a bar that would be too narrow to be seen
+
+
+def sentence(session: Session) -> str:
+    """Says in a sentence what there was."""
+    account = session.account
+    if not account.count:
+        return f"No event loop was blocked for over {format_ns(session.threshold_ns)}."
+    broke = f" {account.over} of them broke a budget." if account.over else ""
+    return (
+        f"Event loops were blocked {account.count} times, {format_ns(account.total_ns)} in all.{broke}"
+        f" The worst line: {culprit_line(account.culprits[0])}."
+    )
+
+
+def to_page(session: Session) -> str:
+    """Renders a session as one self-contained page."""
+    account = session.account
+    longest = account.longest
+    return (
+        environment()
+        .get_template("stall_page.html.j2")
+        .render(
+            title=session.title,
+            session=session,
+            account=account,
+            verdict=sentence(session),
+            began=dt.datetime.fromtimestamp(session.began, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            culprits=account.culprits[:_CULPRITS],
+            culprit_count=len(account.culprits),
+            blocks=icicle(seen.stall for seen in longest),
+            drawing=_drawing(session, longest),
+            listed=longest[:_LISTED],
+        )
+    )
+
+
+def _drawing(session: Session, longest: Sequence[Sighting]) -> dict[str, Any]:
+    """Returns bars on lanes: one lane a process, those with the most stalls first."""
+    ends = (seen.at - session.began + seen.length_ns / NS_PER_S for seen in longest)
+    span = max(session.watched_ns / NS_PER_S, 1e-3, *ends)
+    lanes: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in session.account.processes.most_common(_LANES)}
+    for seen in longest:
+        if seen.process in lanes:
+            at = max(0.0, seen.at - session.began)
+            width = max(_LEAST, _WIDTH * seen.length_ns / NS_PER_S / span)
+            lanes[seen.process].append({"x": round(_WIDTH * at / span, 2), "width": round(width, 2), "seen": seen})
+    return {
+        "lanes": lanes,
+        "count": sum(map(len, lanes.values())),
+        "width": _WIDTH,
+        "span_ns": span * NS_PER_S,
+        "causes": sorted({seen.stall.cause for seen in longest}),
+        "left": len(session.account.processes) - len(lanes),
+    }

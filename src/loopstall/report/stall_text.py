@@ -1,0 +1,66 @@
+"""Stalls in words: for a failed test, for a program that is watched."""
+
+from loopstall.analysis.culprits import Account, Culprit
+from loopstall.analysis.rules import rule_of
+from loopstall.records import Frame, Sighting, Stall
+from loopstall.records.frames import is_users
+from loopstall.records.units import format_ns
+from loopstall.report.page.icicle import source_line
+from loopstall.report.text import place, printable
+
+__all__ = ["culprit_line", "described", "in_a_line", "summed_up"]
+
+_FRAMES = 12
+_WORST = 10
+
+
+def summed_up(account: Account) -> list[str]:
+    """Says a session's ten worst culprits, a line each."""
+    return [culprit_line(item) for item in account.culprits[:_WORST]]
+
+
+def culprit_line(item: Culprit) -> str:
+    """Says all the stalls of a line in one."""
+    tests = [name for name in item.places if "::" in name]
+    within = f" in {_counted(len(tests), 'test')}" if tests else ""
+    times = f"{format_ns(item.longest_ns)} at worst, {format_ns(item.total_ns)} in all"
+    where = place(item.frame) if item.frame is not None else "no culprit was seen"
+    return printable(f"{times}, {_counted(item.count, 'stall')}{within}: {where} ({item.cause})")
+
+
+def described(stall: Stall, length_ns: int) -> str:
+    """Says how long a stall was, why, where, in which task, through which frames of the user's, and what to do."""
+    lines = [f"{format_ns(length_ns)}, {stall.cause}: {stall.rule or 'nothing more was seen'}"]
+    if stall.holder is not None:
+        lines.append(f"  the GIL was held by thread {stall.holder_thread} at {place(stall.holder)}")
+    if stall.culprit is not None:
+        lines.append(f"  culprit: {place(stall.culprit)}")
+    if stall.task:
+        lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
+    if stall.label:
+        lines.append(f"  during: {stall.label}")
+    users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
+    for frame in users[:_FRAMES]:
+        lines += _frame(frame)
+    gil = stall.evidence is None or stall.evidence.gil
+    lines.append(f"  what to do: {rule_of(stall.cause, gil=gil).advice}")
+    return "\n".join(map(printable, lines))
+
+
+def in_a_line(seen: Sighting) -> str:
+    """Says how long a stall was, why, where, and in which task."""
+    stall, frame = seen.stall, seen.blamed
+    where = place(frame) if frame is not None else "no culprit was seen"
+    held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""
+    task = f", task {stall.task}" if stall.task else ""
+    task += f", {stall.label}" if stall.label else ""
+    return printable(f"stall of {format_ns(seen.length_ns)}, {stall.cause}: {where}{held}{task}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _frame(frame: Frame) -> list[str]:
+    source = source_line(frame.file, frame.line)
+    return [f"    {place(frame)}", *([f"        {source}"] if source else [])]

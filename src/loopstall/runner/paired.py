@@ -1,0 +1,137 @@
+"""Two live processes, one a side, that do the same jobs by turns: what disturbs the one disturbs the other."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+import random
+
+from loopstall.errors import MeasurementError
+from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
+from loopstall.records.clock import now_ns
+from loopstall.runner.launcher import Keeper
+from loopstall.runner.process import MeasuringProcess
+from loopstall.runner.protocol import Outcome, Request
+from loopstall.runner.side import Side
+from loopstall.runner.single import Limits, record
+
+__all__ = ["BURST_S", "Duels"]
+
+BURST_S = 0.02
+"""What a burst should last: long beside a clock's step and a timer's slack, short beside a drift of the machine."""
+
+_CALIBRATIONS = 3  # the first jobs of a process are slow
+
+
+class Duels:
+    """Measures pairs.
+
+    Args:
+        keeper: starts the processes, and leaves none behind.
+        environment: what every run's record says of the machine.
+        limits: the bounds of each process.
+        sides: baseline and candidate.
+        turns: bursts a side in a pair.
+    """
+
+    def __init__(
+        self, keeper: Keeper, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
+    ) -> None:
+        self._keeper = keeper
+        self._environment = environment
+        self._limits = limits
+        self._sides = sides
+        self._turns = turns
+        self._jobs: dict[Cell, int] = {}
+
+    def measure(self, cells: tuple[Cell, Cell], *, index: int, seed: int) -> Pair:
+        """Measures one pair.
+
+        Args:
+            cells: the cell as the one side and the other find it; they differ in the workload's path at most.
+            index: which of the cell's pairs this is.
+            seed: what the jobs of both sides, and whose turn is first, follow from.
+
+        Raises:
+            MeasurementError: no process can be started, or no temporary file written.
+        """
+        chance = random.Random(seed)
+        begun_ns = now_ns()
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        order = chance.sample((0, 1), 2)
+        processes: dict[int, MeasuringProcess] = {}
+        try:
+            for side in order:  # both start and import at once
+                processes[side] = self._keeper.start(self._sides[side])
+            self._begin(processes, cells, seed)
+            if self._warm_up(processes, cells[0]):
+                self._alternate(processes, self._jobs[cells[0]], chance)
+            outcomes = _blamed([processes[side].end(limit_s=self._limits.time_limit_s) for side in (0, 1)])
+        except OSError as error:
+            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
+        finally:
+            for process in processes.values():
+                process.close()
+        process_ns = now_ns() - begun_ns
+        base, head = (
+            record(
+                cell, outcome, self._environment,
+                index=index, seed=seed, started_at=started_at, process_ns=process_ns,
+            )
+            for cell, outcome in zip(cells, outcomes, strict=True)
+        )  # fmt: skip
+        return Pair(base=base, head=head)
+
+    def _begin(self, processes: dict[int, MeasuringProcess], cells: Sequence[Cell], seed: int) -> None:
+        for side, process in processes.items():
+            request = Request(
+                cell=cells[side],
+                seed=seed,
+                threshold_ns=self._limits.threshold_ns,
+                memory_limit_bytes=self._limits.memory_limit_bytes,
+                by_turns=True,
+            )
+            process.begin(request, limit_s=self._limits.time_limit_s)
+
+    def _warm_up(self, processes: dict[int, MeasuringProcess], cell: Cell) -> bool:
+        """Has each side do jobs that are not counted; finds out with the first pair how many a burst takes.
+
+        Returns:
+            False where a side failed.
+        """
+        known = self._jobs.get(cell)
+        jobs = known or cell.load.concurrency
+        for _ in range(1 if known else _CALIBRATIONS):
+            bursts = [process.turn(-jobs, limit_s=self._limits.time_limit_s) for process in processes.values()]
+            walls = [burst.wall_ns for burst in bursts if burst is not None]
+            if len(walls) < len(bursts):
+                return False
+            if not known:
+                jobs = _burst(cell, jobs / max(1, *walls))
+        self._jobs[cell] = jobs
+        return True
+
+    def _alternate(self, processes: dict[int, MeasuringProcess], jobs: int, chance: random.Random) -> None:
+        """Gives each side its turns, the order by chance every time, until one fails."""
+        for _ in range(self._turns):
+            for side in chance.sample((0, 1), 2):
+                if processes[side].turn(jobs, limit_s=self._limits.time_limit_s) is None:
+                    return
+
+
+def _blamed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Takes the blame from a side that could do no job because the other one failed."""
+    failed = any(outcome.error is not None and outcome.error.kind != "no-job" for outcome in outcomes)
+    spared = RunError(kind=NOT_TRIED, message="not tried, because the other side failed")
+    return [
+        replace(outcome, error=spared) if failed and outcome.error and outcome.error.kind == "no-job" else outcome
+        for outcome in outcomes
+    ]
+
+
+def _burst(cell: Cell, jobs_per_ns: float) -> int:
+    """Returns how many jobs a burst has: as many as take its time, in whole rounds of all clients.
+
+    Jobs that run one after the other on the loop anyway need no whole rounds.
+    """
+    clients = 1 if cell.strategy.dispatch == "inline" else cell.load.concurrency
+    return clients * max(1, round(jobs_per_ns * BURST_S * 1e9 / clients))

@@ -1,0 +1,90 @@
+"""What a measuring process and whoever started it say to each other: one file each way, and turns.
+
+A turn is a line with a number of jobs on the process' stdin, answered by the line of a ``Burst`` on its pipe; a
+number below zero is of jobs that warm up and are not counted, and 0 ends the run. Before the first turn it says that
+it is ready.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from loopstall.records import Burst, Cell, Measured, Profile, RunError
+from loopstall.records.encoding import encode
+
+__all__ = [
+    "ENDED",
+    "OUTCOME",
+    "READY",
+    "REQUEST",
+    "Outcome",
+    "Request",
+    "burst_line",
+    "read_burst",
+    "read_outcome",
+    "read_request",
+    "write",
+]
+
+REQUEST = "request.json"
+OUTCOME = "outcome.json"
+READY = b"ready\n"
+ENDED = b"ended\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be measured, and within which bounds."""
+
+    cell: Cell
+    seed: int
+    threshold_ns: int
+    memory_limit_bytes: int
+    by_turns: bool = False
+    probe: bool = False
+    """The function is to be measured by itself, without a loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it: figures or an error, the loop that it really ran on, and whether its Python then had a GIL."""
+
+    loop: str
+    load_1min: float | None
+    measured: Measured | None = None
+    error: RunError | None = None
+    profile: Profile | None = None
+    gil: bool | None = None
+
+
+def burst_line(burst: Burst) -> bytes:
+    """Returns the answer to a turn."""
+    return b"%d %d %d\n" % (burst.jobs, burst.wall_ns, burst.cpu_ns)
+
+
+def read_burst(line: bytes) -> Burst:
+    """Reads what ``burst_line`` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    jobs, wall_ns, cpu_ns = map(int, line.split())
+    return Burst(jobs=jobs, wall_ns=wall_ns, cpu_ns=cpu_ns)
+
+
+def write(message: Request | Outcome, path: Path) -> None:
+    """Writes a message so that whoever reads the file finds all of it or nothing."""
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(encode(message))
+    draft.replace(path)
+
+
+def read_request(path: Path) -> Request:
+    """Reads what ``write`` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Request)
+
+
+def read_outcome(path: Path) -> Outcome:
+    """Reads what ``write`` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Outcome)

@@ -1,0 +1,152 @@
+"""One cell in a fresh process: whatever the workload does there, what comes back is a Run."""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+import math
+from types import TracebackType
+from typing import Self
+
+from loopstall.errors import MeasurementError
+from loopstall.records import Cell, Environment, Run
+from loopstall.records.clock import now_ns
+from loopstall.runner.launcher import Keeper
+from loopstall.runner.process import MeasuringProcess
+from loopstall.runner.protocol import Outcome, Request
+
+__all__ = ["Limits", "Runner", "record"]
+
+_AHEAD = 2
+"""Processes started at a time: two import in the time of one where there are two cores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may use, and from when a lag is a stall."""
+
+    time_limit_s: float
+    memory_limit_bytes: int
+    threshold_ns: int
+
+
+class Runner:
+    """Measures cells, one fresh process after the other; a context manager that leaves no process behind.
+
+    Processes of the next runs start while the last one sums up and then wait, so that none is ever busy under
+    another one's load.
+
+    Args:
+        environment: what every run's record says of the machine.
+        limits: the bounds of each run.
+    """
+
+    def __init__(self, environment: Environment, limits: Limits) -> None:
+        self._environment = environment
+        self._limits = limits
+        self._keeper = Keeper()
+        self._ahead: deque[MeasuringProcess] = deque()
+
+    def __enter__(self) -> Self:
+        self._keeper.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._ahead:
+            self._ahead.popleft().close()
+        self._keeper.__exit__(kind, error, trace)
+
+    @property
+    def time_limit_s(self) -> float:
+        """How long each run may take."""
+        return self._limits.time_limit_s
+
+    def run(self, cell: Cell, *, index: int, seed: int, limit_s: float = math.inf) -> Run:
+        """Measures a cell once.
+
+        Args:
+            cell: what to measure.
+            index: which of the sample's runs this is.
+            seed: what the run's jobs and arrivals follow from.
+            limit_s: how long it may take, where that is less than the limits have.
+
+        Raises:
+            MeasurementError: no process can be started, or no temporary file written.
+        """
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        begun_ns = now_ns()
+        request = Request(
+            cell=cell,
+            seed=seed,
+            threshold_ns=self._limits.threshold_ns,
+            memory_limit_bytes=self._limits.memory_limit_bytes,
+        )
+        self._start_ahead()
+        process = self._ahead.popleft()
+        try:
+            outcome = process.run(
+                request, limit_s=min(limit_s, self._limits.time_limit_s), load_ended=self._start_ahead
+            )
+        except OSError as error:
+            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
+        finally:
+            process.close()
+        return record(
+            cell,
+            outcome,
+            self._environment,
+            index=index,
+            seed=seed,
+            started_at=started_at,
+            process_ns=now_ns() - begun_ns,
+        )
+
+    def _start_ahead(self) -> None:
+        """Starts the next processes, unless one is waiting already."""
+        if self._ahead:
+            return
+        try:
+            for _ in range(_AHEAD):
+                self._ahead.append(self._keeper.start())
+        except MeasurementError:
+            if not self._ahead:
+                raise
+
+
+def record(
+    cell: Cell,
+    outcome: Outcome,
+    environment: Environment,
+    *,
+    index: int,
+    seed: int,
+    started_at: str,
+    process_ns: int,
+) -> Run:
+    """Returns the run that an outcome is.
+
+    Args:
+        cell: what was measured.
+        outcome: what the process told, or why it told nothing.
+        environment: of all runs; the loop's version, the load and the GIL are this one's own.
+        index: which of the sample's runs this is.
+        seed: what its jobs and arrivals followed from.
+        started_at: when, in ISO 8601.
+        process_ns: how long the process took as a whole.
+    """
+    return Run(
+        cell=cell,
+        index=index,
+        seed=seed,
+        started_at=started_at,
+        process_ns=process_ns,
+        environment=replace(
+            environment,
+            loop=outcome.loop or cell.strategy.loop,
+            load_1min=outcome.load_1min,
+            gil=environment.gil if outcome.gil is None else outcome.gil,
+        ),
+        measured=outcome.measured,
+        error=outcome.error,
+    )

@@ -1,0 +1,70 @@
+"""``asyncio.start_server`` on a loop of one's choice: ``python -m loopstall.servers.streams_server LOOP PORT``."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+from loopstall.dispatch import Call
+from loopstall.loops import LOOPS
+from loopstall.monitor import Monitor
+from loopstall.monitor.labels import following, labelled
+from loopstall.servers import handshake
+from loopstall.servers.handshake import Witness
+from loopstall.servers.heavy_route import opened
+from loopstall.servers.socket_server import ANSWER, FAILED
+
+__all__ = ["main"]
+
+_BACKLOG = 1024
+
+
+def main(loop_name: str, port: str) -> None:
+    """Serves until SIGTERM.
+
+    Args:
+        loop_name: which loop.
+        port: where.
+    """
+    with asyncio.Runner(loop_factory=LOOPS[loop_name].make) as runner:
+        runner.run(_serve(int(port)))
+
+
+async def _serve(port: int) -> None:
+    told = handshake.read()
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    monitor = Monitor(threshold_ns=told.threshold_ns, kept=1, on_stall=Witness().tell)
+    async with opened(told) as call:
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # a client may leave at any time
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await _answer(head, call))
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", port, backlog=_BACKLOG)
+        with following(loop):
+            monitor.start(loop)
+            handshake.ready()
+            await ended.wait()
+            monitor.stop()
+        server.close()
+
+
+async def _answer(head: bytes, call: Call) -> bytes:
+    target = head.split(b" ", 2)[1].decode("ascii", "replace")
+    with labelled(lambda: f"GET {target.partition('?')[0]}"):
+        if target.startswith("/heavy"):
+            try:
+                await call(handshake.seed_of(target))
+            except Exception as error:  # noqa: BLE001  # whatever a job raises is an answer
+                sys.stderr.write(f"{type(error).__name__}: {error}\n")
+                return FAILED
+    return ANSWER
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

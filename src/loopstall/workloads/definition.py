@@ -1,0 +1,212 @@
+"""Workloads: the decorator that defines one."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+import contextlib
+import functools
+import inspect
+import itertools
+from typing import Any, overload
+
+from loopstall.errors import InputError, did_you_mean
+from loopstall.records import Value, WorkloadRef
+
+__all__ = ["Context", "Grid", "Workload", "grid_points", "workload"]
+
+
+_TWIN = "native"  # the dispatch of async twins
+
+
+def _run_to_end(twin: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """Returns the plain function that does what an async one does, on a loop of its own."""
+
+    @functools.wraps(twin)
+    def run(seed: int, **params: Any) -> Any:
+        import asyncio  # `loopstall --help` starts without it
+
+        return asyncio.run(twin(seed, **params))
+
+    return run
+
+
+Grid = Mapping[str, Sequence[Value]]
+
+
+Context = Callable[..., contextlib.AbstractContextManager[Mapping[str, Any] | None]]
+
+
+_REGISTER = "__loopstall_workloads__"  # in the namespace of the file that defines them
+
+
+class Workload:
+    """A function whose jobs are measured, with what is needed to run it and to check its results.
+
+    A job is ``function(seed, **params)``. Made with the ``workload`` decorator; the methods ``native``, ``verify``,
+    ``context`` and ``missing`` are decorators for the other parts.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        grids: tuple[Grid, ...],
+        control: bool,
+        on_request: bool = False,
+        dispatches: tuple[str, ...] = (),
+        primed: bool = True,
+    ) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.grids = grids
+        self.control = control
+        self.on_request = on_request
+        self.dispatches = dispatches
+        self.primed = primed
+        self.path = inspect.getsourcefile(inspect.unwrap(function)) or ""
+        self.stands_for = (inspect.getdoc(function) or "").strip()
+        self.native_twin: Callable[..., Awaitable[Any]] | None = None
+        self.native_requires: tuple[str, ...] = ()
+        self.checker: Callable[..., bool] | None = None
+        self.make_context: Context | None = None
+        self.find_missing: Callable[..., str | None] | None = None
+
+    def __call__(self, seed: int, **params: Any) -> Any:
+        """Does one job, as the undecorated function would."""
+        return self.function(seed, **params)
+
+    @property
+    def ref(self) -> WorkloadRef:
+        """How another process finds this workload."""
+        return WorkloadRef(path=self.path, name=self.name)
+
+    def native(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
+        """Decorates the async twin: the same job, written for an event loop.
+
+        Args:
+            requires: modules without which the twin cannot run; where one is missing, its cells are skipped.
+        """
+
+        def keep(twin: Callable[..., Awaitable[Any]]) -> "Workload":
+            self.native_twin = twin
+            self.native_requires = tuple(requires)
+            return self
+
+        return keep
+
+    def verify(self, checker: Callable[..., bool]) -> "Workload":
+        """Decorates ``checker(result, seed, **params)``, which says whether a job's result is right."""
+        self.checker = checker
+        return self
+
+    def context(self, make_context: Context) -> "Workload":
+        """Decorates a context manager entered around a run: ``make_context(seed, **params)``.
+
+        What it yields is a mapping of built-in values that every job gets as further keyword arguments, or None.
+        """
+        self.make_context = make_context
+        return self
+
+    def missing(self, find_missing: Callable[..., str | None]) -> "Workload":
+        """Decorates ``missing(dispatch, **params)``: why there is no such job under a dispatch, None where there is."""
+        self.find_missing = find_missing
+        return self
+
+    def why_not(self, dispatch: str, params: Mapping[str, Value]) -> str | None:
+        """Returns why a dispatch cannot be had at a point of the parameters; None where it can."""
+        if self.dispatches and dispatch not in self.dispatches:
+            return f"the workload is about {' and '.join(self.dispatches)} alone"
+        return self.find_missing(dispatch, **params) if self.find_missing is not None else None
+
+    def points(self) -> tuple[tuple[tuple[str, Value], ...], ...]:
+        """Every combination of parameters of the declared grids, in order, each once."""
+        return grid_points(self.grids)
+
+
+def grid_points(grids: Iterable[Grid]) -> tuple[tuple[tuple[str, Value], ...], ...]:
+    """Spreads grids out into their combinations, in order, each once."""
+    points: dict[tuple[tuple[str, Value], ...], None] = {}
+    for grid in grids:
+        for values in itertools.product(*grid.values()):
+            points[tuple(zip(grid, values, strict=True))] = None
+    return tuple(points)
+
+
+@overload
+def workload(function: Callable[..., Any], /) -> Workload: ...
+
+
+@overload
+def workload(
+    *,
+    params: Grid | Sequence[Grid] = (),
+    control: bool = False,
+    on_request: bool = False,
+    dispatches: Sequence[str] = (),
+    primed: bool = True,
+) -> Callable[[Callable[..., Any]], Workload]: ...
+
+
+def workload(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    params: Grid | Sequence[Grid] = (),
+    control: bool = False,
+    on_request: bool = False,
+    dispatches: Sequence[str] = (),
+    primed: bool = True,
+) -> Workload | Callable[[Callable[..., Any]], Workload]:
+    """Makes a workload of a function ``function(seed, **params)`` with built-in types in and out.
+
+    An async function is a workload that is its async twin alone; ``dispatches`` has to say so.
+
+    Args:
+        function: the job; its docstring says what it stands for in real programs.
+        params: a grid, parameter name to list of values, all combinations of which are measured; or several
+            such grids, one after the other.
+        control: the workload shows that the machinery works and decides nothing.
+        on_request: it is measured where its name or ``--all`` asks for it, and left out of the default matrix.
+        dispatches: the ones it is about; it is measured under no other.
+        primed: a job of each seed is done before the clock starts, in each worker; False where the first job matters.
+
+    Returns:
+        The ``Workload``, or a decorator that makes one.
+
+    Raises:
+        InputError: a grid names a parameter that the function does not take.
+    """
+    grids: tuple[Grid, ...] = (params,) if isinstance(params, Mapping) else tuple(params)
+
+    def decorate(plain: Callable[..., Any]) -> Workload:
+        _check_signature(plain, grids, dispatches)
+        alone = inspect.iscoroutinefunction(plain)
+        made = Workload(
+            _run_to_end(plain) if alone else plain,
+            grids=grids or ({},),
+            control=control,
+            on_request=on_request,
+            dispatches=tuple(dispatches),
+            primed=primed,
+        )
+        if alone:
+            made.native_twin = plain
+        plain.__globals__.setdefault(_REGISTER, []).append(made)
+        return made
+
+    return decorate(function) if function is not None else decorate
+
+
+def _check_signature(plain: Callable[..., Any], grids: Iterable[Grid], dispatches: Sequence[str]) -> None:
+    taken = inspect.signature(plain).parameters
+    if inspect.iscoroutinefunction(plain) and tuple(dispatches) != (_TWIN,):
+        raise InputError(
+            f"workload {plain.__name__!r} is an async function; decorate the synchronous one and add the async"
+            f" twin with .native(), or say dispatches=[{_TWIN!r}] where there is no other"
+        )
+    if not taken:
+        raise InputError(f"workload {plain.__name__!r} takes no argument; its first one must be the seed")
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values()):
+        return
+    for grid in grids:
+        for name in grid:
+            if name not in taken:
+                raise InputError(f"workload {plain.__name__!r} has no parameter {name!r}; {did_you_mean(name, taken)}")

@@ -10,7 +10,7 @@ from workshop import ECHO
 
 from loopstall.cli.entry import _loopstall
 from loopstall.cli.settings import by_workload
-from loopstall.gate import accepted_file
+from loopstall.gate import accepted
 
 BLOCKS = [block for block in blocks() if block.language == "toml"]
 
@@ -55,7 +55,7 @@ def test_settings_of_the_gate_are_read_with_those_of_a_single_workload(tmp_path)
 @pytest.mark.parametrize("block", [b for b in BLOCKS if "accepted" in tomllib.loads(b.text)], ids=str)
 def test_accepted_entry_of_the_documents_is_one(tmp_path, block):
     (tmp_path / "loopstall-accepted.toml").write_text(block.text)
-    (entry,) = accepted_file.read(tmp_path / "loopstall-accepted.toml", required=True)
+    (entry,) = accepted.read(tmp_path / "loopstall-accepted.toml", required=True)
     assert entry.until > dt.date(2026, 1, 1)
     assert entry.budget > 0
     assert entry.reason

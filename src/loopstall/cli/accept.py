@@ -10,8 +10,8 @@ import click
 
 from loopstall.cli.out import say
 from loopstall.errors import InputError
-from loopstall.gate import ACCEPTED_FILE, accepted_file
-from loopstall.gate.accepted import Accepted, apply
+from loopstall.gate import ACCEPTED_FILE
+from loopstall.gate.accepted import Accepted, append, apply
 from loopstall.records import STALL, Advice, Verdict, units
 from loopstall.records.units import format_ns
 from loopstall.results import store
@@ -50,7 +50,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     who = options["who"] or _user()
     if results is not None and results.is_file():
         entry = _of_advice(read(results), reason=reason, budget=options["budget"], until=until, who=who)
-        accepted_file.append(path, [entry])
+        append(path, [entry])
         say(f"accepted until {until}: {entry.where or entry.workload} on the loop, up to {format_ns(entry.budget)}")
         return 0
     folder = results or _newest()
@@ -68,7 +68,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     refused = [item for item in apply(chosen, entries, today=today) if not item.accepted]
     if refused:
         raise InputError(f"this would not cover {refused[0].name}: {refused[0].rule}")
-    accepted_file.append(path, entries)
+    append(path, entries)
     for item in chosen:
         say(f"accepted until {until}: {item.name}")
     return 0

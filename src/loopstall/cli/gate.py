@@ -23,7 +23,7 @@ from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import MINUTES, SHARE
 from loopstall.errors import InputError
-from loopstall.gate import ACCEPTED_FILE, accepted, accepted_file, schedule
+from loopstall.gate import ACCEPTED_FILE, accepted, schedule
 from loopstall.gate.criteria import Rules
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
@@ -110,7 +110,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         say(f"removed {removed}" if removed is not None else "there was nothing to remove")
         return 0
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
-    entries = accepted_file.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
+    entries = accepted.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     rules = _rules(ctx, options)
     progress = console(err=True)
     judging = _stored if options["stored"] is not None else _by_turns

@@ -14,6 +14,7 @@ import statistics
 from loopstall.analysis.summary import stack_of, summarise
 from loopstall.gate.criteria import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Rules
 from loopstall.gate.evidence import PairedSample, differences, finding, trapped
+from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.records.units import format_ns
 from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
@@ -121,27 +122,22 @@ class _Case:
         )
 
 
-_Said = tuple[str, str, str]
-"""The verdict's word, the rule in a sentence, and of a regression whether it is a stall or one in time."""
-
-
 def _verdict(case: _Case) -> Verdict:
-    said = next(filter(None, (rule(case) for rule in _RULES)))
-    word, rule, kind = said
-    culprit = case.heads.culprit if kind == STALL else None
+    ruling = decide(case, _RULES)
+    culprit = case.heads.culprit if ruling.kind == STALL else None
     cell = case.evidence.cell
     return Verdict(
         row=cell.row,
         strategy=str(cell.strategy),
         workload=cell.workload,
-        verdict=word,
-        rule=rule,
+        verdict=ruling.verdict,
+        rule=ruling.rule,
         findings=tuple(case.findings.values()),
         pairs=len(case.evidence.heads),
         culprit=culprit,
         stack=stack_of(case.evidence.heads, culprit),
-        kind=kind,
-        amount=_amount(case, kind),
+        kind=ruling.kind,
+        amount=_amount(case, ruling.kind),
     )
 
 
@@ -153,102 +149,110 @@ def _failure(evidence: PairedSample) -> str:
     return ""
 
 
-def _failed(case: _Case) -> _Said | None:
+def _failed(case: _Case) -> Ruling | None:
     failure = _failure(case.evidence)
-    return ("failed", failure, "") if failure else None
+    return Ruling(verdict="failed", rule=failure) if failure else None
 
 
-def _added(case: _Case) -> _Said | None:
+def _added(case: _Case) -> Ruling | None:
     """A workload that only the candidate can load is new."""
     if any(run.measured is not None for run in case.evidence.bases):
         return None
     base = next((run.error for run in case.evidence.bases if run.error is not None and run.error.kind == "input"), None)
     if base is None or any(run.error is not None and run.error.kind != NOT_TRIED for run in case.evidence.heads):
         return None
-    return "added", f"the baseline cannot load it: {base.message}", ""
+    return Ruling(verdict="added", rule=f"the baseline cannot load it: {base.message}")
 
 
-def _over_budget(case: _Case) -> _Said | None:
+def _over_budget(case: _Case) -> Ruling | None:
     heads = case.heads
     if not (case.rules.limited and heads.trap):
         return None
-    return "regressed", f"over its budget: {heads.why} in {heads.broke} of {heads.runs} runs", STALL
+    return Ruling(
+        verdict="regressed", rule=f"over its budget: {heads.why} in {heads.broke} of {heads.runs} runs", kind=STALL
+    )
 
 
-def _unmeasured(case: _Case) -> _Said | None:
+def _unmeasured(case: _Case) -> Ruling | None:
     done, wanted = len(case.evidence.screened), case.rules.rounds
     if done >= wanted:
         return None
-    return "inconclusive", f"{done} of {wanted} pairs were measured in the time there was", ""
+    return Ruling(verdict="inconclusive", rule=f"{done} of {wanted} pairs were measured in the time there was")
 
 
-def _unconfirmed(case: _Case) -> _Said | None:
+def _unconfirmed(case: _Case) -> Ruling | None:
     done = len(case.evidence.confirmed)
     if done >= case.needed or not suspicious(case.evidence, case.rules):
         return None
     item = case.findings.get(TIME)
     looks = "is too noisy to tell" if item is not None and _wide(item) else "looks worse"
-    return "inconclusive", f"it {looks}, and only {done} of {case.needed} pairs were measured to settle it", ""
+    return Ruling(
+        verdict="inconclusive", rule=f"it {looks}, and only {done} of {case.needed} pairs were measured to settle it"
+    )
 
 
-def _new_trap(case: _Case) -> _Said | None:
+def _new_trap(case: _Case) -> Ruling | None:
     heads, budget = case.heads, case.rules.budget_of(case.evidence.cell)
     if not heads.trap or trapped(case.evidence.bases, budget) or case.p_values[TRAP] >= case.rules.alpha:
         return None
     why = f"{heads.why} in {heads.broke} of {heads.runs} runs"
-    return "regressed", f"a trap that the baseline has not: {why}", STALL
+    return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
 
 
-def _slower(case: _Case) -> _Said | None:
+def _slower(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None or not _confirmed(item, case):
         return None
     said = f"time per job rose from {format_ns(item.base)} to {format_ns(item.head)}, {_change(item)}"
-    return "regressed", f"{said}, {_certainty(item, case)}", REGRESSION
+    return Ruling(verdict="regressed", rule=f"{said}, {_certainty(item, case)}", kind=REGRESSION)
 
 
-def _stalled_more(case: _Case) -> _Said | None:
+def _stalled_more(case: _Case) -> Ruling | None:
     item = case.findings.get(AVAILABILITY)
     if item is None or not _confirmed(item, case):
         return None
     said = f"loop availability fell from {item.base:.1%} to {item.head:.1%}, by {item.change.value:.1%} of the time"
-    return "regressed", f"{said} [{item.change.low:.1%}, {item.change.high:.1%}], {_certainty(item, case)}", STALL
+    return Ruling(
+        verdict="regressed",
+        rule=f"{said} [{item.change.low:.1%}, {item.change.high:.1%}], {_certainty(item, case)}",
+        kind=STALL,
+    )
 
 
 def _confirmed(item: Finding, case: _Case) -> bool:
     return item.p is not None and item.p < case.rules.alpha and item.change.value > item.effect
 
 
-def _too_noisy(case: _Case) -> _Said | None:
+def _too_noisy(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None:
-        return "inconclusive", "no job of it could be timed", ""
+        return Ruling(verdict="inconclusive", rule="no job of it could be timed")
     if not _wide(item):
         return None
-    return "inconclusive", f"the machine was too noisy to tell: time per job {_change(item)}", ""
+    return Ruling(verdict="inconclusive", rule=f"the machine was too noisy to tell: time per job {_change(item)}")
 
 
 def _wide(item: Finding) -> bool:
     return item.change.low <= item.effect and item.change.high > max(_WIDE, item.effect)
 
 
-def _improved(case: _Case) -> _Said | None:
+def _improved(case: _Case) -> Ruling | None:
     evidence, effect = case.evidence, case.effect
     budget = case.rules.budget_of(evidence.cell)
     item = finding(evidence.screened, TIME, budget, effect=effect, confidence=_SURE)
     if item is None or evidence.confirmed or item.change.confidence < _SURE or item.change.high > -effect:
         return None
-    return "improved", f"time per job {_change(item)} with {item.change.confidence:.0%} confidence", ""
+    return Ruling(verdict="improved", rule=f"time per job {_change(item)} with {item.change.confidence:.0%} confidence")
 
 
-def _unchanged(case: _Case) -> _Said:
+def _unchanged(case: _Case) -> Ruling:
     item = case.findings[TIME]
     said = f"time per job {_change(item)} over {item.change.runs} pairs"
     again = "measured again, because it looked worse or was too noisy, and nothing was confirmed: "
-    return "ok", f"{again}{said}" if case.evidence.confirmed else said, ""
+    return Ruling(verdict="ok", rule=f"{again}{said}" if case.evidence.confirmed else said)
 
 
-_RULES: tuple[Callable[[_Case], _Said | None], ...] = (
+_RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
     _added,
     _failed,
     _over_budget,

@@ -11,6 +11,7 @@ from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differ
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.summary import stack_of, summarise
 from loopstall.gate.criteria import AVAILABILITY, TIME, Rules
+from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import (
     REGRESSION,
     STALL,
@@ -117,66 +118,64 @@ def _summary(side: Figures | None, rules: Rules) -> Summary | None:
     return summarise(side.cell, side.runs, rules.budget_of(side.cell))
 
 
-_Said = tuple[str, str, str]
-"""The verdict's word, the rule in a sentence, and of a regression whether it is a stall or one in time."""
-
-
 def _judge(case: _Case) -> Verdict:
-    word, rule, kind = next(filter(None, (rule(case) for rule in _RULES)))
-    culprit = case.head.culprit if case.head is not None and kind == STALL else None
+    ruling = decide(case, _RULES)
+    culprit = case.head.culprit if case.head is not None and ruling.kind == STALL else None
     return Verdict(
         row=case.item.row,
         strategy=case.item.strategy,
         workload=case.item.cell.workload if case.item.cell is not None else None,
-        verdict=word,
-        rule=f"{rule}; {_CAVEAT}",
+        verdict=ruling.verdict,
+        rule=f"{ruling.rule}; {_CAVEAT}",
         findings=tuple(filter(None, (_finding(one, case.threshold) for one in case.compared.values()))),
         culprit=culprit,
         stack=stack_of(case.item.runs, culprit),
-        kind=kind,
-        amount=_amount(case, kind),
+        kind=ruling.kind,
+        amount=_amount(case, ruling.kind),
     )
 
 
-def _whole(case: _Case) -> _Said | None:
+def _whole(case: _Case) -> Ruling | None:
     """What is said of the cell as a whole: that a side lacks it, or holds a failure."""
     one = case.compared.get("")
-    return (one.verdict, one.rule, "") if one is not None else None
+    return Ruling(verdict=one.verdict, rule=one.rule) if one is not None else None
 
 
-def _trap(case: _Case) -> _Said | None:
+def _trap(case: _Case) -> Ruling | None:
     head, base = case.head, case.base
     if head is None or not head.trap:
         return None
     why = f"{head.why} in {head.broke} of {head.runs} runs"
     if case.limited:
-        return "regressed", f"over its budget: {why}", STALL
+        return Ruling(verdict="regressed", rule=f"over its budget: {why}", kind=STALL)
     if base is None or base.trap:
         return None
-    return "regressed", f"a trap that the baseline has not: {why}", STALL
+    return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
 
 
-def _worse(case: _Case) -> _Said | None:
+def _worse(case: _Case) -> Ruling | None:
     for metric, kind in ((TIME, REGRESSION), (AVAILABILITY, STALL)):
         one = case.compared.get(metric)
         if one is not None and one.verdict == "regressed":
-            return "regressed", f"{_figures(one)}, beyond the threshold of {case.threshold:.0%}", kind
+            return Ruling(
+                verdict="regressed", rule=f"{_figures(one)}, beyond the threshold of {case.threshold:.0%}", kind=kind
+            )
     return None
 
 
-def _undecided(case: _Case) -> _Said | None:
+def _undecided(case: _Case) -> Ruling | None:
     one = case.compared.get(TIME)
     if one is None:
-        return "inconclusive", "neither side has a time per job", ""
-    return ("inconclusive", one.rule, "") if one.verdict == "inconclusive" else None
+        return Ruling(verdict="inconclusive", rule="neither side has a time per job")
+    return Ruling(verdict="inconclusive", rule=one.rule) if one.verdict == "inconclusive" else None
 
 
-def _rest(case: _Case) -> _Said:
+def _rest(case: _Case) -> Ruling:
     one = case.compared[TIME]
-    return one.verdict, _figures(one), ""
+    return Ruling(verdict=one.verdict, rule=_figures(one))
 
 
-_RULES: tuple[Callable[[_Case], _Said | None], ...] = (_whole, _trap, _worse, _undecided, _rest)
+_RULES: tuple[Callable[[_Case], Ruling | None], ...] = (_whole, _trap, _worse, _undecided, _rest)
 
 
 def _figures(one: Comparison) -> str:

@@ -75,8 +75,7 @@ class Baseline:
         """
         if not self._noted:
             return f"nothing broke the budget: {self._path.name} stays as it is"
-        from loopstall.gate import accepted_file  # noqa: PLC0415  # for those who ask for it
-        from loopstall.gate.accepted import Accepted  # noqa: PLC0415
+        from loopstall.gate.accepted import Accepted, append  # noqa: PLC0415  # for those who ask for it
         from loopstall.records import STALL  # noqa: PLC0415
 
         until = self._today + dt.timedelta(days=_DAYS)
@@ -86,7 +85,7 @@ class Baseline:
             )
             for (test, where), longest_ns in sorted(self._noted.items())
         ]
-        accepted_file.append(self._path, entries)
+        append(self._path, entries)
         return (
             f"{_counted(len(entries))} added to {self._path.name}, for half as much again as seen, until {until};"
             " now only what is new or worse fails"
@@ -98,6 +97,6 @@ def _counted(number: int) -> str:
 
 
 def _entries(path: Path) -> "tuple[Accepted, ...]":
-    from loopstall.gate import accepted_file  # noqa: PLC0415  # where there is a file
+    from loopstall.gate.accepted import read  # noqa: PLC0415  # where there is a file
 
-    return tuple(entry for entry in accepted_file.read(path) if entry.test)
+    return tuple(entry for entry in read(path) if entry.test)

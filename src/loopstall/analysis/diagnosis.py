@@ -14,7 +14,6 @@ from loopstall.records.units import format_ns, format_value
 __all__ = ["Diagnosis", "diagnose", "interval"]
 
 
-_POOLS = ("to_thread", "threads", "processes", "forks")
 _QUEUED = 2.0  # response time over service time from which jobs wait longer than they take
 _DEARER = 1.1  # time per job over that on the loop
 _NOISE = 0.02  # of the wall time
@@ -180,7 +179,7 @@ def _better(item: Summary, row: Sequence[Summary]) -> str:
 def _saturated(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
     rule = RULES["pool-saturated"]
     for item in summaries:
-        if not item.runs or item.cell.strategy.dispatch not in _POOLS or item.cell.load.rate is None:
+        if not item.runs or item.cell.strategy.on_loop or item.cell.load.rate is None:
             continue
         response, service = item["response_p50"], item["service_p50"]
         if service.value > 0 and response.low > _QUEUED * service.value:
@@ -203,7 +202,7 @@ def _overhead(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
     }
     for item in summaries:
         on_loop = inline.get((item.cell.row, item.cell.strategy.loop))
-        if on_loop is None or not item.runs or item.cell.strategy.dispatch not in _POOLS:
+        if on_loop is None or not item.runs or item.cell.strategy.on_loop:
             continue
         if on_loop.trap or on_loop["longest_stall"].value > 0:
             continue

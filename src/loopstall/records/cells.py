@@ -9,6 +9,9 @@ __all__ = ["Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"
 Value = int | float | str | bool
 """What a workload parameter may be."""
 
+_ON_LOOP = ("inline", "native")
+"""The dispatches that leave a job in the loop's thread: a test holds them against the table of dispatches."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadRef:
@@ -24,6 +27,11 @@ class Strategy:
 
     loop: str
     dispatch: str
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether a job runs in the loop's own thread, rather than in a pool, a process or a queue."""
+        return self.dispatch in _ON_LOOP
 
     def __str__(self) -> str:
         return f"{self.loop}/{self.dispatch}"

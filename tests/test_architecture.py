@@ -1,0 +1,59 @@
+"""The rules of docs/architecture.md on who may import whom."""
+
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+import loopstall
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(loopstall.__file__).resolve().parent
+PURE = ("analysis", "gate", "records", "report", "results", "stats")
+MOST_ENTRIES = 24
+LONGEST_FILE = 350
+
+
+def modules(room):
+    folder = PACKAGE / room
+    paths = [PACKAGE / f"{room}.py"] if not folder.is_dir() else sorted(folder.rglob("*.py"))
+    return [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for path in paths
+    ]
+
+
+def loaded(room, *, of):
+    """Which of some modules a fresh interpreter has loaded after it has imported every module of a room."""
+    code = "import sys\n" + "".join(f"import {name}\n" for name in modules(room))
+    code += f"print(*sorted({set(of)!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.once
+def test_every_import_keeps_the_contracts():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_rooms_that_judge_and_print_start_no_process_and_no_loop(room):
+    assert (
+        loaded(room, of=["asyncio", "multiprocessing", "loopstall.runner", "loopstall.harness", "loopstall.monitor"])
+        == []
+    )
+
+
+def test_package_has_few_entries_and_short_files():
+    entries = [path.name for path in PACKAGE.iterdir() if path.name not in {"__pycache__", "_bundled"}]
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}

@@ -25,13 +25,13 @@ import msgspec
 from scipy import stats
 
 from loopstall.dispatch import DISPATCHES
-from loopstall.gate.criteria import LOOKS, Rules
+from loopstall.gate.criteria import LOOKS, Criteria
 from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.paired import judge, suspicious, undecided
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
 from loopstall.runner import environment
-from loopstall.runner.launcher import Keeper
-from loopstall.runner.paired import Duels
+from loopstall.runner.launcher import Launcher
+from loopstall.runner.paired import PairedRunner
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits
 from loopstall.workloads.loader import resolve
@@ -42,7 +42,7 @@ CHANGES = (2, 5, 10, 20)
 CELLS = 30
 TURNS = 16
 Pool = dict[str, list[Pair]]
-RULES = Rules()
+RULES = Criteria()
 
 
 def cell(name: str) -> Cell:
@@ -82,12 +82,12 @@ def collect(pairs: int, pool: Pool, keep: Callable[[Pool], object]) -> Pool:
     sides = (Side(name="baseline"), Side(name="candidate"))
     for noise in ("quiet", "noisy"):
         names = list(WORKLOADS)
-        with neighbour(noisy=noise == "noisy"), Keeper() as keeper:
-            duels = Duels(keeper, environment.describe(), limits, sides, turns=TURNS)
+        with neighbour(noisy=noise == "noisy"), Launcher() as launcher:
+            paired_runner = PairedRunner(launcher, environment.describe(), limits, sides, turns=TURNS)
             for number in range(min(len(pool.get(f"{noise} {name}", ())) for name in names), pairs):
                 begun = time.monotonic()
                 for name in chance.sample(names, len(names)):
-                    one = duels.measure((cell(name), cell(name)), index=number, seed=chance.randrange(2**31))
+                    one = paired_runner.measure((cell(name), cell(name)), index=number, seed=chance.randrange(2**31))
                     assert one.base.error is None, one.base.error
                     assert one.head.error is None, one.head.error
                     pool.setdefault(f"{noise} {name}", []).append(slim(one))

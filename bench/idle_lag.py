@@ -29,10 +29,10 @@ def idle(name: str, seconds: float, *, fallback: bool) -> dict[str, float]:
     loop = LOOPS[name]
 
     async def main() -> LagMeter:
-        face = loop.face()
-        meter = LagMeter(later=face.later, readable=None if fallback else face.readable)
+        adapter = loop.adapter()
+        meter = LagMeter(later=adapter.later, readable=None if fallback else adapter.readable)
         meter.start()
-        await face.sleep(seconds)
+        await adapter.sleep(seconds)
         meter.stop()
         return meter
 

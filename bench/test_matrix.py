@@ -42,11 +42,11 @@ def running(cell: Cell, seen: dict[str, Any]) -> Iterator[Callable[[], list[Any]
 
     async def serve(kwargs: dict[str, Any]) -> None:
         ended = asyncio.Event()
-        face = LOOPS[cell.strategy.loop].face()
+        adapter = LOOPS[cell.strategy.loop].adapter()
         job = Job(workload=workload, kwargs=kwargs, concurrency=JOBS, loop=cell.strategy.loop)
         async with DISPATCHES[cell.strategy.dispatch].open(job) as call:
-            monitor, meter = Monitor(), LagMeter(later=face.later)
-            monitor.start(face.watched)
+            monitor, meter = Monitor(), LagMeter(later=adapter.later)
+            monitor.start(adapter.watched)
             meter.start()
             ready.set_result((asyncio.get_running_loop(), ended, call))
             await ended.wait()
@@ -55,9 +55,9 @@ def running(cell: Cell, seen: dict[str, Any]) -> Iterator[Callable[[], list[Any]
         lag = histogram.from_counts(meter.lags.counts(), expected_interval_ns=meter.interval_ns)
         seen["loop_lag_p50_ms"] = lag.p50_ns / NS_PER_MS
         seen["loop_lag_p99_ms"] = lag.p99_ns / NS_PER_MS
-        seen["stalls"] = monitor.book.count
-        seen["stalled_ms"] = monitor.book.total_ns / NS_PER_MS
-        seen["longest_stall_ms"] = max((stall.duration_ns for stall in monitor.book), default=0) / NS_PER_MS
+        seen["stalls"] = monitor.stall_log.count
+        seen["stalled_ms"] = monitor.stall_log.total_ns / NS_PER_MS
+        seen["longest_stall_ms"] = max((stall.duration_ns for stall in monitor.stall_log), default=0) / NS_PER_MS
 
     with ExitStack() as stack:
         extra = stack.enter_context(workload.make_context(1, **params)) if workload.make_context else None

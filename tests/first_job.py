@@ -8,7 +8,7 @@ import sys
 import threading
 
 from loopstall.harness import run
-from loopstall.harness.measurement import Meters
+from loopstall.harness.measurement import Measurement
 from loopstall.records import Cell, Load, Strategy, WorkloadRef
 
 _MONITORS = "loopstall-watchdog"
@@ -24,7 +24,7 @@ def main(text: str) -> None:
         load=Load(jobs=asked["jobs"], concurrency=asked["concurrency"]),
     )
     told = {}
-    burst, start = Meters.burst, threading.Thread.start
+    burst, start = Measurement.burst, threading.Thread.start
 
     async def counted(self, *args, **named):
         modules, started = set(sys.modules), []
@@ -40,7 +40,7 @@ def main(text: str) -> None:
         told["threads"] = [name for name in started if name != _MONITORS]
         return done
 
-    Meters.burst = counted
+    Measurement.burst = counted
     told["jobs"] = run.measure(cell, seed=1, threshold_ns=5_000_000).jobs
     sys.stdout.write(json.dumps(told) + "\n")
 

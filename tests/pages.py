@@ -7,7 +7,7 @@ from helpers import ENVIRONMENT, cell, failed, measured, pair, plan, run
 import pytest
 
 from loopstall.analysis.content import Content
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
 from loopstall.records import Change, Frame, Reading, Skipped, Trend
@@ -65,7 +65,7 @@ def gate_content(text="work"):
     where = cell(text)
     pairs = [pair(where, index=n, base=(100.0 + n,) * 8, head=(150.0,) * 8, head_stalls=(60,)) for n in range(6)]
     item = PairedSample(cell=where, screened=tuple(pairs[:2]), confirmed=tuple(pairs))
-    (said,) = judge([item], Rules(rounds=2, confirm=4, alpha=0.5))
+    (said,) = judge([item], Criteria(rounds=2, confirm=4, alpha=0.5))
     accepted = replace(said, strategy="uvloop/inline", accepted=f"{text} (Ann, until 2027-01-31)")
     readings = tuple(
         Reading(

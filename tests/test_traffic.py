@@ -6,7 +6,7 @@ import pytest
 
 from loopstall.harness.load import DISTINCT_SEEDS, JobLog, WrongResultError, drive, due_times
 from loopstall.loops import LOOPS
-from loopstall.loops.face import AsyncioFace
+from loopstall.loops.asyncio_adapter import AsyncioAdapter
 from loopstall.monitor.kernel import UnavailableError
 from loopstall.records import Load
 from loopstall.records.clock import now_ns
@@ -28,7 +28,7 @@ def drive_with(load, call, clock, check=lambda seed, result: None, *, settle=Tru
     log = JobLog(check)
 
     async def main():
-        await drive(call, load, log, seed=7, started_ns=0, face=AsyncioFace(), clock=clock)
+        await drive(call, load, log, seed=7, started_ns=0, adapter=AsyncioAdapter(), clock=clock)
 
     asyncio.run(main())
     if settle:
@@ -101,7 +101,7 @@ def test_job_of_an_open_load_never_starts_before_it_is_due(name, alarms, monkeyp
     if LOOPS[name].missing():
         pytest.skip(LOOPS[name].missing())
     if not alarms:
-        monkeypatch.setattr(load, "Alarm", _no_alarm)
+        monkeypatch.setattr("loopstall.harness.load.Alarm", _no_alarm)
     log = JobLog(lambda seed, result: None)
     noted = []
     monkeypatch.setattr(log, "done", lambda seed, result, due, start, end: noted.append((due, start, end)))
@@ -110,8 +110,8 @@ def test_job_of_an_open_load_never_starts_before_it_is_due(name, alarms, monkeyp
         return None
 
     async def main():
-        face = LOOPS[name].face()
-        await drive(call, Load(jobs=40, rate=700), log, seed=7, started_ns=now_ns(), face=face)
+        adapter = LOOPS[name].adapter()
+        await drive(call, Load(jobs=40, rate=700), log, seed=7, started_ns=now_ns(), adapter=adapter)
 
     LOOPS[name].run(main)
     assert len(noted) == 40

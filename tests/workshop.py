@@ -11,7 +11,7 @@ import click
 from helpers import cell, loopstall, measured, pair, plan, run, write_workloads
 
 from loopstall.cli.entry import _loopstall
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
 from loopstall.records import Frame
@@ -133,7 +133,7 @@ def _results(folder: Path) -> None:
         target.begin(plan(shape[0]))
         for one in pairs:
             target.save(one.base if side == "baseline" else one.head)
-    store.save_verdicts(gate, judge([evidence], Rules()))
+    store.save_verdicts(gate, judge([evidence], Criteria()))
     shutil.copytree(gate, folder / "reports/20260102-030405-gate")
     done = loopstall("history", "add", "reports/BASE", cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 import difflib
 
-__all__ = ["Ended", "InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "did_you_mean"]
+__all__ = ["InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "Terminated", "did_you_mean"]
 
 
-class Ended(KeyboardInterrupt):
+class Terminated(KeyboardInterrupt):
     """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
 
     def __init__(self, number: int) -> None:

@@ -115,8 +115,8 @@ class LoopMetrics:
             watched_ns = self._watched_ns
         for monitor in live:
             spans.update(dict(monitor.spans.counts()))
-            stalls.update(monitor.book.by_cause)
-            stalled_ns.update(monitor.book.ns_by_cause)
+            stalls.update(monitor.stall_log.by_cause)
+            stalled_ns.update(monitor.stall_log.ns_by_cause)
             watched_ns += monitor.wall_ns
         now = _Totals(self._clock(), watched_ns, spans)
         before = self._a_minute_before(now)
@@ -190,8 +190,8 @@ class LoopMetrics:
                 return
             del self._live[monitor]
             self._spans.update(dict(monitor.spans.counts()))
-            self._stalls.update(monitor.book.by_cause)
-            self._stalled_ns.update(monitor.book.ns_by_cause)
+            self._stalls.update(monitor.stall_log.by_cause)
+            self._stalled_ns.update(monitor.stall_log.ns_by_cause)
             self._watched_ns += monitor.wall_ns
 
     def _a_minute_before(self, now: _Totals) -> _Totals:

@@ -16,9 +16,9 @@ from helpers import MS, loopstall, measured, write_workloads
 import pytest
 from workshop import ECHO, parsed
 
-from loopstall.analysis.culprits import Account
+from loopstall.analysis.culprits import StallSummary
 from loopstall.harness.load import DISTINCT_SEEDS
-from loopstall.records import Sighting
+from loopstall.records import StallEvent
 
 PROMISES = tomllib.loads(Path(__file__).with_name("promises.toml").read_text(encoding="utf-8"))["promise"]
 
@@ -172,34 +172,34 @@ def test_trio_has_the_dispatches_that_the_documents_name():
     assert set(re.findall(r"`(\w+)`", said)) == ways
 
 
-def sighting(**changes):
+def stall_event(**changes):
     stall = replace(measured(stalls_ms=(200,)).stalls[0], **changes)
-    return Sighting(stall=stall, length_ns=stall.duration_ns, at=0.0, process="worker 1", thread="MainThread")
+    return StallEvent(stall=stall, length_ns=stall.duration_ns, at=0.0, process="worker 1", thread="MainThread")
 
 
-def teller(folder, *, home, fail_over_ns=0):
-    from loopstall.instrument.stall_log import Settings, Teller
+def reporter(folder, *, home, fail_over_ns=0):
+    from loopstall.instrument.reporter import Settings, StallReporter
 
-    account = Account()
+    account = StallSummary()
     settings = Settings(threshold_ns=20 * MS, fail_over_ns=fail_over_ns, home=home, folder=str(folder), lines="",
                         stacks=False)  # fmt: skip
-    return Teller(settings, account, lambda _seen: None), account
+    return StallReporter(settings, account, lambda _seen: None), account
 
 
 def test_stalls_of_a_process_beyond_the_first_ten_thousand_are_handed_over_without_stacks(tmp_path, monkeypatch):
     from loopstall.instrument import stall_log as telling
 
     monkeypatch.setattr(telling, "_FULL", 1)
-    told, _ = teller(tmp_path, home=0)
+    told, _ = reporter(tmp_path, home=0)
     for _ in range(3):
-        told._sum_up(sighting())
+        told._sum_up(stall_event())
     assert [bool(seen.stall.stack) for seen in telling.handed_over(tmp_path)] == [True, False, False]
 
 
 @pytest.mark.parametrize(("cause", "over"), [("blocking-call", True), ("descheduled", False)])
 def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, over):
-    told, account = teller(tmp_path, home=os.getpid(), fail_over_ns=100 * MS)
-    told._seen(SimpleNamespace(started_ns=0), sighting(cause=cause).stall)
+    told, account = reporter(tmp_path, home=os.getpid(), fail_over_ns=100 * MS)
+    told._seen(SimpleNamespace(started_ns=0), stall_event(cause=cause).stall)
     assert account.count == 1
     assert bool(account.over) is over
 
@@ -209,7 +209,7 @@ def test_stall_that_the_machine_made_fails_no_test(cause, count):
     from loopstall.pytest_plugin.recorder import Stalls
 
     found = Stalls(began_ns=0, ended_ns=1000 * MS)
-    found.add(100 * MS, sighting(cause=cause))
+    found.add(100 * MS, stall_event(cause=cause))
     assert len(found) == 1
     assert len(found.own) == count
 

@@ -6,7 +6,7 @@ from helpers import ENVIRONMENT, cell, failed, measured, run
 import pytest
 
 from loopstall.analysis.compare import Figures, figures_of
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.unpaired import judge_apart, noise_between
 
 WALLS = (100.0, 101.0, 99.0, 100.5, 99.5)
@@ -18,7 +18,7 @@ def side(*, slower=1.0, where=None, **how):
 
 
 def judged(base, head, noise=0.1, **rules):
-    (said,) = judge_apart(base, head, Rules(**rules), noise)
+    (said,) = judge_apart(base, head, Criteria(**rules), noise)
     return said
 
 
@@ -61,7 +61,7 @@ def test_new_trap_is_regressed_with_its_culprit_whatever_the_time_says():
 
 def test_too_few_runs_are_inconclusive_and_what_one_side_lacks_is_added_or_removed():
     assert judged(side(), [Figures.nothing(cell())]).verdict == "inconclusive"
-    words = [item.verdict for item in judge_apart(side(), side(where=cell(name="new")), Rules(), 0.1)]
+    words = [item.verdict for item in judge_apart(side(), side(where=cell(name="new")), Criteria(), 0.1)]
     assert words == ["removed", "added"]
     assert judged(side(), figures_of([failed()])).verdict == "failed"
     foreign = Figures(row="x", strategy="", key=("x",), values={"peak_memory": [1.0] * 5})

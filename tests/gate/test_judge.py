@@ -5,12 +5,12 @@ from helpers import cell, failed, pair
 import pytest
 
 from loopstall.analysis.summary import Budget
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.paired import judge, suspicious, undecided
 from loopstall.records import Pair
 
-RULES = Rules(rounds=8, confirm=16)
+RULES = Criteria(rounds=8, confirm=16)
 
 
 def noisy(count, *, slower=1.0, spread=0.01, seed=1, where=None, **stalls):

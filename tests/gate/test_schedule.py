@@ -3,11 +3,11 @@ from dataclasses import replace
 from helpers import cell, failed, pair
 
 from loopstall.gate import schedule
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.records import Pair
 
 CELLS = [cell(name=name) for name in "abcd"]
-RULES = Rules(rounds=8, confirm=16)
+RULES = Criteria(rounds=8, confirm=16)
 
 
 def run(measure, *, cells=CELLS, out_of_time=lambda: False, planned=lambda _: None, seed=1):

@@ -42,7 +42,7 @@ def watched(body, new_loop=asyncio.new_event_loop, **settings):
 
 
 def longest(monitor):
-    return max(monitor.book, key=lambda stall: stall.duration_ns)
+    return max(monitor.stall_log, key=lambda stall: stall.duration_ns)
 
 
 def block(seconds=0.08):
@@ -64,7 +64,7 @@ def test_blocking_call_is_a_stall_with_its_line_and_task(new_loop):
     assert stall.duration_ns > 79 * MS
     assert (stall.culprit.file, stall.culprit.function) == (__file__, "block")
     assert (stall.task, stall.coroutine) == ("the blocking one", "blocks")
-    assert monitor.book.total_ns >= stall.duration_ns
+    assert monitor.stall_log.total_ns >= stall.duration_ns
     assert stall.glimpses
     assert all(0 <= glimpse.at_ns <= stall.duration_ns + MS for glimpse in stall.glimpses)
     assert not monitor.faults
@@ -82,7 +82,7 @@ def test_clean_loop_has_no_stall_of_a_second(new_loop):
     async def body():
         await asyncio.gather(*(asyncio.sleep(0.1) for _ in range(20)))
 
-    assert watched(body, new_loop, threshold_ns=1000 * MS).book.count == 0
+    assert watched(body, new_loop, threshold_ns=1000 * MS).stall_log.count == 0
 
 
 @linux
@@ -301,7 +301,7 @@ def test_waiting_for_a_thread_is_no_stall(new_loop):
     async def body():
         await asyncio.to_thread(time.sleep, 0.3)
 
-    assert watched(body, new_loop, threshold_ns=200 * MS).book.count == 0
+    assert watched(body, new_loop, threshold_ns=200 * MS).stall_log.count == 0
 
 
 def test_loop_that_rests_between_two_runs_has_not_stalled(new_loop):
@@ -318,7 +318,7 @@ def test_loop_that_rests_between_two_runs_has_not_stalled(new_loop):
         runner.run(first())
         time.sleep(0.5)
         runner.run(second())
-    assert list(monitor.book) == []
+    assert list(monitor.stall_log) == []
     assert not monitor.faults
 
 
@@ -351,8 +351,10 @@ def test_stopped_from_another_thread_it_stops(new_loop):
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         monitor = runner.run(body())
-    assert "block" not in {stall.culprit.function for stall in monitor.book if stall.culprit is not None}
-    assert monitor.book.total_ns < 80 * MS  # what blocks after the end does not count, not as a part of a span either
+    assert "block" not in {stall.culprit.function for stall in monitor.stall_log if stall.culprit is not None}
+    assert (
+        monitor.stall_log.total_ns < 80 * MS
+    )  # what blocks after the end does not count, not as a part of a span either
     monitor.stop()
 
 
@@ -377,7 +379,7 @@ async def main():
     time.sleep(0.1)
     await asyncio.sleep(0.01)
     monitor.stop()
-    print(max(stall.culprit.line for stall in monitor.book), *monitor.faults)
+    print(max(stall.culprit.line for stall in monitor.stall_log), *monitor.faults)
 asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
@@ -429,7 +431,7 @@ async def main():
     return monitor
 monitor = asyncio.run(main())
 assert came == [signal.SIGALRM, signal.SIGUSR1], came
-assert monitor.book.count >= 1 and not monitor.faults, monitor.faults
+assert monitor.stall_log.count >= 1 and not monitor.faults, monitor.faults
 assert faulthandler.is_enabled()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -449,12 +451,12 @@ async def main():
     if not child:
         time.sleep(0.05)
         taken = [n for n in range(signal.SIGRTMIN, signal.SIGRTMAX) if callable(signal.getsignal(n))]
-        os._exit(7 if not monitor.book.count and not taken else 8)
+        os._exit(7 if not monitor.stall_log.count and not taken else 8)
     time.sleep(0.1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     await asyncio.sleep(0.02)
     monitor.stop()
-    assert max(stall.duration_ns for stall in monitor.book) > 80_000_000
+    assert max(stall.duration_ns for stall in monitor.stall_log) > 80_000_000
     assert not monitor.faults, monitor.faults
 with asyncio.Runner(loop_factory={"uvloop" if new_loop is not asyncio.new_event_loop else "asyncio"}.new_event_loop) as r:
     r.run(main())
@@ -499,5 +501,5 @@ def test_broken_listener_is_a_fault_and_no_crash():
         raise ZeroDivisionError("of the listener")
 
     monitor = watched(blocks, on_stall=broken)
-    assert monitor.book.count >= 1
+    assert monitor.stall_log.count >= 1
     assert any("of the listener" in fault for fault in monitor.faults)

@@ -50,7 +50,7 @@ def in_thread(body):
 
 
 def longest(monitor):
-    return max(monitor.book, key=lambda stall: stall.duration_ns)
+    return max(monitor.stall_log, key=lambda stall: stall.duration_ns)
 
 
 def sleeps():
@@ -140,10 +140,10 @@ def test_stall_beside_threads_that_compute_is_its_own():
         ended.set()
         for thread in threads:
             thread.join()
-    own = [stall for stall in monitor.book if stall.culprit is not None and stall.culprit.function == "sleeps"]
+    own = [stall for stall in monitor.stall_log if stall.culprit is not None and stall.culprit.function == "sleeps"]
     assert max(stall.duration_ns for stall in own) > 90 * MS
-    assert {stall.cause for stall in monitor.book} <= {"blocking-call", "descheduled", "gc"}
-    assert all(stall.holder is None for stall in monitor.book)
+    assert {stall.cause for stall in monitor.stall_log} <= {"blocking-call", "descheduled", "gc"}
+    assert all(stall.holder is None for stall in monitor.stall_log)
 
 
 def test_thread_that_computes_does_not_stall_a_healthy_loop():
@@ -160,7 +160,7 @@ def test_thread_that_computes_does_not_stall_a_healthy_loop():
     finally:
         ended.set()
         thread.join()
-    assert {stall.cause for stall in monitor.book} <= {"descheduled", "gc"}
+    assert {stall.cause for stall in monitor.stall_log} <= {"descheduled", "gc"}
 
 
 GIL_HOG = """
@@ -187,7 +187,7 @@ async def main():
     thread.join()
     monitor.stop()
     assert not monitor.faults, monitor.faults
-    stall = max(monitor.book, key=lambda stall: stall.duration_ns)
+    stall = max(monitor.stall_log, key=lambda stall: stall.duration_ns)
     print(stall.cause, stall.holder_thread or "-", stall.holder and stall.holder.function, stall.evidence.gil, sep="|")
 
 asyncio.run(main())
@@ -216,5 +216,5 @@ def test_gil_is_asked_for_when_a_stall_ends(monkeypatch):
         await asyncio.sleep(0.01)
         sleeps()
 
-    long = [stall for stall in watched(body).book if stall.duration_ns > 80 * MS]
+    long = [stall for stall in watched(body).stall_log if stall.duration_ns > 80 * MS]
     assert long[-1].evidence.gil is True

@@ -42,10 +42,10 @@ def idle(name, *, readable=True):
         pytest.skip(reason)
 
     async def main():
-        face = LOOPS[name].face()
-        meter = LagMeter(later=face.later, readable=face.readable if readable else None)
+        adapter = LOOPS[name].adapter()
+        meter = LagMeter(later=adapter.later, readable=adapter.readable if readable else None)
         meter.start()
-        await face.sleep(IDLE_S)
+        await adapter.sleep(IDLE_S)
         meter.stop()
         return meter
 
@@ -202,15 +202,15 @@ def test_meter_that_is_stopped_and_started_again_leaves_nothing_open(name):
         pytest.skip(LOOPS[name].missing())
 
     async def main():
-        face = LOOPS[name].face()
-        meter = LagMeter(later=face.later, readable=face.readable)
-        await face.sleep(0.01)
+        adapter = LOOPS[name].adapter()
+        meter = LagMeter(later=adapter.later, readable=adapter.readable)
+        await adapter.sleep(0.01)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(20):
             meter.start()
-            await face.sleep(0.005)
+            await adapter.sleep(0.005)
             meter.stop()
-        await face.sleep(0.01)
+        await adapter.sleep(0.01)
         return before, len(os.listdir("/proc/self/fd")), sum(count for _, count in meter.lags.counts())
 
     before, after, beats = LOOPS[name].run(main)

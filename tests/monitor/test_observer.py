@@ -11,7 +11,7 @@ import pytest
 
 from loopstall.monitor import observer as module
 from loopstall.monitor.observer import Observer
-from loopstall.monitor.samples import Crowd, frames_beside
+from loopstall.monitor.samples import OtherThreads, frames_beside
 
 MS = 1_000_000
 HOUR = 3600 * 1000 * MS
@@ -76,7 +76,7 @@ def test_looking_keeps_nothing_alive_that_it_saw():
         thread = threading.Thread(target=stand)
         thread.start()
         stands.wait()
-        Crowd(set(), time.perf_counter_ns).look()
+        OtherThreads(set(), time.perf_counter_ns).look()
         may_end.set()
         thread.join()
         assert seen[0]() is None

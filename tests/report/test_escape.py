@@ -15,9 +15,9 @@ import pytest
 
 from loopstall.advice.words import told
 from loopstall.analysis.content import Content
-from loopstall.analysis.culprits import Account
+from loopstall.analysis.culprits import StallSummary
 from loopstall.cli.pages import FORMATS, rendered
-from loopstall.records import Advice, Change, Estimate, Frame, Profile, Reading, Sighting, Skipped, Trend, Verdict
+from loopstall.records import Advice, Change, Estimate, Frame, Profile, Reading, Skipped, StallEvent, Trend, Verdict
 from loopstall.records.encoding import encode
 from loopstall.report.escape import csv_row, github_command, json_text, markdown_text, paragraph, printable, tamed
 from loopstall.report.page.html import trends_to_html
@@ -102,13 +102,13 @@ def a_trend(text):
 def a_sighting(text):
     (run_of_it, _) = every_text(text).runs
     (stall,) = run_of_it.measured.stalls
-    return Sighting(stall=stall, length_ns=60 * MS, at=0.0, process=text, thread=text, over=True, test=text)
+    return StallEvent(stall=stall, length_ns=60 * MS, at=0.0, process=text, thread=text, over=True, test=text)
 
 
 def a_session(text):
-    account = Account()
-    account.add(a_sighting(text))
-    return Session(title=text, account=account, watched_ns=MS, began=0.0, threshold_ns=MS, about=(text,))
+    summary = StallSummary()
+    summary.add(a_sighting(text))
+    return Session(title=text, summary=summary, watched_ns=MS, began=0.0, threshold_ns=MS, about=(text,))
 
 
 def read_back(form, made):
@@ -223,7 +223,7 @@ def test_no_text_breaks_a_report_of_stalls(text):
         read_back(form, harmless(stalls_rendered(session, form)))
     assert unseen(stalls_rendered(session, "html")) == set()
     seen = a_sighting(text)
-    for line in (in_a_line(seen), described(seen.stall, seen.length_ns), *summed_up(session.account)):
+    for line in (in_a_line(seen), described(seen.stall, seen.length_ns), *summed_up(session.summary)):
         harmless(f"loopstall: {line}")
 
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 from pages import HOSTILE, axe_violations, opened
 import pytest
 
-from loopstall.analysis.culprits import Account
-from loopstall.records import Frame, Glimpse, Sighting, Stall, sighting_from, to_plain
+from loopstall.analysis.culprits import StallSummary
+from loopstall.records import Frame, StackSample, Stall, StallEvent, stall_event_from, to_plain
 from loopstall.report.page.stall_page import to_page
 from loopstall.report.stall_document import FORMS, Session, form_of, rendered
 
@@ -17,51 +17,53 @@ FRAME = Frame(file="/srv/app.py", line=12, function="login")
 OTHER = Frame(file="/srv/other.py", line=3, function="export")
 
 
-def sighting(length_ms=80, frame=FRAME, **extra):
+def stall_event(length_ms=80, frame=FRAME, **extra):
     stall = Stall(
         start_ns=5, duration_ns=int(length_ms * 1e6), cause=extra.pop("cause", "blocking-call"), rule="a rule",
         culprit=frame, stack=(frame, OTHER) if frame else (), task=extra.pop("task", "Task-1"),
-        glimpses=(Glimpse(at_ns=5, culprit=frame),), label=extra.pop("label", ""),
+        glimpses=(StackSample(at_ns=5, culprit=frame),), label=extra.pop("label", ""),
     )  # fmt: skip
-    return Sighting(stall=stall, length_ns=stall.duration_ns, at=1000.5, **{"process": "app 7", **extra})
+    return StallEvent(stall=stall, length_ns=stall.duration_ns, at=1000.5, **{"process": "app 7", **extra})
 
 
 def session(*seen, **extra):
-    account = Account()
+    summary = StallSummary()
     for one in seen:
-        account.add(one)
+        summary.add(one)
     return Session(
-        title="watch app.py", account=account, watched_ns=2 * 10**9, began=1000.0, threshold_ns=20_000_000, **extra
+        title="watch app.py", summary=summary, watched_ns=2 * 10**9, began=1000.0, threshold_ns=20_000_000, **extra
     )
 
 
 def rich():
-    many = [sighting(20 + number, cause=cause, process=f"worker-{number % 3} {number % 3}") for number, cause in enumerate(
+    many = [stall_event(20 + number, cause=cause, process=f"worker-{number % 3} {number % 3}") for number, cause in enumerate(
         ["blocking-call", "cpu-python", "cpu-native", "gil-wait", "gc", "descheduled", "unknown"] * 8)]  # fmt: skip
-    return session(*many, sighting(400, OTHER, over=True, test="tests/test_a.py::test_it[1]"), sighting(30, None))
+    return session(*many, stall_event(400, OTHER, over=True, test="tests/test_a.py::test_it[1]"), stall_event(30, None))
 
 
 def test_account_counts_all_and_keeps_the_longest():
-    account = Account(kept=3)
+    summary = StallSummary(kept=3)
     for length in (10, 50, 20, 40, 30):
-        account.add(sighting(length))
-    account.add(sighting(90, cause="descheduled"))
-    assert account.count == 6
-    assert [one.length_ns / 1e6 for one in account.longest] == [90, 50, 40]
-    assert account.longest_ns == 50e6  # the machine's own does not count
-    (culprit,) = account.culprits
+        summary.add(stall_event(length))
+    summary.add(stall_event(90, cause="descheduled"))
+    assert summary.count == 6
+    assert [one.length_ns / 1e6 for one in summary.longest] == [90, 50, 40]
+    assert summary.longest_ns == 50e6  # the machine's own does not count
+    (culprit,) = summary.culprits
     assert (culprit.count, culprit.longest_ns, culprit.cause) == (6, 90e6, "blocking-call")
 
 
-@pytest.mark.parametrize("seen", [sighting(), sighting(frame=None), replace(sighting(), over=True, test="a::b")])
+@pytest.mark.parametrize(
+    "seen", [stall_event(), stall_event(frame=None), replace(stall_event(), over=True, test="a::b")]
+)
 def test_sighting_goes_to_json_and_back(seen):
-    assert sighting_from(json.loads(json.dumps(to_plain(seen)))) == seen
+    assert stall_event_from(json.loads(json.dumps(to_plain(seen)))) == seen
 
 
 @pytest.mark.parametrize("broken", [{}, {"stall": {}}, {"stall": {"stack": 5}}, {"stall": None}])
 def test_what_is_no_sighting_is_refused(broken):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        sighting_from(broken)
+        stall_event_from(broken)
 
 
 def test_form_is_that_of_the_name():
@@ -80,13 +82,13 @@ def test_every_form_renders_nothing_and_much(form):
         elif form == "junit":
             suite = ET.fromstring(text).find("testsuite")  # noqa: S314  # our own
             assert int(suite.get("tests")) == len(suite.findall("testcase"))
-            assert int(suite.get("failures")) == len(list(suite.iter("failure"))) == made.account.over
+            assert int(suite.get("failures")) == len(list(suite.iter("failure"))) == made.summary.over
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
 def test_hostile_text_stays_text_in_every_form(text):
     frame = Frame(file=text, line=1, function=text)
-    made = session(sighting(frame=frame, task=text, label=text, process=text, over=True, test=text))
+    made = session(stall_event(frame=frame, task=text, label=text, process=text, over=True, test=text))
     made = replace(made, title=text, about=(text,))
     for form in set(FORMS.values()):
         written = rendered(made, form)

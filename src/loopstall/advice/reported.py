@@ -14,7 +14,7 @@ from loopstall.report.stall_document import CulpritReport, StallDocument
 from loopstall.report.text import place, printable
 from loopstall.workloads import target as targets
 
-__all__ = ["Culprit", "find", "how_to_measure", "told"]
+__all__ = ["ReportedCulprit", "find", "how_to_measure", "told"]
 
 _HINTS = {
     "blocking-call": "it waits in the system without the GIL: a thread or an async library takes it off the loop",
@@ -32,7 +32,7 @@ _HINTS_WITHOUT_GIL = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Culprit:
+class ReportedCulprit:
     """One culprit of a report.
 
     Args:
@@ -52,7 +52,7 @@ class Culprit:
     needs_arguments: bool = False
 
 
-def find(path: Path, wanted: str | None) -> Culprit:
+def find(path: Path, wanted: str | None) -> ReportedCulprit:
     """Returns a culprit of a report.
 
     Args:
@@ -75,7 +75,7 @@ def find(path: Path, wanted: str | None) -> Culprit:
     assert frame is not None  # noqa: S101  # those without were left out
     rate = worst.count / (document.watched_ns / 1e9) if document.watched_ns else None
     target, why_not, needs = _callable(frame)
-    return Culprit(frame=frame, report=worst, rate=rate, target=target, why_not=why_not, needs_arguments=needs)
+    return ReportedCulprit(frame=frame, report=worst, rate=rate, target=target, why_not=why_not, needs_arguments=needs)
 
 
 def _read(path: Path) -> StallDocument:
@@ -119,7 +119,7 @@ def _callable(frame: Frame) -> tuple[str | None, str, bool]:
     return target, "", bool(required)
 
 
-def told(culprit: Culprit) -> str:
+def told(culprit: ReportedCulprit) -> str:
     """Says what the report says of a culprit."""
     report = culprit.report
     causes = ", ".join(
@@ -134,7 +134,7 @@ def told(culprit: Culprit) -> str:
     )
 
 
-def how_to_measure(culprit: Culprit, source: Path) -> str:
+def how_to_measure(culprit: ReportedCulprit, source: Path) -> str:
     """Says what is missing for a recommendation, and the command that gets it."""
     if culprit.target is None:
         text = (

@@ -13,7 +13,7 @@ from loopstall.errors import InconclusiveError, InputError, MeasurementError
 from loopstall.records import Advice, Cell, Load, Measured, Noise, Profile, Strategy, WorkloadRef
 from loopstall.records.clock import NS_PER_S
 from loopstall.runner import environment
-from loopstall.runner.launcher import Keeper
+from loopstall.runner.launcher import Launcher
 from loopstall.runner.noise import cpus, disturbed
 from loopstall.runner.process import TIMEOUT
 from loopstall.runner.protocol import Request
@@ -123,17 +123,17 @@ def measure_profile(subject: Subject, limits: Limits, allowance: Allowance) -> P
         InconclusiveError: the allowance is over before it is measured.
         MeasurementError: it raises, hangs, crashes, or no process can be started.
     """
-    with Keeper() as keeper:
+    with Launcher() as launcher:
         for _ in range(_PROBES):
             left_s = allowance.left
-            profile = _profile(keeper, subject, limits, allowance)
+            profile = _profile(launcher, subject, limits, allowance)
             took_s = left_s - allowance.left
             if not disturbed(profile.noise) or allowance.left < took_s:
                 break
     return profile
 
 
-def _profile(keeper: Keeper, subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
+def _profile(launcher: Launcher, subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
     request = Request(
         cell=subject.cell("inline", Load(jobs=1)),
         seed=1,
@@ -141,7 +141,7 @@ def _profile(keeper: Keeper, subject: Subject, limits: Limits, allowance: Allowa
         memory_limit_bytes=limits.memory_limit_bytes,
         probe=True,
     )
-    process = keeper.start()
+    process = launcher.start()
     try:
         limit_s = min(limits.time_limit_s, max(0.0, allowance.left))
         outcome = process.run(request, limit_s=limit_s, load_ended=lambda: None)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 import heapq
 
-from loopstall.records import DESCHEDULED, Sighting
+from loopstall.records import DESCHEDULED, StallEvent
 
-__all__ = ["Account", "Culprit", "culprits"]
+__all__ = ["Culprit", "StallSummary", "culprits"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def culprits(samples: "Iterable[tuple[int, Sequence[Run]]]") -> list[Culprit]:
 _KEPT = 1000
 
 
-class Account:
+class StallSummary:
     """What a session comes to.
 
     Args:
@@ -75,7 +75,7 @@ class Account:
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
-        self._heap: list[tuple[int, int, Sighting]] = []  # the shortest on top
+        self._heap: list[tuple[int, int, StallEvent]] = []  # the shortest on top
         self._culprits: dict[Frame | None, Culprit] = {}
         self.count = 0
         self.total_ns = 0
@@ -86,7 +86,7 @@ class Account:
         self.causes: Counter[str] = Counter()
         self.processes: Counter[str] = Counter()
 
-    def add(self, seen: Sighting) -> None:
+    def add(self, seen: StallEvent) -> None:
         """Enters a stall."""
         self.count += 1
         self.total_ns += seen.length_ns
@@ -109,6 +109,6 @@ class Account:
         return sorted(self._culprits.values(), key=lambda item: -item.longest_ns)
 
     @property
-    def longest(self) -> list[Sighting]:
+    def longest(self) -> list[StallEvent]:
         """Those that are kept in full, the longest first."""
         return [item[2] for item in sorted(self._heap, key=lambda item: (-item[0], item[1]))]

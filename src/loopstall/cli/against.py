@@ -14,7 +14,7 @@ from loopstall.cli.out import say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.unpaired import judge_apart, noise_between
 from loopstall.records import Cell, Plan, Run, Skipped, Verdict
 from loopstall.results import store, stored
@@ -42,7 +42,7 @@ class Judged:
 
 
 def against(
-    baseline: Path, options: dict[str, Any], rules: Rules, *, folder: Callable[[], Path], progress: Console
+    baseline: Path, options: dict[str, Any], rules: Criteria, *, folder: Callable[[], Path], progress: Console
 ) -> Judged:
     """Judges a candidate against a stored result.
 
@@ -96,7 +96,7 @@ def _read(path: Path) -> Stored:
     return found
 
 
-def _plan(before: Plan, options: dict[str, Any], rules: Rules) -> Plan:
+def _plan(before: Plan, options: dict[str, Any], rules: Criteria) -> Plan:
     """Returns the plan to measure the chosen cells of a stored one again, as they were measured then.
 
     The control cells come along: they tell how far the machine has drifted.

@@ -12,7 +12,7 @@ import click
 
 from loopstall import __version__
 from loopstall.cli.out import say, show
-from loopstall.errors import Ended, InputError, LoopstallError, did_you_mean
+from loopstall.errors import InputError, LoopstallError, Terminated, did_you_mean
 
 __all__ = ["main"]
 
@@ -107,14 +107,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Ended(number)
+    raise Terminated(number)
 
 
 def _explain(error: BaseException) -> int:
     """Says on stderr what went wrong and returns the exit code."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, Ended):
+    if isinstance(error, Terminated):
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 128 + signal.SIGINT

@@ -24,7 +24,7 @@ from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import MINUTES, SHARE
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted, schedule
-from loopstall.gate.criteria import Rules
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
 from loopstall.records import Cell, Pair, Plan, Verdict
@@ -32,8 +32,8 @@ from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.runner import environment
 from loopstall.runner.checkout import Checkout, clean
-from loopstall.runner.launcher import Keeper
-from loopstall.runner.paired import BURST_S, Duels
+from loopstall.runner.launcher import Launcher
+from loopstall.runner.paired import BURST_S, PairedRunner
 from loopstall.runner.side import Side
 
 __all__ = ["command"]
@@ -141,7 +141,7 @@ def _folder(options: dict[str, Any]) -> Path:
     return folder
 
 
-def _stored(ctx: click.Context, options: dict[str, Any], rules: Rules, progress: Console) -> Judged:
+def _stored(ctx: click.Context, options: dict[str, Any], rules: Criteria, progress: Console) -> Judged:
     """Judges against a stored baseline."""
     for name in OTHERS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -149,7 +149,7 @@ def _stored(ctx: click.Context, options: dict[str, Any], rules: Rules, progress:
     return against(options["stored"], options, rules, folder=lambda: _folder(options), progress=progress)
 
 
-def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Rules, progress: Console) -> Judged:
+def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Criteria, progress: Console) -> Judged:
     """Measures two sides by turns and judges."""
     if os.name != "posix":
         raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
@@ -166,9 +166,11 @@ def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Rules, progre
     if not plan.cells:
         return Judged(skipped=plan.skipped)
     folder = _folder(options)
-    with Keeper() as keeper:
-        duels = Duels(keeper, environment.describe(), limits_of(plan), sides, turns=options["turns"])
-        measured = _measure(plan, rules, duels, folder=folder, limit_s=options["max_minutes"], progress=progress)
+    with Launcher() as launcher:
+        paired_runner = PairedRunner(launcher, environment.describe(), limits_of(plan), sides, turns=options["turns"])
+        measured = _measure(
+            plan, rules, paired_runner, folder=folder, limit_s=options["max_minutes"], progress=progress
+        )
     note = f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"
     return Judged(verdicts=judge(measured, rules), skipped=plan.skipped, notes=(note,), folder=folder)
 
@@ -177,7 +179,7 @@ def _asked(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) in {ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP}
 
 
-def _rules(ctx: click.Context, options: dict[str, Any]) -> Rules:
+def _rules(ctx: click.Context, options: dict[str, Any]) -> Criteria:
     quick = options["quick"]
     budgets = budgets_asked(options)
     effects: dict[str, float] = {}
@@ -187,7 +189,7 @@ def _rules(ctx: click.Context, options: dict[str, Any]) -> Rules:
                 effects[name] = SHARE.convert(table["effect"], None, None)
             except click.BadParameter as error:
                 raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
-    return Rules(
+    return Criteria(
         effect=options["effect"],
         effects=effects,
         alpha=options["alpha"],
@@ -234,8 +236,8 @@ def _check(side: Side) -> None:
 
 def _measure(
     plan: Plan,
-    rules: Rules,
-    duels: Duels,
+    rules: Criteria,
+    paired_runner: PairedRunner,
     *,
     folder: Path,
     limit_s: float | None,
@@ -251,7 +253,7 @@ def _measure(
 
         def pair(cell: Cell, index: int) -> Pair:
             nonlocal count
-            measured = duels.measure((cell, cell), index=index, seed=plan.seed * 1_000_003 + index * 101)
+            measured = paired_runner.measure((cell, cell), index=index, seed=plan.seed * 1_000_003 + index * 101)
             for target, run in zip(targets, (measured.base, measured.head), strict=True):
                 target.save(run)
             count += 1

@@ -14,7 +14,7 @@ from loopstall.analysis.summary import budgets_of, samples, summarise
 from loopstall.cli.out import console, say
 from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown
-from loopstall.errors import Ended, InputError, MeasurementError
+from loopstall.errors import InputError, MeasurementError, Terminated
 from loopstall.records import Plan, Run
 from loopstall.report.terminal import results
 from loopstall.report.text import printable, remarks
@@ -75,7 +75,7 @@ def carry_out(
             f" complete them with: loopstall run --resume -o {printable(str(folder))}",
             soft_wrap=True,
         )
-        return 128 + (interrupt.number if isinstance(interrupt, Ended) else 2)
+        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else 2)
     return _finish(ctx, plan=plan, folder=folder, account=account, failure=failure, terminal=terminal, begun=begun)
 
 

@@ -149,12 +149,12 @@ def write_index(root: Path) -> Path:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.report.page.index import Entry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
+    from loopstall.report.page.index import IndexEntry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
 
-    entries: dict[str, Entry] = {}
+    entries: dict[str, IndexEntry] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         with contextlib.suppress(InputError):
-            found = store.read_summary(folder, Entry)
+            found = store.read_summary(folder, IndexEntry)
             if found is None and any((folder / name).is_file() for name in (store.PLAN_FILE, store.VERDICTS_FILE)):
                 found = entry_of(content_of((folder,)))
                 with contextlib.suppress(OSError):  # it is worked out again the next time

@@ -16,15 +16,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.analysis.culprits import Account
+from loopstall.analysis.culprits import StallSummary
 from loopstall.cli.out import console
 from loopstall.cli.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.instrument.child import environment
 from loopstall.instrument.program import run
-from loopstall.instrument.stall_log import Settings, Teller, handed_over
-from loopstall.records import Sighting
+from loopstall.instrument.reporter import Settings, StallReporter, handed_over
+from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import format_ns
 from loopstall.report.page.icicle import source_line
@@ -69,7 +69,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     form = _form(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)
-    account, began_ns, began = Account(), now_ns(), time.time()
+    summary, began_ns, began = StallSummary(), now_ns(), time.time()
     with _folder() as folder:
         settings = Settings(
             threshold_ns=round(options["threshold"] * NS_PER_S),
@@ -80,20 +80,20 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
             stacks=options["stacks"],
         )
         said = _Said(stacks=options["stacks"])
-        teller = Teller(settings, account, said.stall)
+        reporter = StallReporter(settings, summary, said.stall)
         with _variables(environment(asdict(settings))):
-            teller.start()
+            reporter.start()
             try:
                 status = run(module, words)
             finally:
-                teller.stop()
+                reporter.stop()
         if os.getpid() != settings.home:
             return status  # a copy that the program has forked ends here too
         for seen in handed_over(folder):
-            account.add(seen)
+            summary.add(seen)
     session = Session(
         title=printable(f"loopstall watch {'-m ' + module if module else ''} {shlex.join(words)}".replace("  ", " ")),
-        account=account,
+        summary=summary,
         watched_ns=now_ns() - began_ns,
         began=began,
         threshold_ns=settings.threshold_ns,
@@ -102,7 +102,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     said.summary(session)
     if output is not None:
         write_output(output, rendered(session, form))
-    return 1 if account.over else status
+    return 1 if summary.over else status
 
 
 class _Said:
@@ -117,7 +117,7 @@ class _Said:
         self._file = sys.__stderr__  # the real one, whatever the program does to sys.stderr
         self._console = console(self._file)
 
-    def stall(self, seen: Sighting) -> None:
+    def stall(self, seen: StallEvent) -> None:
         """Tells of a stall."""
         if self._stacks or not self._console.is_terminal:
             self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen))
@@ -137,18 +137,18 @@ class _Said:
 
     def summary(self, session: Session) -> None:
         """Tells what there was in all."""
-        account = session.account
-        count = f"{account.count} stall{'' if account.count == 1 else 's'}"
-        head = f"{count}, {format_ns(account.total_ns)} of {format_ns(session.watched_ns)}"
+        summary = session.summary
+        count = f"{summary.count} stall{'' if summary.count == 1 else 's'}"
+        head = f"{count}, {format_ns(summary.total_ns)} of {format_ns(session.watched_ns)}"
         with contextlib.suppress(OSError, ValueError):
             self._line(head)
-            if len(account.processes) > 1:
-                each = (f"{number} in {printable(name)}" for name, number in account.processes.most_common())
+            if len(summary.processes) > 1:
+                each = (f"{number} in {printable(name)}" for name, number in summary.processes.most_common())
                 self._line(f"  {', '.join(each)}")
-            if account.count and self._console.is_terminal:
-                self._console.print(_table(account))
+            if summary.count and self._console.is_terminal:
+                self._console.print(_table(summary))
             else:
-                for text in summed_up(account):
+                for text in summed_up(summary):
                     self._line(f"  {text}")
 
     def _line(self, text: str) -> None:
@@ -157,13 +157,13 @@ class _Said:
             self._file.flush()
 
 
-def _table(account: Account) -> Table:
+def _table(summary: StallSummary) -> Table:
     table = Table()
     for heading in ("longest", "in all", "stalls"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("cause", no_wrap=True)
     table.add_column("culprit", overflow="fold")
-    for item in account.culprits[:_WORST]:
+    for item in summary.culprits[:_WORST]:
         where = place(item.frame) if item.frame is not None else "no culprit was seen"
         cause = Text(item.cause, style=_COLORS.get(item.cause, ""))
         table.add_row(format_ns(item.longest_ns), format_ns(item.total_ns), str(item.count), cause, Text(where))

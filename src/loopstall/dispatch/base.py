@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from loopstall.loops.base import Face
+from loopstall.loops.base import LoopAdapter
 from loopstall.workloads.definition import Workload
 
 __all__ = ["Call", "Dispatch", "DispatchError", "Job"]
@@ -22,7 +22,7 @@ class DispatchError(Exception):
 class Job:
     """What a dispatch is opened for: a workload, its keyword arguments, how many jobs come at a time, and the loop.
 
-    ``face`` is the running loop's, None for one of asyncio's kind. ``seeds`` are of the jobs that each worker does
+    ``adapter`` is the running loop's, None for one of asyncio's kind. ``seeds`` are of the jobs that each worker does
     before the clock starts; none where the workload is one whose first job matters.
     """
 
@@ -30,7 +30,7 @@ class Job:
     kwargs: dict[str, Any]
     concurrency: int
     loop: str = "asyncio"
-    face: Face | None = None
+    adapter: LoopAdapter | None = None
     seeds: tuple[int, ...] = ()
 
 

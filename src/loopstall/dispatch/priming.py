@@ -7,7 +7,7 @@ import os
 import threading
 
 from loopstall.dispatch.base import DispatchError, Job
-from loopstall.loops.asyncio_loop import asyncio_face
+from loopstall.loops.asyncio_loop import asyncio_adapter
 
 __all__ = ["default_width", "each_worker", "start_threads"]
 
@@ -48,8 +48,8 @@ async def start_threads(job: Job, in_thread: Callable[[Callable[[], object]], Aw
             all_there.abort()
             raise
 
-    face = job.face or asyncio_face()
-    async with face.group() as start:
+    adapter = job.adapter or asyncio_adapter()
+    async with adapter.group() as start:
         for _ in range(count):
             start(one)
 

@@ -7,7 +7,7 @@ from loopstall.analysis.summary import Budget
 from loopstall.records import Cell
 from loopstall.stats.paired import fewest_pairs
 
-__all__ = ["AVAILABILITY", "CPU", "LOOKS", "TESTED", "TIME", "TRAP", "Rules"]
+__all__ = ["AVAILABILITY", "CPU", "LOOKS", "TESTED", "TIME", "TRAP", "Criteria"]
 
 TIME, AVAILABILITY, TRAP, CPU = "time_per_job", "availability", "trap", "cpu_per_job"
 
@@ -19,7 +19,7 @@ LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Criteria:
     """By what the gate judges.
 
     Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import statistics
 
 from loopstall.analysis.summary import stack_of, summarise
-from loopstall.gate.criteria import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Rules
+from loopstall.gate.criteria import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Criteria
 from loopstall.gate.evidence import PairedSample, differences, finding, trapped
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
@@ -28,7 +28,7 @@ _SURE = 0.99
 """The confidence of an improvement, which is not confirmed by more pairs."""
 
 
-def suspicious(evidence: PairedSample, rules: Rules) -> bool:
+def suspicious(evidence: PairedSample, rules: Criteria) -> bool:
     """Says whether a cell looks worse after the screening, or too noisy to tell, and has to be measured again."""
     budget = rules.budget_of(evidence.cell)
     if _failure(evidence):
@@ -46,7 +46,7 @@ def suspicious(evidence: PairedSample, rules: Rules) -> bool:
     )
 
 
-def undecided(evidence: PairedSample, rules: Rules, cells: int) -> bool:
+def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
     """Says whether the pairs that were to confirm leave it open, so that more are worth measuring.
 
     Args:
@@ -67,7 +67,7 @@ def undecided(evidence: PairedSample, rules: Rules, cells: int) -> bool:
     return False
 
 
-def _p_value(evidence: PairedSample, metric: str, rules: Rules, needed: int) -> float:
+def _p_value(evidence: PairedSample, metric: str, rules: Criteria, needed: int) -> float:
     """Returns the least p of the looks at the pairs that were to confirm, times the number of looks."""
     found = differences(evidence.confirmed, metric, rules.budget_of(evidence.cell))
     if not found:
@@ -75,7 +75,7 @@ def _p_value(evidence: PairedSample, metric: str, rules: Rules, needed: int) -> 
     return min(1.0, LOOKS * min(signed_rank_p(found[:needed]), signed_rank_p(found)))
 
 
-def judge(measured: Sequence[PairedSample], rules: Rules) -> list[Verdict]:
+def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
     """Judges a matrix.
 
     Args:
@@ -96,7 +96,7 @@ class _Case:
     """A cell before its judge."""
 
     evidence: PairedSample
-    rules: Rules
+    rules: Criteria
     effect: float
     p_values: Mapping[str, float]
     findings: Mapping[str, Finding]
@@ -104,7 +104,7 @@ class _Case:
     needed: int
 
     @classmethod
-    def of(cls, evidence: PairedSample, rules: Rules, p_values: Mapping[str, float], needed: int) -> "_Case":
+    def of(cls, evidence: PairedSample, rules: Criteria, p_values: Mapping[str, float], needed: int) -> "_Case":
         budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
         tested = bool(evidence.confirmed)
         found = (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 import random
 
-from loopstall.gate.criteria import LOOKS, Rules
+from loopstall.gate.criteria import LOOKS, Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import suspicious, undecided
 from loopstall.records import Cell, Pair
@@ -14,7 +14,7 @@ __all__ = ["measure"]
 
 def measure(
     cells: Sequence[Cell],
-    rules: Rules,
+    rules: Criteria,
     *,
     seed: int,
     pair: Callable[[Cell, int], Pair],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differing, noise_of_controls
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.summary import stack_of, summarise
-from loopstall.gate.criteria import AVAILABILITY, TIME, Rules
+from loopstall.gate.criteria import AVAILABILITY, TIME, Criteria
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import (
     REGRESSION,
@@ -69,7 +69,7 @@ def noise_between(
     return Noise(threshold=threshold, notes=tuple(notes))
 
 
-def judge_apart(base: Sequence[Figures], head: Sequence[Figures], rules: Rules, noise: float) -> list[Verdict]:
+def judge_apart(base: Sequence[Figures], head: Sequence[Figures], rules: Criteria, noise: float) -> list[Verdict]:
     """Judges every cell of two sides that were measured apart.
 
     Args:
@@ -97,7 +97,7 @@ class _Case:
     limited: bool
 
     @classmethod
-    def of(cls, base: Figures | None, head: Figures | None, rules: Rules, noise: float) -> "_Case":
+    def of(cls, base: Figures | None, head: Figures | None, rules: Criteria, noise: float) -> "_Case":
         item = head or base
         assert item is not None  # noqa: S101  # every key is of a side
         threshold = max(noise, rules.effect_of(item.cell) if item.cell is not None else rules.effect)
@@ -112,7 +112,7 @@ class _Case:
         )
 
 
-def _summary(side: Figures | None, rules: Rules) -> Summary | None:
+def _summary(side: Figures | None, rules: Criteria) -> Summary | None:
     if side is None or side.cell is None:
         return None
     return summarise(side.cell, side.runs, rules.budget_of(side.cell))

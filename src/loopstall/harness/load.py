@@ -9,7 +9,7 @@ from sys import getsizeof
 from typing import Any, Self
 
 from loopstall.dispatch.base import Call
-from loopstall.loops import Face
+from loopstall.loops import LoopAdapter
 from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.monitor.series import Peaks, Tally
 from loopstall.records import Load
@@ -94,14 +94,16 @@ def due_times(load: Load, seed: int) -> Iterator[int]:
 
 
 async def drive(
-    call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock = now_ns
+    call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, adapter: LoopAdapter, clock: Clock = now_ns
 ) -> None:
     """Sends the whole load through ``call`` on the running loop, and returns when its last job has ended."""
     driver = _closed if load.rate is None else _open
-    await driver(call, load, log, seed=seed, started_ns=started_ns, face=face, clock=clock)
+    await driver(call, load, log, seed=seed, started_ns=started_ns, adapter=adapter, clock=clock)
 
 
-async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock) -> None:
+async def _closed(
+    call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, adapter: LoopAdapter, clock: Clock
+) -> None:
     seeds: Iterator[int] = itertools.cycle(range(seed, seed + DISTINCT_SEEDS))
     deadline: float = math.inf
     if load.jobs is not None:
@@ -121,21 +123,23 @@ async def _closed(call: Call, load: Load, log: JobLog, *, seed: int, started_ns:
                 return
             due = end
             # A client's next request reaches a server through the loop, whatever the job did: let it turn.
-            await face.sleep(0)
+            await adapter.sleep(0)
 
-    async with face.group() as start_task:
+    async with adapter.group() as start_task:
         for _ in range(load.concurrency):
             start_task(client)
 
 
-async def _open(call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, face: Face, clock: Clock) -> None:
+async def _open(
+    call: Call, load: Load, log: JobLog, *, seed: int, started_ns: int, adapter: LoopAdapter, clock: Clock
+) -> None:
     async def one(job_seed: int, due: int) -> None:
         start = clock()
         result = await call(job_seed)
         log.done(job_seed, result, due, start, clock())
 
-    with _Arrivals(face, clock) as arrivals:
-        async with face.group() as start_task:
+    with _Arrivals(adapter, clock) as arrivals:
+        async with adapter.group() as start_task:
             for number, offset in enumerate(due_times(load, seed)):
                 due = started_ns + offset
                 await arrivals.until(due)
@@ -149,12 +153,12 @@ class _Arrivals:
     to do, which rounds (uvloop to whole ms) and may end early: then it sleeps again.
 
     Args:
-        face: of the running loop.
+        adapter: of the running loop.
         clock: monotonic time in ns; the kernel's timer stands by ``now_ns`` alone.
     """
 
-    def __init__(self, face: Face, clock: Clock) -> None:
-        self._face = face
+    def __init__(self, adapter: LoopAdapter, clock: Clock) -> None:
+        self._adapter = adapter
         self._clock = clock
         self._alarm: Alarm | None = None
         if clock is now_ns:
@@ -178,7 +182,7 @@ class _Arrivals:
             waiting: Awaitable[None] | None = None
             if self._alarm is not None:
                 self._alarm.at(due_ns)
-                waiting = self._face.until_readable(self._alarm.fd)
+                waiting = self._adapter.until_readable(self._alarm.fd)
                 if waiting is None:
                     self._forget()
-            await (waiting or self._face.sleep(wait_ns / 1e9))
+            await (waiting or self._adapter.sleep(wait_ns / 1e9))

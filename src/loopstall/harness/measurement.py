@@ -5,8 +5,8 @@ from typing import Any
 
 from loopstall.dispatch import Call
 from loopstall.harness.load import JobLog, WrongResultError, drive
-from loopstall.loops import Face
-from loopstall.monitor import Book, LagMeter, Monitor
+from loopstall.loops import LoopAdapter
+from loopstall.monitor import LagMeter, Monitor, StallLog
 from loopstall.records import DESCHEDULED, Burst, Load, Measured, Noise
 from loopstall.records.clock import Clock, now_ns
 from loopstall.runner import noise
@@ -14,20 +14,20 @@ from loopstall.runner.usage import Usage, usage_now
 from loopstall.stats import histogram
 from loopstall.workloads.definition import Workload
 
-__all__ = ["Meters"]
+__all__ = ["Measurement"]
 
 _STALLS = 100  # kept in full
 _SHOWN = 100  # characters of a wrong result
 
 
-class Meters:
+class Measurement:
     """Measures bursts on the running loop; nothing runs between them.
 
     Args:
         workload: whose jobs they are.
         kwargs: what every job is called with.
         threshold_ns: from when a lag is a stall.
-        face: of the running loop.
+        adapter: of the running loop.
         clock: monotonic time in ns.
     """
 
@@ -37,14 +37,14 @@ class Meters:
         kwargs: dict[str, Any],
         *,
         threshold_ns: int,
-        face: Face,
+        adapter: LoopAdapter,
         clock: Clock = now_ns,
     ) -> None:
         self._clock = clock
-        self._face = face
+        self._adapter = adapter
         self._threshold_ns = threshold_ns
-        self._book = Book(_STALLS)
-        self._meter = LagMeter(clock=clock, later=face.later, readable=face.readable)
+        self._stall_log = StallLog(_STALLS)
+        self._meter = LagMeter(clock=clock, later=adapter.later, readable=adapter.readable)
         self._log = JobLog(_checker(workload, kwargs))
         self._bursts: list[Burst] = []
         self._used: list[tuple[Usage, Usage]] = []
@@ -59,13 +59,13 @@ class Meters:
     async def burst(self, call: Call, load: Load, *, seed: int) -> Burst:
         """Puts a load on the loop and measures it from its first job to the end of its last."""
         done = self._log.jobs
-        monitor = Monitor(threshold_ns=self._threshold_ns, clock=self._clock, book=self._book)
+        monitor = Monitor(threshold_ns=self._threshold_ns, clock=self._clock, stall_log=self._stall_log)
         before, quiet = usage_now(), noise.read()
         started_ns = self._clock()
         self._log.begin(started_ns)
-        monitor.start(self._face.watched)
+        monitor.start(self._adapter.watched)
         self._meter.start(monitor.expect)
-        await drive(call, load, self._log, seed=seed, started_ns=started_ns, face=self._face, clock=self._clock)
+        await drive(call, load, self._log, seed=seed, started_ns=started_ns, adapter=self._adapter, clock=self._clock)
         wall_ns = self._clock() - started_ns
         self._meter.stop()
         monitor.stop()
@@ -87,7 +87,7 @@ class Meters:
         Raises:
             WrongResultError: a job's result is not what the workload accepts.
         """
-        log, meter, book = self._log, self._meter, self._book
+        log, meter, stall_log = self._log, self._meter, self._stall_log
         log.settle()
         wall_ns = sum(burst.wall_ns for burst in self._bursts)
 
@@ -103,9 +103,9 @@ class Meters:
             lag_uncorrected=histogram.from_counts(meter.lags.counts()),
             response_series=log.peaks.series(),
             lag_series=meter.peaks.series(),
-            stalls=tuple(book),
-            stall_count=book.count,
-            stalled_ns=min(book.total_ns, wall_ns),
+            stalls=tuple(stall_log),
+            stall_count=stall_log.count,
+            stalled_ns=min(stall_log.total_ns, wall_ns),
             threshold_ns=self._threshold_ns,
             interval_ns=meter.interval_ns,
             setup_ns=setup_ns,
@@ -117,7 +117,7 @@ class Meters:
             switches_voluntary=used(lambda usage: usage.switches_voluntary),
             switches_involuntary=used(lambda usage: usage.switches_involuntary),
             faults=(*self._faults, *meter.faults),
-            descheduled_ns=min(book.ns_by_cause[DESCHEDULED], wall_ns),
+            descheduled_ns=min(stall_log.ns_by_cause[DESCHEDULED], wall_ns),
             bursts=tuple(self._bursts) if len(self._bursts) > 1 else (),
             noise=noise.total(*self._noises),
         )

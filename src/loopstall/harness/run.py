@@ -14,9 +14,9 @@ from loopstall.dispatch import DISPATCHES, DispatchError, Job
 from loopstall.errors import InputError
 from loopstall.harness import sandbox
 from loopstall.harness.load import DISTINCT_SEEDS, WrongResultError
-from loopstall.harness.measurement import Meters
+from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
-from loopstall.loops import LOOPS, Face
+from loopstall.loops import LOOPS, LoopAdapter
 from loopstall.monitor.gil import has_gil
 from loopstall.records import Cell, Measured, Profile, RunError
 from loopstall.records.clock import Clock, now_ns
@@ -130,38 +130,38 @@ def measure(
         loop = LOOPS[cell.strategy.loop]
         seeds = tuple(range(seed, seed + DISTINCT_SEEDS)) if workload.primed else ()
 
-        async def main() -> tuple[Meters, int]:
-            face = loop.face()
+        async def main() -> tuple[Measurement, int]:
+            adapter = loop.adapter()
             job = Job(
                 workload=workload,
                 kwargs=kwargs,
                 concurrency=cell.load.concurrency,
                 loop=cell.strategy.loop,
-                face=face,
+                adapter=adapter,
                 seeds=seeds,
             )
-            meters, warming = (
-                Meters(workload, kwargs, threshold_ns=threshold_ns, face=face, clock=clock) for _ in range(2)
+            measurement, warming = (
+                Measurement(workload, kwargs, threshold_ns=threshold_ns, adapter=adapter, clock=clock) for _ in range(2)
             )
             priming_ns = await _drive(
-                cell, job, meters, warming, seed=seed, turns=turns, face=face, load_ended=load_ended
+                cell, job, measurement, warming, seed=seed, turns=turns, adapter=adapter, load_ended=load_ended
             )
-            return meters, priming_ns
+            return measurement, priming_ns
 
-        meters, priming_ns = loop.run(main)
-        figures: Measured = meters.figures(setup_ns=setup_ns, priming_ns=priming_ns)
+        measurement, priming_ns = loop.run(main)
+        figures: Measured = measurement.figures(setup_ns=setup_ns, priming_ns=priming_ns)
         return figures
 
 
 async def _drive(
     cell: Cell,
     job: Job,
-    meters: Meters,
-    warming: Meters,
+    measurement: Measurement,
+    warming: Measurement,
     *,
     seed: int,
     turns: Turns | None,
-    face: Face,
+    adapter: LoopAdapter,
     load_ended: Callable[[], object],
 ) -> int:
     """Puts the load on the running loop and returns how long it took to open the dispatch and to prime it, in ns.
@@ -176,13 +176,13 @@ async def _drive(
         gc.collect()  # what starting up has left behind is no part of a job either
         priming_ns = now_ns() - begun_ns
         if turns is None:
-            await meters.burst(call, cell.load, seed=seed)
+            await measurement.burst(call, cell.load, seed=seed)
         else:
-            async for jobs in turns.taken(face):
-                chosen = meters if jobs > 0 else warming
+            async for jobs in turns.taken(adapter):
+                chosen = measurement if jobs > 0 else warming
                 turns.answer(await chosen.burst(call, replace(cell.load, jobs=abs(jobs), seconds=None), seed=seed))
         load_ended()
-    if not meters.jobs:
+    if not measurement.jobs:
         raise NoJobError(f"no job was due within {cell.load}; raise --rate or --seconds")
     return priming_ns
 

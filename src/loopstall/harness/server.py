@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from loopstall.harness.client import Answer, ask, drive, plan
-from loopstall.monitor import Book
+from loopstall.monitor import StallLog
 from loopstall.monitor.series import Peaks, Tally
 from loopstall.records import DESCHEDULED, Cell, Histogram, Measured, Series, Stall
 from loopstall.records.clock import NS_PER_S, now_ns
@@ -63,7 +63,7 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:
         setup_ns = now_ns() - begun_ns
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loopstall-serves-")))
         handshake.write(
-            handshake.Order(
+            handshake.ServerJob(
                 path=cell.workload.path,
                 name=cell.workload.name,
                 kwargs={**params, **(extra or {})},
@@ -86,9 +86,9 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:
         why = next((answer.error for answer in answers if answer.error), warmed)
         raise ServerError(f"no heavy request was answered ({why or 'none was due; raise --rate or --seconds'})")
     spans = list(_waiting(answers, threshold_ns))
-    book = Book(_STALLS)
+    stall_log = StallLog(_STALLS)
     for stall in seen or [_from_outside(begin, end) for begin, end in spans]:
-        book.add(replace(stall, start_ns=stall.start_ns - started_ns))
+        stall_log.add(replace(stall, start_ns=stall.start_ns - started_ns))
     light, heavy = ([one for one in answers if one.heavy == wanted and not one.error] for wanted in (False, True))
     lag = [one.end_ns - one.due_ns for one in light]
     return Measured(
@@ -100,8 +100,8 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:
         lag_uncorrected=_histogram([one.end_ns - one.sent_ns for one in light]),
         response_series=_series(heavy, started_ns),
         lag_series=_series(light, started_ns),
-        stalls=tuple(book),
-        stall_count=book.count,
+        stalls=tuple(stall_log),
+        stall_count=stall_log.count,
         stalled_ns=min(wall_ns, sum(end - begin for begin, end in spans)),
         threshold_ns=threshold_ns,
         interval_ns=int(NS_PER_S / (cell.load.rate or 1.0)),
@@ -113,7 +113,7 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:
         peak_memory_bytes=memory_bytes,
         switches_voluntary=0,
         switches_involuntary=0,
-        descheduled_ns=min(book.ns_by_cause[DESCHEDULED], wall_ns),
+        descheduled_ns=min(stall_log.ns_by_cause[DESCHEDULED], wall_ns),
         light=len(light),
         errors=sum(bool(one.error) for one in answers),
         faults=tuple(dict.fromkeys(one.error for one in answers if one.error))[:_FAULTS],

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 import os
 
-from loopstall.loops import Face
+from loopstall.loops import LoopAdapter
 from loopstall.records import Burst
 from loopstall.runner import protocol
 
@@ -26,9 +26,9 @@ class Turns:
         """Tells what came of the last turn."""
         self._tell(protocol.burst_line(burst))
 
-    async def taken(self, face: Face) -> AsyncIterator[int]:
+    async def taken(self, adapter: LoopAdapter) -> AsyncIterator[int]:
         """Yields the number of jobs of each turn when it comes."""
         with os.fdopen(self._orders, "rb") as lines:
             self._tell(protocol.READY)
-            while jobs := int(await face.in_thread(lines.readline) or 0):
+            while jobs := int(await adapter.in_thread(lines.readline) or 0):
                 yield jobs

@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from loopstall.monitor.import_hook import Arrivals
+from loopstall.monitor.import_hook import ImportHook
 
 __all__ = ["VARIABLE", "begin", "environment"]
 
@@ -29,13 +29,13 @@ def begin() -> None:
     """Watches every loop of this process; a process that imports no engine of loops pays nothing for it."""
     if _SITE in sys.path:
         sys.path.remove(_SITE)
-    armed: list[Arrivals] = []
+    armed: list[ImportHook] = []
 
     def arm(_module: Any) -> None:
         for one in armed:
             one.stop()
-        from loopstall.instrument.stall_log import Settings, Teller  # noqa: PLC0415  # asyncio is there by now
+        from loopstall.instrument.reporter import Settings, StallReporter  # noqa: PLC0415  # asyncio is there by now
 
-        Teller(Settings(**json.loads(os.environ[VARIABLE]))).start()
+        StallReporter(Settings(**json.loads(os.environ[VARIABLE]))).start()
 
-    armed.append(Arrivals({"asyncio": arm, "trio": arm}))
+    armed.append(ImportHook({"asyncio": arm, "trio": arm}))

@@ -7,7 +7,7 @@ import sys
 import traceback
 from types import TracebackType
 
-from loopstall.errors import Ended, InputError
+from loopstall.errors import InputError, Terminated
 
 __all__ = ["run"]
 
@@ -37,7 +37,7 @@ def run(module: str | None, words: tuple[str, ...]) -> int:
         sys.stderr.write(f"{ended.code}\n")
         return 1
     except KeyboardInterrupt as interrupt:
-        return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
+        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
     except Exception as error:  # the program's own, or it was never reached
         trace = _of_program(error)
         if trace is None and isinstance(error, ImportError | OSError):

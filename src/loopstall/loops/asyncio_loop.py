@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from loopstall.loops.base import Face
+from loopstall.loops.base import LoopAdapter
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,7 +16,7 @@ from loopstall.loops.base import Loop
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["LOOP", "asyncio_face", "asyncio_run"]
+__all__ = ["LOOP", "asyncio_adapter", "asyncio_run"]
 
 
 def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Callable[[], Awaitable[Any]]], Any]:
@@ -34,11 +34,11 @@ def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Ca
     return run
 
 
-def asyncio_face() -> Face:
+def asyncio_adapter() -> LoopAdapter:
     """Returns the face of the running loop of asyncio's kind."""
-    from loopstall.loops.face import AsyncioFace  # noqa: PLC0415  # it imports asyncio
+    from loopstall.loops.asyncio_adapter import AsyncioAdapter  # noqa: PLC0415  # it imports asyncio
 
-    return AsyncioFace()
+    return AsyncioAdapter()
 
 
 def _make() -> "asyncio.AbstractEventLoop":
@@ -52,7 +52,7 @@ LOOP = Loop(
     summary="the standard library's loop",
     missing=lambda: None,
     run=asyncio_run(_make),
-    face=asyncio_face,
+    adapter=asyncio_adapter,
     make=_make,
     version=lambda: f"asyncio of Python {platform.python_version()}",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Face", "Loop", "Start", "Timer"]
+__all__ = ["Loop", "LoopAdapter", "Start", "Timer"]
 
 _T = TypeVar("_T")
 
@@ -23,7 +23,7 @@ class Timer(Protocol):
         """Has it not called."""
 
 
-class Face(Protocol):
+class LoopAdapter(Protocol):
     """What the suite asks of a loop while it runs."""
 
     watched: Any
@@ -53,15 +53,15 @@ class Loop:
     """One way to drive coroutines; nothing is imported before a field is called.
 
     ``missing`` returns why this machine cannot offer the loop, or None; ``run`` drives a coroutine function to its end;
-    ``face`` is called while it runs; ``version`` names the implementation for the record. ``make`` is a loop factory of
-    asyncio's kind, None where there is none. ``on_request`` leaves it out of the default matrix.
+    ``adapter`` is called while it runs; ``version`` names the implementation for the record. ``make`` is a loop factory
+    of asyncio's kind, None where there is none. ``on_request`` leaves it out of the default matrix.
     """
 
     name: str
     summary: str
     missing: Callable[[], str | None]
     run: Callable[[Callable[[], Awaitable[Any]]], Any]
-    face: Callable[[], Face]
+    adapter: Callable[[], LoopAdapter]
     version: Callable[[], str]
     make: "Callable[[], asyncio.AbstractEventLoop] | None" = None
     on_request: bool = False

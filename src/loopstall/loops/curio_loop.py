@@ -7,14 +7,14 @@ import importlib.util
 import platform
 from typing import Any, TypeVar
 
-from loopstall.loops.base import Face, Loop, Start, Timer
+from loopstall.loops.base import Loop, LoopAdapter, Start, Timer
 
 __all__ = ["LOOP"]
 
 _T = TypeVar("_T")
 
 
-class _CurioFace:
+class _CurioAdapter:
     """What the suite asks of the running kernel of curio."""
 
     def __init__(self) -> None:
@@ -128,8 +128,8 @@ def _version() -> str:
     return f"curio {metadata.version('curio')}"
 
 
-def _face() -> Face:
-    return _CurioFace()
+def _adapter() -> LoopAdapter:
+    return _CurioAdapter()
 
 
 LOOP = Loop(
@@ -137,7 +137,7 @@ LOOP = Loop(
     summary="curio, which has inline and to_thread (curio's own)",
     missing=_missing,
     run=_run,
-    face=_face,
+    adapter=_adapter,
     version=_version,
     on_request=True,
 )

@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 import importlib.util
 from typing import Any, TypeVar
 
-from loopstall.loops.base import Face, Loop, Start, Timer
+from loopstall.loops.base import Loop, LoopAdapter, Start, Timer
 
 __all__ = ["LOOP"]
 
 _T = TypeVar("_T")
 
 
-class _TrioFace:
+class _TrioAdapter:
     """What the suite asks of the running trio."""
 
     def __init__(self) -> None:
@@ -87,8 +87,8 @@ def _version() -> str:
     return f"trio {metadata.version('trio')}"
 
 
-def _face() -> Face:
-    return _TrioFace()
+def _adapter() -> LoopAdapter:
+    return _TrioAdapter()
 
 
 LOOP = Loop(
@@ -96,7 +96,7 @@ LOOP = Loop(
     summary="trio, which has inline, to_thread (trio's own) and anyio",
     missing=_missing,
     run=_run,
-    face=_face,
+    adapter=_adapter,
     version=_version,
     on_request=True,
 )

@@ -3,7 +3,7 @@
 import importlib.util
 from typing import TYPE_CHECKING
 
-from loopstall.loops.asyncio_loop import asyncio_face, asyncio_run
+from loopstall.loops.asyncio_loop import asyncio_adapter, asyncio_run
 from loopstall.loops.base import Loop
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LOOP = Loop(
     summary="libuv's loop",
     missing=_missing,
     run=asyncio_run(_make),
-    face=asyncio_face,
+    adapter=asyncio_adapter,
     make=_make,
     version=_version,
 )

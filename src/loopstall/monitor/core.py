@@ -12,15 +12,15 @@ from typing import Any
 import weakref
 
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import GIL, RUNNING, Counters, Reading, Throttle
+from loopstall.monitor.counters import GIL, RUNNING, CounterReading, Counters, Throttle
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.probes import probe_for
 from loopstall.monitor.samples import READY, Sample, ThreadView
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stack import capture, resolve
-from loopstall.monitor.stall_log import Book
-from loopstall.records import Evidence, Frame, Glimpse, Stall
+from loopstall.monitor.stall_log import StallLog
+from loopstall.records import Evidence, Frame, StackSample, Stall
 from loopstall.records.clock import NS_PER_MS, Clock, now_ns
 from loopstall.records.frames import culprit, is_users
 
@@ -39,7 +39,7 @@ class Monitor:
     Args:
         threshold_ns: what counts as a stall.
         kept: how many stalls are kept in full; all are counted.
-        book: where to enter them, for a watch that goes on with an earlier one's; a new one of that size for None.
+        stall_log: where to enter them, for a watch that goes on with an earlier one's; a new one of that size for None.
         clock: monotonic time in ns.
         on_stall: called in the loop's thread with every stall when it has ended.
     """
@@ -49,14 +49,14 @@ class Monitor:
         *,
         threshold_ns: int = 5 * NS_PER_MS,
         kept: int = 100,
-        book: Book | None = None,
+        stall_log: StallLog | None = None,
         clock: Clock = now_ns,
         on_stall: Callable[[Stall], object] | None = None,
     ) -> None:
         self.threshold_ns = threshold_ns
         self._clock = clock
         self._on_stall = on_stall
-        self.book = Book(kept) if book is None else book
+        self.stall_log = StallLog(kept) if stall_log is None else stall_log
         self.spans = Tally()
         """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
         self.faults: list[str] = []
@@ -65,7 +65,7 @@ class Monitor:
         self._overran_ns = 0
         self._looked_ns = 0
         self._loop: Any = None
-        self._baseline: Reading | None = None
+        self._baseline: CounterReading | None = None
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
@@ -201,7 +201,7 @@ class Monitor:
         """Looks at once who had the GIL: whoever gave it up has not moved since."""
         self._overran_ns = now - due
         if self._overran_ns > self.threshold_ns:
-            self._views = self._observer.crowd.look()
+            self._views = self._observer.other_threads.look()
             frame = sys._getframe(2)  # noqa: SLF001  # below the probe
             self._waiting.append(Sample(at_ns=now, asked_ns=due, by_signal=False, stack=capture(frame)))
 
@@ -236,7 +236,7 @@ class Monitor:
         holder, thread = None, ""
         if cause == "gil-wait":
             seen = [view for view in views + self._views if start <= view.at_ns <= end]
-            holder, thread = _holder(seen or self._observer.crowd.look(), end - start)
+            holder, thread = _holder(seen or self._observer.other_threads.look(), end - start)
         named = next((sample for sample in samples if sample.task), None)
         stall = Stall(
             start_ns=start - self.started_ns,
@@ -253,11 +253,11 @@ class Monitor:
             holder_thread=thread,
             evidence=evidence,
         )
-        self.book.add(stall)
+        self.stall_log.add(stall)
         if self._on_stall is not None:
             self._on_stall(stall)
 
-    def _evidence(self, start: int, end: int, samples: list[Sample], after: Reading) -> Evidence:
+    def _evidence(self, start: int, end: int, samples: list[Sample], after: CounterReading) -> Evidence:
         before = self._baseline or after
         own_ns = after.own_cpu_ns - before.own_cpu_ns
         delay_ns = None
@@ -356,11 +356,11 @@ _RANK = {GIL: 3, READY: 2, RUNNING: 0}
 """Who may have held the GIL, by what it is in afterwards; waiting for anything else: 1."""
 
 
-def _glimpses(samples: list[Sample], stacks: list[tuple[Frame, ...]], start: int) -> tuple[Glimpse, ...]:
+def _glimpses(samples: list[Sample], stacks: list[tuple[Frame, ...]], start: int) -> tuple[StackSample, ...]:
     """Returns where the loop's thread was seen, a bounded number of times, evenly over the stall."""
     every = max(1, -(-len(samples) // _GLIMPSES))
     return tuple(
-        Glimpse(at_ns=sample.at_ns - start, culprit=culprit(stack), state=sample.syscall)
+        StackSample(at_ns=sample.at_ns - start, culprit=culprit(stack), state=sample.syscall)
         for sample, stack in zip(samples[::every], stacks[::every], strict=True)
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from loopstall.monitor.kernel import KeptFile, read_file
 from loopstall.records.clock import Clock
 
-__all__ = ["GIL", "RUNNING", "Counters", "Reading", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
+__all__ = ["GIL", "RUNNING", "CounterReading", "Counters", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
 
 GIL = "GIL"
 """Stands among the names of system calls for waiting in futex for the GIL."""
@@ -35,7 +35,7 @@ _SYSCALLS = {
 }  # fmt: skip
 
 
-class Reading(NamedTuple):
+class CounterReading(NamedTuple):
     """The counters at one moment, in ns; ``schedstat`` as the kernel writes it, which is read later if at all."""
 
     at_ns: int
@@ -82,10 +82,10 @@ class Counters:
         else:
             self._gc_ns += self._clock() - self._gc_began_ns
 
-    def read(self) -> Reading:
+    def read(self) -> CounterReading:
         """Reads all of them."""
         own_ns = self._own_cpu()
-        return Reading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, self._schedstat.read())
+        return CounterReading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, self._schedstat.read())
 
     def close(self) -> None:
         """Puts everything back."""

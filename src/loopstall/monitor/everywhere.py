@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from loopstall.monitor.import_hook import Arrivals
+from loopstall.monitor.import_hook import ImportHook
 from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
 
@@ -23,7 +23,7 @@ Beginner = Callable[[Any], Callable[[], object]]
 _lock = threading.RLock()
 _beginners: list[Beginner] = []
 _wrapped: dict[Any, tuple[Any, Any]] = {}  # class or module: (the wrapper, what it had itself)
-_arrivals: list[Arrivals] = []
+_arrivals: list[ImportHook] = []
 
 
 def add(beginner: Beginner) -> None:
@@ -37,7 +37,7 @@ def add(beginner: Beginner) -> None:
                 "trio": _wrap_trio,
                 "curio": _wrap_curio,
             }
-            _arrivals.append(Arrivals(kinds))
+            _arrivals.append(ImportHook(kinds))
 
 
 def discard(beginner: Beginner) -> None:

@@ -7,10 +7,10 @@ import sys
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Arrivals"]
+__all__ = ["ImportHook"]
 
 
-class Arrivals(importlib.abc.MetaPathFinder):
+class ImportHook(importlib.abc.MetaPathFinder):
     """Calls back when modules have been imported; at once for those that have been.
 
     Args:

@@ -25,7 +25,7 @@ from loopstall.monitor.labels import label_here
 from loopstall.monitor.memory import StackReader
 from loopstall.monitor.samples import (
     COLLECTS_ANYWHERE,
-    Crowd,
+    OtherThreads,
     Sample,
     StackOf,
     ThreadView,
@@ -92,7 +92,7 @@ class Observer:
         self._thread: threading.Thread | None = None
         self._thread_id = 0  # of whoever looks from outside
         self._reader: StackReader | None = None
-        self.crowd = Crowd(set(), clock, self._looking)
+        self.other_threads = OtherThreads(set(), clock, self._looking)
 
     @property
     def by_signal(self) -> bool:
@@ -122,12 +122,14 @@ class Observer:
         ident = threading.get_ident()
         if ident != self._ident:
             self._ident, self._native_id = ident, threading.get_native_id()
-            self.crowd = Crowd({ident, (self._thread and self._thread.ident) or 0}, self._clock, self._looking)
+            self.other_threads = OtherThreads(
+                {ident, (self._thread and self._thread.ident) or 0}, self._clock, self._looking
+            )
         if self._watchdog is not None:
             self._take_signal(self._watchdog)
         if has_gil():
             self._learn_gil()
-            self.crowd.begin()
+            self.other_threads.begin()
 
     def detach(self) -> None:
         """Looks at nobody until it is attached again."""
@@ -257,17 +259,17 @@ class Observer:
         pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
         asked_ns = self._asked_ns
         if not since and self._clock() - asked_ns > _KEPT_NS:
-            self._views = self.crowd.look()  # the loop may want to come back from its wait, and not be able to
+            self._views = self.other_threads.look()  # the loop may want to come back from its wait, and not be able to
         while since and self._busy_since() == since and not self._stopped.is_set():
             if FREE_THREADED:
                 self._read(since, asked_ns)
-                self._views += self.crowd.look()
+                self._views += self.other_threads.look()
             else:
                 if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look, and
                     self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)  # comes first of all: it may cut a system call short
                 frames = frames_beside()
                 self._note(frames.get(self._ident), asked_ns, by_signal=False)
-                self._views += self.crowd.look(by_frames(frames))
+                self._views += self.other_threads.look(by_frames(frames))
                 del frames
             pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
             self._asked_ns = asked_ns = self._clock() + pause_ns
@@ -281,7 +283,7 @@ class Observer:
         if not since:
             return
         if self._clock() - self._signal_asked_ns > _KEPT_NS:  # whoever kept the GIL has just given it up
-            self._views += self.crowd.look()
+            self._views += self.other_threads.look()
         self._note(frame, self._signal_asked_ns, by_signal=True)
         pause_ns = max(self._threshold_ns // 2, (self._clock() - since) // 4)
         self._ask(pause_ns)

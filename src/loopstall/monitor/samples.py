@@ -19,7 +19,7 @@ from loopstall.records.clock import Clock
 __all__ = [
     "COLLECTS_ANYWHERE",
     "READY",
-    "Crowd",
+    "OtherThreads",
     "Sample",
     "StackOf",
     "ThreadView",
@@ -112,7 +112,7 @@ def frames_beside() -> dict[int, FrameType]:
     return frames
 
 
-class Crowd:
+class OtherThreads:
     """The other Python threads of the process, seen from a thread that holds the GIL; nobody where there is none.
 
     Args:

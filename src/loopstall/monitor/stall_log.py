@@ -6,13 +6,13 @@ import heapq
 
 from loopstall.records import Stall
 
-__all__ = ["Book"]
+__all__ = ["StallLog"]
 
 _CULPRITS = 1000  # told apart; what comes after goes under one name
 _OTHERS = "others"
 
 
-class Book:
+class StallLog:
     """Keeps the longest stalls and counts them all.
 
     Args:
@@ -30,7 +30,7 @@ class Book:
         self.by_cause: Counter[str] = Counter()
 
     def add(self, stall: Stall) -> None:
-        """Enters a stall; where the book is full, the shortest goes."""
+        """Enters a stall; where the stall_log is full, the shortest goes."""
         self.count += 1
         self.total_ns += stall.duration_ns
         name = str(stall.culprit) if stall.culprit is not None else "unknown"

@@ -100,11 +100,11 @@ class Watch:
         return monitor.stop
 
     def __iter__(self) -> Iterator[Stall]:
-        stalls = [stall for monitor in self._monitors for stall in monitor.book]
+        stalls = [stall for monitor in self._monitors for stall in monitor.stall_log]
         return iter(sorted(stalls, key=lambda stall: stall.start_ns))
 
     def __len__(self) -> int:
-        return sum(len(monitor.book) for monitor in self._monitors)
+        return sum(len(monitor.stall_log) for monitor in self._monitors)
 
     def __getitem__(self, index: int) -> Stall:
         return list(self)[index]
@@ -112,17 +112,17 @@ class Watch:
     @property
     def count(self) -> int:
         """How many stalls there were, also those that are not kept in full."""
-        return sum(monitor.book.count for monitor in self._monitors)
+        return sum(monitor.stall_log.count for monitor in self._monitors)
 
     @property
     def dropped(self) -> int:
         """How many stalls were counted and are not kept in full."""
-        return sum(monitor.book.dropped for monitor in self._monitors)
+        return sum(monitor.stall_log.dropped for monitor in self._monitors)
 
     @property
     def stalled(self) -> float:
         """Seconds spent in stalls, over all loops."""
-        return sum(monitor.book.total_ns for monitor in self._monitors) / NS_PER_S
+        return sum(monitor.stall_log.total_ns for monitor in self._monitors) / NS_PER_S
 
     @property
     def availability(self) -> float:
@@ -137,7 +137,7 @@ class Watch:
     @property
     def by_culprit(self) -> dict[str, int]:
         """How many stalls by culprit, the most frequent first."""
-        total: Counter[str] = sum((monitor.book.by_culprit for monitor in self._monitors), Counter())
+        total: Counter[str] = sum((monitor.stall_log.by_culprit for monitor in self._monitors), Counter())
         return dict(total.most_common())
 
     @property

@@ -5,7 +5,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopstall.records import Sighting
+from loopstall.records import StallEvent
 from loopstall.records.units import format_ns
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class Baseline:
         self._today = dt.date.today()  # noqa: DTZ011  # a local date
         self._noted: dict[tuple[str, str], int] = {}
 
-    def sift(self, found: Sequence[Sighting]) -> tuple[list[Sighting], list[str]]:
+    def sift(self, found: Sequence[StallEvent]) -> tuple[list[StallEvent], list[str]]:
         """Returns the stalls that are accepted, and why others are not any more."""
-        covered: list[Sighting] = []
+        covered: list[StallEvent] = []
         missed: list[str] = []
         for seen in found:
             entries = [entry for entry in self._entries if entry.covers_stall(seen.test, seen.blamed)]
@@ -55,7 +55,7 @@ class Baseline:
                 )
         return covered, list(dict.fromkeys(missed))
 
-    def note(self, seen: Sighting) -> None:
+    def note(self, seen: StallEvent) -> None:
         """Remembers a stall that broke a budget."""
         frame = seen.blamed
         root = self._path.parent

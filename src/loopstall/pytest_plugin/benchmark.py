@@ -169,7 +169,7 @@ async def _watched(call: _Call) -> dict[str, Any]:
     monitor.stop()
     lags = sorted((length, count) for length, count in lag.lags.counts())
     kept_ns = sum(length * count for length, count in monitor.spans.counts())
-    worst = max(monitor.book, key=lambda stall: stall.duration_ns, default=None)
+    worst = max(monitor.stall_log, key=lambda stall: stall.duration_ns, default=None)
     blamed = (worst.holder or worst.culprit) if worst is not None else None
     return {
         "calls": calls,
@@ -177,8 +177,8 @@ async def _watched(call: _Call) -> dict[str, Any]:
         "loop_lag_p99_ms": _percentile(lags, 0.99) / NS_PER_MS,
         "loop_lag_max_ms": _percentile(lags, 1.0) / NS_PER_MS,
         "availability": max(0.0, 1 - kept_ns / monitor.wall_ns),
-        "stalls": monitor.book.count,
-        "stalled_ms": monitor.book.total_ns / NS_PER_MS,
+        "stalls": monitor.stall_log.count,
+        "stalled_ms": monitor.stall_log.total_ns / NS_PER_MS,
         "longest_stall_ms": worst.duration_ns / NS_PER_MS if worst is not None else 0.0,
         "cause": worst.cause if worst is not None else "",
         "culprit": place(blamed) if blamed is not None else "",

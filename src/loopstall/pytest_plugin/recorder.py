@@ -10,7 +10,7 @@ from typing import Any
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
-from loopstall.records import DESCHEDULED, Sighting, Stall
+from loopstall.records import DESCHEDULED, Stall, StallEvent
 from loopstall.records.clock import NS_PER_S, now_ns
 
 __all__ = ["Recorder", "Stalls"]
@@ -26,7 +26,7 @@ class Stalls:
     began_ns: int
     ended_ns: int = 0
     threshold_ns: int = 1
-    _found: list[tuple[int, Sighting]] = field(default_factory=list)
+    _found: list[tuple[int, StallEvent]] = field(default_factory=list)
     _windows: list[tuple[str, int, int]] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -42,7 +42,7 @@ class Stalls:
         finally:
             self._windows.append((name, began_ns, now_ns()))
 
-    def add(self, began_ns: int, seen: Sighting) -> None:
+    def add(self, began_ns: int, seen: StallEvent) -> None:
         """Notes a stall.
 
         Args:
@@ -60,11 +60,11 @@ class Stalls:
     def __getitem__(self, index: int) -> Stall:
         return self.counted()[index].stall
 
-    def counted(self) -> list[Sighting]:
+    def counted(self) -> list[StallEvent]:
         """Returns the stalls that count, each with how much of it lies within the test or its windows."""
         spans = [(began_ns, ended_ns) for _, began_ns, ended_ns in self._windows]
         spans = spans or [(self.began_ns, self.ended_ns or now_ns())]
-        found: list[Sighting] = []
+        found: list[StallEvent] = []
         for began_ns, seen in list(self._found):
             ended_ns = began_ns + seen.stall.duration_ns
             within = sum(max(0, min(end, ended_ns) - max(begin, began_ns)) for begin, end in spans)
@@ -73,7 +73,7 @@ class Stalls:
         return found
 
     @property
-    def own(self) -> list[Sighting]:
+    def own(self) -> list[StallEvent]:
         """Those that count and that the machine did not make."""
         return [seen for seen in self.counted() if seen.stall.cause != DESCHEDULED]
 
@@ -142,7 +142,7 @@ class Recorder:
 
     def _add(self, monitor: Monitor, stall: Stall) -> None:
         began_ns = monitor.started_ns + stall.start_ns
-        seen = Sighting(
+        seen = StallEvent(
             stall=stall,
             length_ns=stall.duration_ns,
             at=time.time() - (now_ns() - began_ns) / NS_PER_S,

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from loopstall.analysis.culprits import Account, Culprit
+from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.pytest_plugin.baseline import Baseline
 from loopstall.pytest_plugin.recorder import Recorder, Stalls
-from loopstall.records import Sighting, sighting_from, to_plain
+from loopstall.records import StallEvent, stall_event_from, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import DURATION, format_ns
 from loopstall.report.escape import github_command, printable
@@ -61,7 +61,7 @@ class StallPlugin:
             raise pytest.UsageError(printable(str(error))) from error
         self._title = " ".join(["pytest", *config.invocation_params.args])
         self._began, self._began_ns = time.time(), now_ns()
-        self._account = Account()
+        self._summary = StallSummary()
         self._said: list[str] = []
         self._asked: dict[str, Stalls] = {}
         self._recorder = Recorder(_THRESHOLD_S)
@@ -120,8 +120,8 @@ class StallPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Counts the stalls of a test that has ended, here or in a worker."""
         for plain in getattr(report, "loopstall", ()):
-            seen = sighting_from(plain)
-            self._account.add(seen)
+            seen = stall_event_from(plain)
+            self._summary.add(seen)
             if seen.over:
                 self._baseline.note(seen)
 
@@ -144,7 +144,7 @@ class StallPlugin:
 
         session = Session(
             title=self._title,
-            account=self._account,
+            summary=self._summary,
             watched_ns=now_ns() - self._began_ns,
             began=self._began,
             threshold_ns=round(_THRESHOLD_S * NS_PER_S),
@@ -155,13 +155,13 @@ class StallPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Lists the ten worst culprits of the session."""
-        if not self._account.count and not self._said:
+        if not self._summary.count and not self._said:
             return
         terminalreporter.section("event-loop stalls")
-        for text in (*summed_up(self._account), *self._said):
+        for text in (*summed_up(self._summary), *self._said):
             terminalreporter.line(printable(text))
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            for item in self._account.culprits[:_WORST]:
+            for item in self._summary.culprits[:_WORST]:
                 terminalreporter.line(_annotation(item))
 
     def pytest_unconfigure(self) -> None:
@@ -183,7 +183,7 @@ class StallPlugin:
         return _Budget(longest_ns=_parsed(str(given), where), total_ns=self._budget.total_ns)
 
 
-_FOUND = pytest.StashKey[list[Sighting]]()
+_FOUND = pytest.StashKey[list[StallEvent]]()
 
 
 def _annotation(item: Culprit) -> str:
@@ -219,14 +219,14 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _breaking(counted: Sequence[Sighting], budget: _Budget) -> tuple[list[Sighting], bool]:
+def _breaking(counted: Sequence[StallEvent], budget: _Budget) -> tuple[list[StallEvent], bool]:
     """Returns the stalls over the budget, the longest first, and whether all of them are over that in all."""
     over = [seen for seen in counted if budget.longest_ns is not None and seen.length_ns > budget.longest_ns]
     total = sum(seen.length_ns for seen in counted)
     return sorted(over, key=lambda seen: -seen.length_ns), budget.total_ns is not None and total > budget.total_ns
 
 
-def _said(over: Sequence[Sighting], counted: Sequence[Sighting], budget: _Budget, *, missed: Sequence[str]) -> str:
+def _said(over: Sequence[StallEvent], counted: Sequence[StallEvent], budget: _Budget, *, missed: Sequence[str]) -> str:
     """Says what of the budget was broken, with everything that a reader needs."""
     parts: list[str] = []
     if over and budget.longest_ns is not None:

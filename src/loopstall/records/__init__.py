@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         RunError,
         Series,
     )
-    from loopstall.records.sightings import Sighting, sighting_from, to_plain
-    from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, Glimpse, Stall
+    from loopstall.records.stall_events import StallEvent, stall_event_from, to_plain
+    from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, StackSample, Stall
 
 __all__ = [
     "DESCHEDULED",
@@ -53,7 +53,6 @@ __all__ = [
     "Evidence",
     "Finding",
     "Frame",
-    "Glimpse",
     "Histogram",
     "Load",
     "Measured",
@@ -65,9 +64,10 @@ __all__ = [
     "Run",
     "RunError",
     "Series",
-    "Sighting",
     "Skipped",
+    "StackSample",
     "Stall",
+    "StallEvent",
     "Strategy",
     "Summary",
     "Trend",
@@ -75,7 +75,7 @@ __all__ = [
     "Verdict",
     "Way",
     "WorkloadRef",
-    "sighting_from",
+    "stall_event_from",
     "to_plain",
 ]
 
@@ -89,8 +89,8 @@ _NAMES = {
                "Verdict"),
     "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Noise", "Pair", "Run", "RunError",
              "Series"),
-    "sightings": ("Sighting", "sighting_from", "to_plain"),
-    "stalls": ("DESCHEDULED", "Evidence", "Frame", "Glimpse", "Stall"),
+    "stall_events": ("StallEvent", "stall_event_from", "to_plain"),
+    "stalls": ("DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall"),
 }  # fmt: skip
 """Names by module: each is imported when a name of it is first asked for, for making all of them takes 30 ms."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DESCHEDULED", "Evidence", "Frame", "Glimpse", "Stall"]
+__all__ = ["DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall"]
 
 DESCHEDULED = "descheduled"
 """The cause of a stall that the machine made, not the program."""
@@ -57,7 +57,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glimpse:
+class StackSample:
     """Where the loop's thread was at one moment of a stall, ``at_ns`` from its start.
 
     ``state`` is the system call that it waited in, ``GIL`` where it waited for that, or ``running``.
@@ -86,7 +86,7 @@ class Stall:
     task: str = ""
     coroutine: str = ""
     label: str = ""
-    glimpses: tuple[Glimpse, ...] = ()
+    glimpses: tuple[StackSample, ...] = ()
     holder: Frame | None = None
     holder_thread: str = ""
     evidence: Evidence | None = None

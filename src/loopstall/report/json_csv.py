@@ -19,7 +19,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
+class FigureReport(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of a cell: the median over its runs, its interval and the confidence of that."""
 
     value: float
@@ -44,7 +44,7 @@ class CellReport(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     culprit: Frame | None
     error: str
-    figures: dict[str, Figure]
+    figures: dict[str, FigureReport]
 
 
 class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +150,7 @@ def _cell(item: Summary) -> CellReport:
         culprit=item.culprit,
         error=item.error.message if item.error is not None else "",
         figures={
-            name: Figure(
+            name: FigureReport(
                 value=one.value, low=one.low, high=one.high, confidence=one.confidence, runs=one.runs,
                 unit=METRICS[name].unit,
             )

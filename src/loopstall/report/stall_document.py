@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from loopstall.analysis.culprits import Account
-from loopstall.records import SCHEMA_VERSION, Frame, Sighting
+from loopstall.analysis.culprits import StallSummary
+from loopstall.records import SCHEMA_VERSION, Frame, StallEvent
 from loopstall.records.units import format_ns
 from loopstall.report.escape import json_text
 from loopstall.report.profile import speedscope_document
@@ -34,7 +34,7 @@ class Session:
 
     Args:
         title: what was watched.
-        account: its stalls.
+        summary: its stalls.
         watched_ns: for how long.
         began: when, in seconds since 1970, UTC.
         threshold_ns: from when on a span without progress was a stall.
@@ -42,7 +42,7 @@ class Session:
     """
 
     title: str
-    account: Account
+    summary: StallSummary
     watched_ns: int
     began: float
     threshold_ns: int
@@ -79,7 +79,7 @@ class StallDocument:
     causes: dict[str, int]
     processes: dict[str, int]
     culprits: list[CulpritReport]
-    stalls: list[Sighting]
+    stalls: list[StallEvent]
 
 
 def form_of(path: Path) -> str:
@@ -111,7 +111,7 @@ def rendered(session: Session, form: str) -> str:
 
 def document(session: Session) -> StallDocument:
     """Returns a session as data."""
-    account = session.account
+    summary = session.summary
     return StallDocument(
         format="loopstall",
         kind="stalls",
@@ -120,20 +120,20 @@ def document(session: Session) -> StallDocument:
         began=session.began,
         watched_ns=session.watched_ns,
         threshold_ns=session.threshold_ns,
-        count=account.count,
-        total_ns=account.total_ns,
-        longest_ns=account.longest_ns,
-        over=account.over,
-        causes=dict(account.causes),
-        processes=dict(account.processes),
+        count=summary.count,
+        total_ns=summary.total_ns,
+        longest_ns=summary.longest_ns,
+        over=summary.over,
+        causes=dict(summary.causes),
+        processes=dict(summary.processes),
         culprits=[
             CulpritReport(
                 frame=item.frame, count=item.count, total_ns=item.total_ns, longest_ns=item.longest_ns,
                 causes=dict(item.causes), places=dict(item.places),
             )
-            for item in account.culprits
+            for item in summary.culprits
         ],
-        stalls=account.longest,
+        stalls=summary.longest,
     )  # fmt: skip
 
 
@@ -142,8 +142,8 @@ def _json(session: Session) -> str:
 
 
 def _speedscope(session: Session) -> str:
-    by_place: dict[str, list[Sighting]] = {}
-    for seen in session.account.longest:
+    by_place: dict[str, list[StallEvent]] = {}
+    for seen in session.summary.longest:
         by_place.setdefault(seen.test or seen.process, []).append(seen)
     profiles = [(name, [(seen.stall, seen.length_ns) for seen in some]) for name, some in by_place.items()]
     return json_text(json.dumps(speedscope_document(session.title, profiles))) + "\n"
@@ -151,11 +151,11 @@ def _speedscope(session: Session) -> str:
 
 def _junit(session: Session) -> str:
     """A test case a culprit, which fails where a stall of it broke a budget."""
-    broken: dict[Frame | None, Sighting] = {}
-    for seen in session.account.longest:
+    broken: dict[Frame | None, StallEvent] = {}
+    for seen in session.summary.longest:
         if seen.over:
             broken.setdefault(seen.blamed, seen)
-    culprits = session.account.culprits
+    culprits = session.summary.culprits
     suites = ET.Element("testsuites", name="loopstall")
     suite = ET.SubElement(
         suites, "testsuite", name="event-loop stalls", tests=str(max(1, len(culprits))), failures=str(len(broken)),

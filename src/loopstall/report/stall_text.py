@@ -1,8 +1,8 @@
 """Stalls in words: for a failed test, for a program that is watched."""
 
-from loopstall.analysis.culprits import Account, Culprit
+from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.analysis.rules import rule_of
-from loopstall.records import Frame, Sighting, Stall
+from loopstall.records import Frame, Stall, StallEvent
 from loopstall.records.frames import is_users
 from loopstall.records.units import format_ns
 from loopstall.report.page.icicle import source_line
@@ -14,9 +14,9 @@ _FRAMES = 12
 _WORST = 10
 
 
-def summed_up(account: Account) -> list[str]:
+def summed_up(summary: StallSummary) -> list[str]:
     """Says a session's ten worst culprits, a line each."""
-    return [culprit_line(item) for item in account.culprits[:_WORST]]
+    return [culprit_line(item) for item in summary.culprits[:_WORST]]
 
 
 def culprit_line(item: Culprit) -> str:
@@ -47,7 +47,7 @@ def described(stall: Stall, length_ns: int) -> str:
     return "\n".join(map(printable, lines))
 
 
-def in_a_line(seen: Sighting) -> str:
+def in_a_line(seen: StallEvent) -> str:
     """Says how long a stall was, why, where, and in which task."""
     stall, frame = seen.stall, seen.blamed
     where = place(frame) if frame is not None else "no culprit was seen"

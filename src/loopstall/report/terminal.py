@@ -9,7 +9,7 @@ from rich.text import Text
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.records.units import format_ns, format_value
-from loopstall.report.grid import Grid, grids, is_served
+from loopstall.report.layout import Layout, is_served, layouts
 from loopstall.report.served import served
 from loopstall.report.text import printable, verdict
 from loopstall.report.verdict_text import detail, left_out, ordered
@@ -27,7 +27,7 @@ def results(summaries: Sequence[Summary], skipped: Sequence[Skipped], *, width: 
     if is_served(summaries, skipped):
         parts: list[RenderableType] = [served(summaries, skipped)]
     else:
-        parts = [_matrix(grid) if width >= _WIDE else _list(grid) for grid in grids(summaries, skipped)]
+        parts = [_matrix(layout) if width >= _WIDE else _list(layout) for layout in layouts(summaries, skipped)]
     parts += [
         Text(f"✗ {printable(item.cell.name)}: {printable(item.error.message)}", style="red")
         for item in summaries
@@ -37,14 +37,14 @@ def results(summaries: Sequence[Summary], skipped: Sequence[Skipped], *, width: 
     return Group(*parts)
 
 
-def _matrix(grid: Grid) -> Table:
-    table = Table(title=printable(grid.loop), show_lines=True, title_justify="left", title_style="bold")
+def _matrix(layout: Layout) -> Table:
+    table = Table(title=printable(layout.loop), show_lines=True, title_justify="left", title_style="bold")
     table.add_column("workload", max_width=24)
-    for dispatch in grid.dispatches:
+    for dispatch in layout.dispatches:
         table.add_column(printable(dispatch), min_width=13, max_width=20)
-    for row, items in grid.rows.items():
-        label = Text("\n  ".join(map(printable, grid.labels[row])))
-        table.add_row(label, *(_cell(items.get(dispatch)) for dispatch in grid.dispatches))
+    for row, items in layout.rows.items():
+        label = Text("\n  ".join(map(printable, layout.labels[row])))
+        table.add_row(label, *(_cell(items.get(dispatch)) for dispatch in layout.dispatches))
     return table
 
 
@@ -71,9 +71,9 @@ def _cell(item: Summary | Skipped | None) -> Text:
     return text
 
 
-def _list(grid: Grid) -> Group:
-    parts: list[RenderableType] = [Text(printable(grid.loop), style="bold")]
-    for row, items in grid.rows.items():
+def _list(layout: Layout) -> Group:
+    parts: list[RenderableType] = [Text(printable(layout.loop), style="bold")]
+    for row, items in layout.rows.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for heading, width in _COLUMNS:
             table.add_column(heading, justify="right" if heading else "left", min_width=width, no_wrap=True)

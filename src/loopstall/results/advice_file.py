@@ -1,14 +1,13 @@
 """Advice as a file of JSON, and back."""
 
 from dataclasses import asdict
-import json
 from pathlib import Path
 
 import msgspec
 
 from loopstall.errors import InputError
 from loopstall.records import SCHEMA_VERSION, Advice
-from loopstall.report.escape import json_text
+from loopstall.records.encoding import encode
 
 __all__ = ["read", "write"]
 
@@ -24,7 +23,7 @@ def write(advice: Advice, path: Path) -> None:
     """
     document = {"format": _FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
     try:
-        path.write_text(json_text(json.dumps(document, indent=1)) + "\n", encoding="utf-8")
+        path.write_bytes(msgspec.json.format(encode(document), indent=1) + b"\n")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
 

@@ -13,19 +13,19 @@ from loopstall.runner import reaper
 from loopstall.runner.process import MeasuringProcess
 from loopstall.runner.side import Side
 
-__all__ = ["Keeper"]
+__all__ = ["Launcher"]
 
 
-class Keeper:
-    """A context manager; while it is open a guardian beside this process knows of every process that was started."""
+class Launcher:
+    """A context manager; while it is open a reaper beside this process knows of every process that was started."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(8)
         self._numbers = itertools.count()
-        self._guardian: subprocess.Popen[str] | None = None
+        self._reaper: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._guardian = subprocess.Popen(
+        self._reaper = subprocess.Popen(
             [sys.executable, "-I", "-S", reaper.__file__, self._token],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -38,7 +38,7 @@ class Keeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        watcher, self._guardian = self._guardian, None
+        watcher, self._reaper = self._reaper, None
         if watcher is not None and watcher.stdin is not None:
             with contextlib.suppress(OSError):
                 watcher.stdin.close()
@@ -58,8 +58,8 @@ class Keeper:
         except OSError as error:
             text = f"cannot start a measuring process: {error}; make room or set TMPDIR"
             raise MeasurementError(text) from error
-        if self._guardian is not None and self._guardian.stdin is not None:
+        if self._reaper is not None and self._reaper.stdin is not None:
             with contextlib.suppress(OSError):
-                self._guardian.stdin.write(f"{process.pid}\n")
-                self._guardian.stdin.flush()
+                self._reaper.stdin.write(f"{process.pid}\n")
+                self._reaper.stdin.flush()
         return process

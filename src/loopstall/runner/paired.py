@@ -8,13 +8,13 @@ import random
 from loopstall.errors import MeasurementError
 from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
 from loopstall.records.clock import now_ns
-from loopstall.runner.launcher import Keeper
+from loopstall.runner.launcher import Launcher
 from loopstall.runner.process import MeasuringProcess
 from loopstall.runner.protocol import Outcome, Request
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits, record
 
-__all__ = ["BURST_S", "Duels"]
+__all__ = ["BURST_S", "PairedRunner"]
 
 BURST_S = 0.02
 """What a burst should last: long beside a clock's step and a timer's slack, short beside a drift of the machine."""
@@ -22,11 +22,11 @@ BURST_S = 0.02
 _CALIBRATIONS = 3  # the first jobs of a process are slow
 
 
-class Duels:
+class PairedRunner:
     """Measures pairs.
 
     Args:
-        keeper: starts the processes, and leaves none behind.
+        launcher: starts the processes, and leaves none behind.
         environment: what every run's record says of the machine.
         limits: the bounds of each process.
         sides: baseline and candidate.
@@ -34,9 +34,9 @@ class Duels:
     """
 
     def __init__(
-        self, keeper: Keeper, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
+        self, launcher: Launcher, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
     ) -> None:
-        self._keeper = keeper
+        self._launcher = launcher
         self._environment = environment
         self._limits = limits
         self._sides = sides
@@ -61,7 +61,7 @@ class Duels:
         processes: dict[int, MeasuringProcess] = {}
         try:
             for side in order:  # both start and import at once
-                processes[side] = self._keeper.start(self._sides[side])
+                processes[side] = self._launcher.start(self._sides[side])
             self._begin(processes, cells, seed)
             if self._warm_up(processes, cells[0]):
                 self._alternate(processes, self._jobs[cells[0]], chance)

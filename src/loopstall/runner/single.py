@@ -10,7 +10,7 @@ from typing import Self
 from loopstall.errors import MeasurementError
 from loopstall.records import Cell, Environment, Run
 from loopstall.records.clock import now_ns
-from loopstall.runner.launcher import Keeper
+from loopstall.runner.launcher import Launcher
 from loopstall.runner.process import MeasuringProcess
 from loopstall.runner.protocol import Outcome, Request
 
@@ -43,11 +43,11 @@ class Runner:
     def __init__(self, environment: Environment, limits: Limits) -> None:
         self._environment = environment
         self._limits = limits
-        self._keeper = Keeper()
+        self._launcher = Launcher()
         self._ahead: deque[MeasuringProcess] = deque()
 
     def __enter__(self) -> Self:
-        self._keeper.__enter__()
+        self._launcher.__enter__()
         return self
 
     def __exit__(
@@ -55,7 +55,7 @@ class Runner:
     ) -> None:
         while self._ahead:
             self._ahead.popleft().close()
-        self._keeper.__exit__(kind, error, trace)
+        self._launcher.__exit__(kind, error, trace)
 
     @property
     def time_limit_s(self) -> float:
@@ -108,7 +108,7 @@ class Runner:
             return
         try:
             for _ in range(_AHEAD):
-                self._ahead.append(self._keeper.start())
+                self._ahead.append(self._launcher.start())
         except MeasurementError:
             if not self._ahead:
                 raise

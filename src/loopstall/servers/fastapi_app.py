@@ -31,7 +31,10 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(lifespan=_lifespan)
 app.add_middleware(
-    StallMiddleware, threshold=_order.threshold_ns / NS_PER_S, on_stall=handshake.Witness().tell, server_timing=False
+    StallMiddleware,
+    threshold=_order.threshold_ns / NS_PER_S,
+    on_stall=handshake.StallWriter().tell,
+    server_timing=False,
 )
 
 

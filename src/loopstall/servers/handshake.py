@@ -14,14 +14,14 @@ from loopstall.records.clock import now_ns
 from loopstall.records.encoding import encode
 from loopstall.workloads.loader import resolve
 
-__all__ = ["VARIABLE", "Order", "Witness", "read", "ready", "seed_of", "stalls_told", "write"]
+__all__ = ["VARIABLE", "ServerJob", "StallWriter", "read", "ready", "seed_of", "stalls_told", "write"]
 
 VARIABLE = "LOOPSTALL_SERVES"
 _ORDER = "order.pickle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ServerJob:
     """The heavy route's work.
 
     Args:
@@ -59,14 +59,14 @@ class Order:
         return result
 
 
-def write(order: Order, folder: Path) -> None:
+def write(order: ServerJob, folder: Path) -> None:
     """Writes an order for ``read``."""
     (folder / _ORDER).write_bytes(pickle.dumps(order))
 
 
-def read() -> Order:
+def read() -> ServerJob:
     """Reads the order of this process, whose folder the environment names."""
-    order: Order = pickle.loads((_folder() / _ORDER).read_bytes())  # noqa: S301  # our parent's
+    order: ServerJob = pickle.loads((_folder() / _ORDER).read_bytes())  # noqa: S301  # our parent's
     return order
 
 
@@ -80,7 +80,7 @@ def seed_of(target: str) -> int:
     return int(target.rpartition("=")[2])
 
 
-class Witness:
+class StallWriter:
     """Writes the stalls of this process down as they end, a line each: it may be killed at any time."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from loopstall.loops import LOOPS
 from loopstall.monitor import Monitor
 from loopstall.monitor.labels import following, labelled
 from loopstall.servers import handshake
-from loopstall.servers.handshake import Witness
+from loopstall.servers.handshake import StallWriter
 from loopstall.servers.heavy_route import opened
 from loopstall.servers.socket_server import ANSWER, FAILED
 
@@ -35,7 +35,7 @@ async def _serve(port: int) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    monitor = Monitor(threshold_ns=told.threshold_ns, kept=1, on_stall=Witness().tell)
+    monitor = Monitor(threshold_ns=told.threshold_ns, kept=1, on_stall=StallWriter().tell)
     async with opened(told) as call:
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

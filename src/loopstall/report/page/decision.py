@@ -7,7 +7,7 @@ import math
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Cell, Estimate, Skipped, Summary
 from loopstall.records.units import format_value
-from loopstall.report.grid import Grid, grids
+from loopstall.report.layout import Layout, layouts
 
 __all__ = ["FIGURES", "Figure", "Row", "Table", "decision_table"]
 
@@ -34,7 +34,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TableCell:
     """One cell of the table: figures, a reason why there are none, or the kind of failure."""
 
     number: int = -1
@@ -50,7 +50,7 @@ class Row:
     """A workload with its parameters; an entry a column, None where nothing was planned."""
 
     label: tuple[str, ...]
-    entries: tuple[Entry | None, ...]
+    entries: tuple[TableCell | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Table:
 
 def decision_table(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> Table:
     """Lays a matrix out as one table over all loops."""
-    laid = grids(summaries, skipped)
+    laid = layouts(summaries, skipped)
     numbers = {item.cell: number for number, item in enumerate(summaries)}
     columns = tuple((grid.loop, dispatch) for grid in laid for dispatch in grid.dispatches)
     labels = {row: grid.labels[row] for grid in laid for row in grid.rows}
@@ -78,7 +78,7 @@ def decision_table(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> 
     return Table(loops=tuple((grid.loop, len(grid.dispatches)) for grid in laid), columns=columns, rows=tuple(rows))
 
 
-def _at(laid: Sequence[Grid], loop: str, row: str, dispatch: str) -> Summary | Skipped | None:
+def _at(laid: Sequence[Layout], loop: str, row: str, dispatch: str) -> Summary | Skipped | None:
     grid = next(grid for grid in laid if grid.loop == loop)
     return grid.rows.get(row, {}).get(dispatch)
 
@@ -86,15 +86,15 @@ def _at(laid: Sequence[Grid], loop: str, row: str, dispatch: str) -> Summary | S
 _Scale = Callable[[float], tuple[int, bool]]
 
 
-def _entry(item: Summary | Skipped | None, scales: dict[str, _Scale], numbers: dict[Cell, int]) -> Entry | None:
+def _entry(item: Summary | Skipped | None, scales: dict[str, _Scale], numbers: dict[Cell, int]) -> TableCell | None:
     if item is None:
         return None
     if isinstance(item, Skipped):
-        return Entry(reason=item.reason)
+        return TableCell(reason=item.reason)
     error = item.error.kind if item.error is not None else ""
     if not item.runs:
-        return Entry(number=numbers[item.cell], error=error or "nothing")
-    return Entry(
+        return TableCell(number=numbers[item.cell], error=error or "nothing")
+    return TableCell(
         number=numbers[item.cell],
         figures=tuple(_figure(name, item[name], scales[name], choice=not item.trap) for name in FIGURES),
         trap=item.trap,

@@ -19,7 +19,7 @@ from loopstall.analysis.summary import samples
 from loopstall.records import Environment, Finding, Summary, Trend, Verdict
 from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import paragraph
-from loopstall.report.grid import is_served
+from loopstall.report.layout import is_served
 from loopstall.report.page.charts import chart_data, worst_run
 from loopstall.report.page.decision import FIGURES, decision_table
 from loopstall.report.page.icicle import icicle, source_line

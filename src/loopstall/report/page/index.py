@@ -10,10 +10,10 @@ from loopstall.report.page.html import environment
 from loopstall.report.text import verdict
 from loopstall.report.verdict_text import gate_sentence
 
-__all__ = ["Entry", "entry_of", "to_index"]
+__all__ = ["IndexEntry", "entry_of", "to_index"]
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What the list says of a result; times in ISO 8601, UTC."""
 
     kind: str
@@ -25,14 +25,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""
 
 
-def entry_of(content: Content) -> Entry:
+def entry_of(content: Content) -> IndexEntry:
     """Sums a result up for the list."""
     made = digest(content)
     known = next((run.environment for run in content.runs if run.environment is not None), None)
     gated = bool(content.verdicts)
     failing = {item.verdict for item in content.verdicts if not item.accepted} & {"failed", "regressed"}
     began = [run.started_at for run in content.runs]
-    return Entry(
+    return IndexEntry(
         kind="gate" if gated else "matrix",
         verdict=gate_sentence(content.verdicts) if gated else verdict(made.summaries),
         measured_at=content.plan.created_at if content.plan is not None else min(began, default=""),
@@ -43,7 +43,7 @@ def entry_of(content: Content) -> Entry:
     )
 
 
-def to_index(entries: Mapping[str, Entry], *, pages: AbstractSet[str]) -> str:
+def to_index(entries: Mapping[str, IndexEntry], *, pages: AbstractSet[str]) -> str:
     """Renders the list, the newest first.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import datetime as dt
 from typing import Any
 
-from loopstall.records import Sighting
+from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import format_ns
 from loopstall.report.page.html import environment
@@ -23,31 +23,31 @@ _LEAST = 1.5  # of a bar that would be too narrow to be seen
 
 def sentence(session: Session) -> str:
     """Says in a sentence what there was."""
-    account = session.account
-    if not account.count:
+    summary = session.summary
+    if not summary.count:
         return f"No event loop was blocked for over {format_ns(session.threshold_ns)}."
-    broke = f" {account.over} of them broke a budget." if account.over else ""
+    broke = f" {summary.over} of them broke a budget." if summary.over else ""
     return (
-        f"Event loops were blocked {account.count} times, {format_ns(account.total_ns)} in all.{broke}"
-        f" The worst line: {culprit_line(account.culprits[0])}."
+        f"Event loops were blocked {summary.count} times, {format_ns(summary.total_ns)} in all.{broke}"
+        f" The worst line: {culprit_line(summary.culprits[0])}."
     )
 
 
 def to_page(session: Session) -> str:
     """Renders a session as one self-contained page."""
-    account = session.account
-    longest = account.longest
+    summary = session.summary
+    longest = summary.longest
     return (
         environment()
         .get_template("stall_page.html.j2")
         .render(
             title=session.title,
             session=session,
-            account=account,
+            summary=summary,
             verdict=sentence(session),
             began=dt.datetime.fromtimestamp(session.began, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            culprits=account.culprits[:_CULPRITS],
-            culprit_count=len(account.culprits),
+            culprits=summary.culprits[:_CULPRITS],
+            culprit_count=len(summary.culprits),
             blocks=icicle(seen.stall for seen in longest),
             drawing=_drawing(session, longest),
             listed=longest[:_LISTED],
@@ -55,11 +55,11 @@ def to_page(session: Session) -> str:
     )
 
 
-def _drawing(session: Session, longest: Sequence[Sighting]) -> dict[str, Any]:
+def _drawing(session: Session, longest: Sequence[StallEvent]) -> dict[str, Any]:
     """Returns bars on lanes: one lane a process, those with the most stalls first."""
     ends = (seen.at - session.began + seen.length_ns / NS_PER_S for seen in longest)
     span = max(session.watched_ns / NS_PER_S, 1e-3, *ends)
-    lanes: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in session.account.processes.most_common(_LANES)}
+    lanes: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in session.summary.processes.most_common(_LANES)}
     for seen in longest:
         if seen.process in lanes:
             at = max(0.0, seen.at - session.began)
@@ -71,5 +71,5 @@ def _drawing(session: Session, longest: Sequence[Sighting]) -> dict[str, Any]:
         "width": _WIDTH,
         "span_ns": span * NS_PER_S,
         "causes": sorted({seen.stall.cause for seen in longest}),
-        "left": len(session.account.processes) - len(lanes),
+        "left": len(session.summary.processes) - len(lanes),
     }

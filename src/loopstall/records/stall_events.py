@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loopstall.records.stalls import Evidence, Frame, Glimpse, Stall
+from loopstall.records.stalls import Evidence, Frame, StackSample, Stall
 
-__all__ = ["Sighting", "sighting_from", "to_plain"]
+__all__ = ["StallEvent", "stall_event_from", "to_plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class StallEvent:
     """One stall as it was seen.
 
     Args:
@@ -37,12 +37,12 @@ class Sighting:
         return self.stall.holder or self.stall.culprit
 
 
-def to_plain(sighting: Sighting) -> dict[str, Any]:
-    """Returns a sighting as JSON takes it; ``sighting_from`` reads it."""
-    return asdict(sighting)
+def to_plain(stall_event: StallEvent) -> dict[str, Any]:
+    """Returns a stall_event as JSON takes it; ``stall_event_from`` reads it."""
+    return asdict(stall_event)
 
 
-def sighting_from(plain: Mapping[str, Any]) -> Sighting:
+def stall_event_from(plain: Mapping[str, Any]) -> StallEvent:
     """Reads what ``to_plain`` made, also after JSON.
 
     Raises:
@@ -53,10 +53,10 @@ def sighting_from(plain: Mapping[str, Any]) -> Sighting:
     for name in ("culprit", "holder"):
         stall[name] = Frame(**stall[name]) if stall[name] is not None else None
     stall["glimpses"] = tuple(
-        Glimpse(**{**item, "culprit": Frame(**item["culprit"]) if item["culprit"] else None})
+        StackSample(**{**item, "culprit": Frame(**item["culprit"]) if item["culprit"] else None})
         for item in stall["glimpses"]
     )
     if stall["evidence"] is not None:
         evidence = dict(stall["evidence"])
         stall["evidence"] = Evidence(**{**evidence, "syscalls": tuple(evidence["syscalls"])})
-    return Sighting(**{**plain, "stall": Stall(**stall)})
+    return StallEvent(**{**plain, "stall": Stall(**stall)})

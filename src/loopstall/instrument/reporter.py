@@ -11,15 +11,15 @@ import threading
 import time
 from typing import Any
 
-from loopstall.analysis.culprits import Account
+from loopstall.analysis.culprits import StallSummary
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
-from loopstall.records import DESCHEDULED, Sighting, Stall, sighting_from, to_plain
+from loopstall.records import DESCHEDULED, Stall, StallEvent, stall_event_from, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.report.escape import printable
 from loopstall.report.stall_text import described, in_a_line
 
-__all__ = ["Settings", "Teller", "handed_over"]
+__all__ = ["Settings", "StallReporter", "handed_over"]
 
 _FULL = 10_000  # stalls of another process that are handed over with all that was seen; those after it without stacks
 
@@ -45,20 +45,20 @@ class Settings:
     stacks: bool
 
 
-class Teller:
+class StallReporter:
     """Watches every loop of this process, and of those forked from it.
 
     Args:
         settings: how.
-        account: of the process that sums up.
+        summary: of the process that sums up.
         say: how a stall is said to people; in a line of stderr for None.
     """
 
     def __init__(
-        self, settings: Settings, account: Account | None = None, say: Callable[[Sighting], object] | None = None
+        self, settings: Settings, summary: StallSummary | None = None, say: Callable[[StallEvent], object] | None = None
     ) -> None:
         self._settings = settings
-        self._account = account
+        self._summary = summary
         self._say = say
         self._lock = threading.Lock()
         self._handed = 0
@@ -88,7 +88,7 @@ class Teller:
         """Tells of a stall; called in the loop's thread."""
         over_ns = self._settings.fail_over_ns
         began_ns = monitor.started_ns + stall.start_ns
-        seen = Sighting(
+        seen = StallEvent(
             stall=stall,
             length_ns=stall.duration_ns,
             at=time.time() - (now_ns() - began_ns) / NS_PER_S,
@@ -105,20 +105,20 @@ class Teller:
     def _at_home(self) -> bool:
         return os.getpid() == self._settings.home
 
-    def _sum_up(self, seen: Sighting) -> None:
+    def _sum_up(self, seen: StallEvent) -> None:
         if not self._at_home:
             self._handed += 1
             if self._handed > _FULL:
                 seen = replace(seen, stall=replace(seen.stall, stack=(), glimpses=(), evidence=None))
             _append(Path(self._settings.folder, f"{os.getpid()}.jsonl"), seen)
-        elif self._account is not None:
-            self._account.add(seen)
+        elif self._summary is not None:
+            self._summary.add(seen)
 
-    def _keep(self, seen: Sighting) -> None:
+    def _keep(self, seen: StallEvent) -> None:
         if self._settings.lines:
             _append(Path(self._settings.lines), seen)
 
-    def _print(self, seen: Sighting) -> None:
+    def _print(self, seen: StallEvent) -> None:
         if self._at_home and self._say is not None:
             self._say(seen)
         elif sys.__stderr__ is not None:
@@ -136,16 +136,16 @@ def process_name() -> str:
     return f"{name} {os.getpid()}"
 
 
-def handed_over(folder: Path) -> Iterator[Sighting]:
+def handed_over(folder: Path) -> Iterator[StallEvent]:
     """Yields what other processes have handed over; a line that one was killed in is left out."""
     for path in sorted(folder.glob("*.jsonl")):
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, TypeError, KeyError):
-                    yield sighting_from(json.loads(line))
+                    yield stall_event_from(json.loads(line))
 
 
-def _append(path: Path, seen: Sighting) -> None:
+def _append(path: Path, seen: StallEvent) -> None:
     """Appends a line in one write, so that those of several processes do not mix."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:

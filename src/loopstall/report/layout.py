@@ -1,19 +1,19 @@
-"""How a matrix is laid out in every report: one grid a loop, workload rows and dispatch columns."""
+"""How a matrix is laid out in every report: one layout a loop, workload rows and dispatch columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopstall.records import Cell, Skipped, Summary
 
-__all__ = ["SERVERS", "Grid", "grids", "is_served"]
+__all__ = ["SERVERS", "Layout", "is_served", "layouts"]
 
 SERVERS = "servers"
-"""The name of the grid of servers under load."""
+"""The name of the layout of servers under load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """The cells of one loop by row and dispatch; what was not planned is absent. All servers are one grid."""
+class Layout:
+    """The cells of one loop by row and dispatch; what was not planned is absent. All servers are one layout."""
 
     loop: str
     dispatches: tuple[str, ...]
@@ -29,23 +29,23 @@ def _label(cell: Cell) -> tuple[str, ...]:
 
 
 def _place(cell: Cell) -> tuple[str, str]:
-    """Returns the grid and the row that a cell is in: a server is a row, as its ways are compared with each other."""
+    """Returns the layout and the row that a cell is in: a server is a row, as its ways are compared with each other."""
     if cell.load.heavy is not None:
         return SERVERS, f"{cell.strategy.loop} {cell.row}"
     return cell.strategy.loop, cell.row
 
 
-def grids(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[Grid]:
+def layouts(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[Layout]:
     """Lays summaries and skipped cells out, in the order in which they come."""
     items: list[Summary | Skipped] = [*summaries, *skipped]
-    laid: list[Grid] = []
+    laid: list[Layout] = []
     for loop in dict.fromkeys(_place(item.cell)[0] for item in items):
         here = [item for item in items if _place(item.cell)[0] == loop]
         rows: dict[str, dict[str, Summary | Skipped]] = {}
         for item in here:
             rows.setdefault(_place(item.cell)[1], {})[item.cell.strategy.dispatch] = item
         laid.append(
-            Grid(
+            Layout(
                 loop=loop,
                 dispatches=tuple(dict.fromkeys(item.cell.strategy.dispatch for item in here)),
                 rows=rows,

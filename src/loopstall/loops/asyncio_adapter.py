@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from loopstall.loops.base import Start, Timer
 from loopstall.monitor.lag import read_by
 
-__all__ = ["AsyncioFace"]
+__all__ = ["AsyncioAdapter"]
 
 _T = TypeVar("_T")
 
@@ -21,7 +21,7 @@ async def _awaited(read: asyncio.Future[None], reading: Timer) -> None:
         reading.cancel()
 
 
-class AsyncioFace:
+class AsyncioAdapter:
     """What the suite asks of the running loop."""
 
     watched: Any = None

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from loopstall.monitor.import_hook import Arrivals
+from loopstall.monitor.import_hook import ImportHook
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def module(tmp_path, monkeypatch):
 
 def test_it_tells_once_when_a_module_has_been_imported(module):
     told = []
-    waiting = Arrivals({module: told.append})
+    waiting = ImportHook({module: told.append})
     assert told == []
     made = importlib.import_module(module)
     assert told == [made]
@@ -31,7 +31,7 @@ def test_it_tells_once_when_a_module_has_been_imported(module):
 
 def test_looking_for_a_module_is_not_importing_it(module):
     told = []
-    waiting = Arrivals({module: told.append})
+    waiting = ImportHook({module: told.append})
     assert importlib.util.find_spec(module) is not None
     assert told == []
     importlib.import_module(module)
@@ -42,14 +42,14 @@ def test_looking_for_a_module_is_not_importing_it(module):
 def test_what_is_there_already_is_told_at_once(module):
     made = importlib.import_module(module)
     told = []
-    waiting = Arrivals({module: told.append})
+    waiting = ImportHook({module: told.append})
     assert told == [made]
     assert waiting not in sys.meta_path
 
 
 def test_stopped_it_tells_nothing_and_a_missing_module_stays_missing(module):
     told = []
-    waiting = Arrivals({module: told.append, "never_there_at_all": told.append})
+    waiting = ImportHook({module: told.append, "never_there_at_all": told.append})
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("never_there_at_all")
     waiting.stop()

@@ -8,8 +8,7 @@ import random
 from loopstall.errors import MeasurementError
 from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
 from loopstall.records.clock import now_ns
-from loopstall.runner.launcher import Launcher
-from loopstall.runner.process import MeasuringProcess
+from loopstall.runner.executor import Executor, Process
 from loopstall.runner.protocol import Outcome, Request
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits, record
@@ -26,7 +25,7 @@ class PairedRunner:
     """Measures pairs.
 
     Args:
-        launcher: starts the processes, and leaves none behind.
+        executor: starts the processes, and leaves none behind.
         environment: what every run's record says of the machine.
         limits: the bounds of each process.
         sides: baseline and candidate.
@@ -34,9 +33,9 @@ class PairedRunner:
     """
 
     def __init__(
-        self, launcher: Launcher, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
+        self, executor: Executor, environment: Environment, limits: Limits, sides: tuple[Side, Side], *, turns: int
     ) -> None:
-        self._launcher = launcher
+        self._executor = executor
         self._environment = environment
         self._limits = limits
         self._sides = sides
@@ -58,10 +57,10 @@ class PairedRunner:
         begun_ns = now_ns()
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         order = chance.sample((0, 1), 2)
-        processes: dict[int, MeasuringProcess] = {}
+        processes: dict[int, Process] = {}
         try:
             for side in order:  # both start and import at once
-                processes[side] = self._launcher.start(self._sides[side])
+                processes[side] = self._executor.start(self._sides[side])
             self._begin(processes, cells, seed)
             if self._warm_up(processes, cells[0]):
                 self._alternate(processes, self._jobs[cells[0]], chance)
@@ -81,7 +80,7 @@ class PairedRunner:
         )  # fmt: skip
         return Pair(base=base, head=head)
 
-    def _begin(self, processes: dict[int, MeasuringProcess], cells: Sequence[Cell], seed: int) -> None:
+    def _begin(self, processes: dict[int, Process], cells: Sequence[Cell], seed: int) -> None:
         for side, process in processes.items():
             request = Request(
                 cell=cells[side],
@@ -92,7 +91,7 @@ class PairedRunner:
             )
             process.begin(request, limit_s=self._limits.time_limit_s)
 
-    def _warm_up(self, processes: dict[int, MeasuringProcess], cell: Cell) -> bool:
+    def _warm_up(self, processes: dict[int, Process], cell: Cell) -> bool:
         """Has each side do jobs that are not counted; finds out with the first pair how many a burst takes.
 
         Returns:
@@ -110,7 +109,7 @@ class PairedRunner:
         self._jobs[cell] = jobs
         return True
 
-    def _alternate(self, processes: dict[int, MeasuringProcess], jobs: int, chance: random.Random) -> None:
+    def _alternate(self, processes: dict[int, Process], jobs: int, chance: random.Random) -> None:
         """Gives each side its turns, the order by chance every time, until one fails."""
         for _ in range(self._turns):
             for side in chance.sample((0, 1), 2):

@@ -10,8 +10,8 @@ from typing import Self
 from loopstall.errors import MeasurementError
 from loopstall.records import Cell, Environment, Run
 from loopstall.records.clock import now_ns
+from loopstall.runner.executor import Executor, Process
 from loopstall.runner.launcher import Launcher
-from loopstall.runner.process import MeasuringProcess
 from loopstall.runner.protocol import Outcome, Request
 
 __all__ = ["Limits", "Runner", "record"]
@@ -38,16 +38,17 @@ class Runner:
     Args:
         environment: what every run's record says of the machine.
         limits: the bounds of each run.
+        executor: starts the processes; real ones for None.
     """
 
-    def __init__(self, environment: Environment, limits: Limits) -> None:
+    def __init__(self, environment: Environment, limits: Limits, executor: Executor | None = None) -> None:
         self._environment = environment
         self._limits = limits
-        self._launcher = Launcher()
-        self._ahead: deque[MeasuringProcess] = deque()
+        self._executor = Launcher() if executor is None else executor
+        self._ahead: deque[Process] = deque()
 
     def __enter__(self) -> Self:
-        self._launcher.__enter__()
+        self._executor.__enter__()
         return self
 
     def __exit__(
@@ -55,7 +56,7 @@ class Runner:
     ) -> None:
         while self._ahead:
             self._ahead.popleft().close()
-        self._launcher.__exit__(kind, error, trace)
+        self._executor.__exit__(kind, error, trace)
 
     @property
     def time_limit_s(self) -> float:
@@ -108,7 +109,7 @@ class Runner:
             return
         try:
             for _ in range(_AHEAD):
-                self._ahead.append(self._launcher.start())
+                self._ahead.append(self._executor.start())
         except MeasurementError:
             if not self._ahead:
                 raise

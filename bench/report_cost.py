@@ -111,7 +111,7 @@ def drawn(page: Path) -> float | None:
     """Returns the seconds of the main thread until the page is drawn, None without Chromium."""
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         return None
-    from selenium import webdriver  # noqa: PLC0415  # the rest works without
+    from selenium import webdriver  # the rest works without
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""

@@ -76,7 +76,7 @@ def _(seed: int, *, wait: float) -> Iterator[dict[str, int]]:  # noqa: ARG001
         text=True,
     )
     try:
-        assert server.stdout is not None  # noqa: S101
+        assert server.stdout is not None
         yield {"port": int(server.stdout.readline())}
     finally:
         server.kill()

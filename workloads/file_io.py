@@ -53,8 +53,8 @@ def file_io(seed: int, *, bytes: int, fsync: bool, folder: str) -> str:  # noqa:
 
 @file_io.native(requires=["aiofiles"])
 async def _(seed: int, *, bytes: int, fsync: bool, folder: str) -> str:  # noqa: A002
-    import aiofiles  # noqa: PLC0415  # an extra
-    import aiofiles.os  # noqa: PLC0415
+    import aiofiles  # an extra
+    import aiofiles.os
 
     zeros, digest = memoryview(_zeros(bytes)), hashlib.sha256()
     descriptor, name = tempfile.mkstemp(dir=folder)

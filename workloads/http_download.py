@@ -90,7 +90,7 @@ def _urllib(limit: int) -> Iterator[Callable[[str], int]]:  # noqa: ARG001  # th
 
 @contextmanager
 def _httpx_synchronous(limit: int) -> Iterator[Callable[[str], int]]:
-    import httpx  # noqa: PLC0415  # it may be missing
+    import httpx  # it may be missing
 
     # Without verify=False each client loads all certificates, for some 30 ms: a trap of its own.
     with httpx.Client(limits=httpx.Limits(max_connections=limit), trust_env=False, verify=False) as session:  # noqa: S501
@@ -121,7 +121,7 @@ async def _(seed: int, *, how: str, limit: int, client: str, wait: float, ports:
 
 @asynccontextmanager
 async def _httpx(limit: int) -> AsyncIterator[Callable[[str], Awaitable[int]]]:
-    import httpx  # noqa: PLC0415  # it may be missing
+    import httpx  # it may be missing
 
     limits = httpx.Limits(max_connections=limit)
     # Without verify=False each client loads all certificates on the loop, for some 30 ms: a trap of its own.
@@ -135,7 +135,7 @@ async def _httpx(limit: int) -> AsyncIterator[Callable[[str], Awaitable[int]]]:
 
 @asynccontextmanager
 async def _aiohttp(limit: int) -> AsyncIterator[Callable[[str], Awaitable[int]]]:
-    import aiohttp  # noqa: PLC0415  # it may be missing
+    import aiohttp  # it may be missing
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=limit)) as session:
 
@@ -175,7 +175,7 @@ def _(seed: int, *, wait: float, **_: object) -> Iterator[dict[str, list[int]]]:
         text=True,
     )
     try:
-        assert server.stdout is not None  # noqa: S101
+        assert server.stdout is not None
         yield {"ports": [int(port) for port in server.stdout.readline().split()]}
     finally:
         server.kill()

@@ -34,11 +34,11 @@ def sqlite(seed: int, *, rows: int, path: str) -> list[int]:  # noqa: ARG001  # 
 
 @sqlite.native(requires=["aiosqlite"])
 async def _(seed: int, *, rows: int, path: str) -> list[int]:  # noqa: ARG001
-    import aiosqlite  # noqa: PLC0415  # an extra
+    import aiosqlite  # an extra
 
     async with aiosqlite.connect(path) as database, database.execute(_QUERY, (_pattern(seed),)) as found:
         row = await found.fetchone()
-        assert row is not None, "an aggregate has one row"  # noqa: S101
+        assert row is not None, "an aggregate has one row"
         return list(row)
 
 

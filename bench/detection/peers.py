@@ -66,7 +66,7 @@ class Loopstall(Detector):
     """Ours."""
 
     def start(self) -> None:
-        from loopstall import watch  # noqa: PLC0415  # each process imports the one that it measures
+        from loopstall import watch  # each process imports the one that it measures
 
         self._watch = watch(self.threshold, on_stall=self._note)
         self._watch.__enter__()
@@ -126,7 +126,7 @@ class Aiodebug(Detector):
     not_on_uvloop = "it patches asyncio's handles, and uvloop has its own"
 
     def start(self) -> None:
-        import aiodebug.log_slow_callbacks  # noqa: PLC0415
+        import aiodebug.log_slow_callbacks
 
         aiodebug.log_slow_callbacks.enable(self.threshold, self._note)
 
@@ -140,7 +140,7 @@ class Pyleak(Detector):
     package = "pyleak"
 
     def start(self) -> None:
-        from pyleak.eventloop import _EventLoopBlockDetector  # noqa: PLC0415
+        from pyleak.eventloop import _EventLoopBlockDetector
 
         self._detector = _EventLoopBlockDetector(
             logger=logging.getLogger("nobody"), threshold=self.threshold, check_interval=self.threshold / 4,
@@ -168,7 +168,7 @@ class Aiocop(Detector):
     package = "aiocop"
 
     def start(self) -> None:
-        import aiocop  # noqa: PLC0415
+        import aiocop
 
         logging.getLogger("aiocop").disabled = True
         aiocop.patch_audit_functions()
@@ -184,7 +184,7 @@ class Aiocop(Detector):
             self.reports.append({"ns": int(event.elapsed_ms * 1e6), "lines": [int(line) for line in lines]})
 
     def stop(self) -> None:
-        import aiocop  # noqa: PLC0415
+        import aiocop
 
         aiocop.deactivate()
 
@@ -195,8 +195,8 @@ class Blockbuster(Detector):
     package = "blockbuster"
 
     def start(self) -> None:
-        import blockbuster  # noqa: PLC0415
-        import blockbuster.blockbuster as inner  # noqa: PLC0415
+        import blockbuster
+        import blockbuster.blockbuster as inner
 
         detector = self
 
@@ -220,7 +220,7 @@ class Livekit(Detector):
     package = "livekit-agents"
 
     def start(self) -> None:
-        from livekit.agents.telemetry import loop_monitor  # noqa: PLC0415
+        from livekit.agents.telemetry import loop_monitor
 
         for name in ("livekit", "livekit.agents"):
             logging.getLogger(name).disabled = True

@@ -40,7 +40,7 @@ def files(_seed: int) -> int:
 
 @files.native(requires=["aiofiles"])
 async def _(_seed: int) -> int:
-    import aiofiles  # noqa: PLC0415
+    import aiofiles
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"

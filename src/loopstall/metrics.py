@@ -143,7 +143,7 @@ class LoopMetrics:
             ImportError: it is not installed.
         """
         try:
-            import prometheus_client  # noqa: PLC0415  # an extra
+            import prometheus_client  # an extra
         except ImportError as error:
             raise ImportError("prometheus_client is not installed (pip install 'loopstall[prometheus]')") from error
         collector = _Collector(self)
@@ -160,7 +160,7 @@ class LoopMetrics:
             ImportError: OpenTelemetry's API is not installed.
         """
         try:
-            from opentelemetry import metrics  # noqa: PLC0415  # an extra
+            from opentelemetry import metrics  # an extra
         except ImportError as error:
             raise ImportError("OpenTelemetry is not installed (pip install 'loopstall[opentelemetry]')") from error
         made = meter or metrics.get_meter("loopstall")
@@ -248,7 +248,7 @@ class _Collector:
 
     def collect(self) -> Iterator[Any]:
         """Yields a family a figure."""
-        from prometheus_client import core  # noqa: PLC0415  # an extra
+        from prometheus_client import core  # an extra
 
         figures = self._metrics.figures()
         for kind, rows in ((core.CounterMetricFamily, _COUNTERS), (core.GaugeMetricFamily, _GAUGES)):

@@ -153,7 +153,7 @@ def _too_little(ways: Sequence[Way]) -> str:
 
 def _too_noisy(noises: Sequence[Noise | None]) -> str:
     seen = total(*noises)
-    assert seen is not None  # noqa: S101  # it was found to be too much
+    assert seen is not None  # it was found to be too much
     return (
         f"too noisy to say: {told(seen)}; stop what else runs on this machine, or measure on one that is idle, and ask"
         " again"
@@ -229,7 +229,7 @@ def _judge(profile: Profile, ways: Mapping[str, Way], best: str) -> tuple[str, s
     """Returns the choice and its reason."""
     off = {name: item for name, item in ways.items() if name in {"to_thread", "processes"} and item.wait is not None}
     chosen = ways[best]
-    assert chosen.wait is not None  # noqa: S101  # it was measured
+    assert chosen.wait is not None  # it was measured
     if best in {"inline", "to_thread"} and chosen.wait.value >= _HARMFUL_NS and _stuck(profile):
         return "native code", (
             f"under {best} others still wait up to {format_ns(chosen.wait.value)}, for it keeps the GIL"
@@ -256,8 +256,8 @@ def _why_not(profile: Profile) -> str:
 
 
 def _sum(item: Way) -> str:
-    assert item.response is not None  # noqa: S101
-    assert item.wait is not None  # noqa: S101
+    assert item.response is not None
+    assert item.wait is not None
     return f"callers wait {format_ns(item.response.value)} and others up to {format_ns(item.wait.value)}"
 
 
@@ -269,7 +269,7 @@ def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
     d = (o + w) / (k - 1).
     """
     duration_ns, inline = profile.duration.value, ways["inline"].burden
-    assert inline is not None  # noqa: S101  # it was measured
+    assert inline is not None  # it was measured
     factor = min(_MOST_BURDEN, max(_LEAST_BURDEN, inline.value / duration_ns))
     names = [best] if best in {"to_thread", "processes"} else ["to_thread", "processes"]
     known = [

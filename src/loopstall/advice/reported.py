@@ -72,7 +72,7 @@ def find(path: Path, wanted: str | None) -> ReportedCulprit:
         raise InputError(f"{path} has no culprit {wanted!r}; there is: {there}")
     worst = max(fitting, key=lambda item: item.total_ns)
     frame = worst.frame
-    assert frame is not None  # noqa: S101  # those without were left out
+    assert frame is not None  # those without were left out
     rate = worst.count / (document.watched_ns / 1e9) if document.watched_ns else None
     target, why_not, needs = _callable(frame)
     return ReportedCulprit(frame=frame, report=worst, rate=rate, target=target, why_not=why_not, needs_arguments=needs)

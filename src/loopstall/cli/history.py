@@ -99,7 +99,7 @@ def _shown(found: list[Trend], form: str, output: Path | None) -> int:
             terminal.print(sentence, soft_wrap=True)
         return 0
     if form == "html":
-        from loopstall.report.page.html import trends_to_html  # noqa: PLC0415  # jinja2 is for this format alone
+        from loopstall.report.page.html import trends_to_html  # jinja2 is for this format alone
 
         text = trends_to_html(found, title="History")
     else:

@@ -168,8 +168,8 @@ def _measure(plan: Plan, folder: Path, account: _Account, progress: Console, exe
 
 def _page(runs: list[Run], folder: Path, plan: Plan) -> Path | None:
     """Writes the page, and the list of all results where they lie in the usual place."""
-    from loopstall.analysis.content import Content  # noqa: PLC0415
-    from loopstall.cli.pages import write_index, write_page  # noqa: PLC0415  # not before the measurement is over
+    from loopstall.analysis.content import Content
+    from loopstall.cli.pages import write_index, write_page  # not before the measurement is over
 
     try:
         path = write_page(folder, Content(title=folder.name, runs=runs, plan=plan, budgets=budgets_of(plan)))

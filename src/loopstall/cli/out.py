@@ -40,7 +40,7 @@ def console(file: IO[str] | None = None, *, err: bool = False, width: int | None
         err: stderr instead.
         width: in columns; that of the terminal for None.
     """
-    from rich.console import Console  # noqa: PLC0415  # `loopstall --help` starts without it
+    from rich.console import Console  # `loopstall --help` starts without it
 
     stream = file if file is not None else (sys.stderr if err else sys.stdout)
     return Console(file=cast("IO[str]", _Harmless(stream)), width=width, highlight=False, markup=False)

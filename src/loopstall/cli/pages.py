@@ -69,39 +69,39 @@ def rendered(form: str, content: Content) -> str:
 
 
 def _markdown(content: Content) -> str:
-    from loopstall.report.markdown import to_markdown  # noqa: PLC0415  # each format when it is asked for
-    from loopstall.report.matrix import matrix_to_markdown  # noqa: PLC0415
+    from loopstall.report.markdown import to_markdown  # each format when it is asked for
+    from loopstall.report.matrix import matrix_to_markdown
 
     return to_markdown(content.verdicts, limit_bytes=_COMMENT) if content.verdicts else matrix_to_markdown(content)
 
 
 def _junit(content: Content) -> str:
-    from loopstall.report.junit import to_junit  # noqa: PLC0415
-    from loopstall.report.matrix import matrix_to_junit  # noqa: PLC0415
+    from loopstall.report.junit import to_junit
+    from loopstall.report.matrix import matrix_to_junit
 
     return to_junit(content.verdicts) if content.verdicts else matrix_to_junit(content)
 
 
 def _github(content: Content) -> str:
-    from loopstall.report.github import to_github  # noqa: PLC0415
-    from loopstall.report.matrix import matrix_to_github  # noqa: PLC0415
+    from loopstall.report.github import to_github
+    from loopstall.report.matrix import matrix_to_github
 
     root = checkout_root()
     return to_github(content.verdicts, root=root) if content.verdicts else matrix_to_github(content, root=root)
 
 
 def _pyperf(content: Content) -> str:
-    from loopstall.report.pyperf_json import to_pyperf  # noqa: PLC0415  # an extra
+    from loopstall.report.pyperf_json import to_pyperf  # an extra
 
     return to_pyperf(content.runs)
 
 
 def _terminal(content: Content) -> str:
-    from loopstall.analysis.content import digest  # noqa: PLC0415
-    from loopstall.report.terminal import results, verdicts_shown  # noqa: PLC0415
-    from loopstall.report.text import remarks  # noqa: PLC0415
-    from loopstall.report.trend import sentences, trend_table  # noqa: PLC0415
-    from loopstall.report.verdict_text import sentence  # noqa: PLC0415
+    from loopstall.analysis.content import digest
+    from loopstall.report.terminal import results, verdicts_shown
+    from loopstall.report.text import remarks
+    from loopstall.report.trend import sentences, trend_table
+    from loopstall.report.verdict_text import sentence
 
     out = io.StringIO()
     terminal = console(out, width=_WIDTH)
@@ -133,8 +133,8 @@ def write_page(folder: Path, content: Content) -> Path:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.report.page.html import to_html  # noqa: PLC0415  # jinja2 is for pages alone
-    from loopstall.report.page.index import entry_of  # noqa: PLC0415
+    from loopstall.report.page.html import to_html  # jinja2 is for pages alone
+    from loopstall.report.page.index import entry_of
 
     path = folder / _PAGE
     write_output(path, to_html(content))
@@ -149,7 +149,7 @@ def write_index(root: Path) -> Path:
     Raises:
         InputError: it cannot be written.
     """
-    from loopstall.report.page.index import IndexEntry, entry_of, to_index  # noqa: PLC0415  # jinja2 is for pages alone
+    from loopstall.report.page.index import IndexEntry, entry_of, to_index  # jinja2 is for pages alone
 
     entries: dict[str, IndexEntry] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):

@@ -107,7 +107,7 @@ def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[R
         raise click.UsageError(f"--resume takes its settings from the result's plan; leave {what} out")
     folder = folder or _newest_partial()
     found = store.load([folder])
-    assert found.plan is not None  # noqa: S101  # a folder without a plan is an error
+    assert found.plan is not None  # a folder without a plan is an error
     for warning in found.warnings:
         say(f"loopstall: {warning}", err=True)
     known = set(found.plan.cells)

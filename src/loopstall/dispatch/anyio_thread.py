@@ -18,7 +18,7 @@ def _missing(_workload: Workload) -> str | None:
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
-    from anyio import to_thread  # noqa: PLC0415  # an extra
+    from anyio import to_thread  # an extra
 
     function = partial(job.workload.function, **job.kwargs)
     # The first call imports the backend of the running loop, which is most of what it takes.

@@ -78,7 +78,7 @@ def _reach(url: str) -> None:
     Raises:
         DispatchError: it cannot be reached.
     """
-    from kombu import Connection  # noqa: PLC0415  # an extra
+    from kombu import Connection  # an extra
 
     try:
         with Connection(url, connect_timeout=_REACH_LIMIT_S) as connection:
@@ -194,7 +194,7 @@ class _Desk:
             self._pending.pop(sent.id, None)
 
     def _connect(self) -> Any:
-        from loopstall.dispatch.celery_app import make  # noqa: PLC0415  # it takes a while, and is an extra
+        from loopstall.dispatch.celery_app import make  # it takes a while, and is an extra
 
         return make(*self._addresses)
 

@@ -26,7 +26,7 @@ def _missing(_workload: Workload) -> str | None:
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415  # an extra, and slow to import
+    from distributed import Client, LocalCluster  # an extra, and slow to import
 
     width = max(1, min(job.concurrency, os.cpu_count() or 1))
     path, name, kwargs = job.workload.path, job.workload.name, job.kwargs

@@ -25,7 +25,7 @@ def _missing(workload: Workload) -> str | None:
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
     twin, kwargs = job.workload.native_twin, job.kwargs
-    assert twin is not None, "the matrix skips cells without a twin"  # noqa: S101
+    assert twin is not None, "the matrix skips cells without a twin"
     # A twin may ask in a thread, as asyncio itself does for names and files.
     await start_threads(job, asyncio.to_thread, default_width())
     yield partial(twin, **kwargs)

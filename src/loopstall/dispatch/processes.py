@@ -16,7 +16,7 @@ _HOLD_S = 0.005
 
 def _missing(_workload: Workload) -> str | None:
     try:
-        import multiprocessing.synchronize  # noqa: F401, PLC0415  # absent where there are no semaphores
+        import multiprocessing.synchronize  # noqa: F401  # absent where there are no semaphores
     except ImportError as error:
         return f"this Python has no process pools ({error})"
     return None
@@ -24,9 +24,9 @@ def _missing(_workload: Workload) -> str | None:
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
-    import asyncio  # noqa: PLC0415  # `loopstall --help` starts without these
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
-    import multiprocessing  # noqa: PLC0415
+    import asyncio  # `loopstall --help` starts without these
+    from concurrent.futures import ProcessPoolExecutor
+    import multiprocessing
 
     loop = asyncio.get_running_loop()
     spawn = multiprocessing.get_context("spawn")

@@ -12,8 +12,8 @@ __all__ = ["DISPATCH"]
 
 @asynccontextmanager
 async def _open(job: Job) -> AsyncIterator[Call]:
-    import asyncio  # noqa: PLC0415  # `loopstall --help` starts without these
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    import asyncio  # `loopstall --help` starts without these
+    from concurrent.futures import ThreadPoolExecutor
 
     function = partial(job.workload.function, **job.kwargs)
     loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ __all__ = ["DISPATCH"]
 async def _open(job: Job) -> AsyncIterator[Call]:
     function, kwargs = job.workload.function, job.kwargs
     if job.loop == "trio":
-        import trio  # noqa: PLC0415  # an extra
+        import trio  # an extra
 
         called = partial(function, **kwargs)
         tokens = int(trio.to_thread.current_default_thread_limiter().total_tokens)
@@ -25,13 +25,13 @@ async def _open(job: Job) -> AsyncIterator[Call]:
         yield lambda seed: trio.to_thread.run_sync(called, seed)
         return
     if job.loop == "curio":
-        import curio  # noqa: PLC0415  # an extra
+        import curio  # an extra
 
         called = partial(function, **kwargs)
         await start_threads(job, curio.run_in_thread, min(job.concurrency, curio.workers.MAX_WORKER_THREADS))
         yield lambda seed: curio.run_in_thread(called, seed)
         return
-    import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
+    import asyncio  # `loopstall --help` starts without it
 
     await start_threads(job, asyncio.to_thread, default_width())
     yield lambda seed: asyncio.to_thread(function, seed, **kwargs)

@@ -22,7 +22,7 @@ class _Barrier(Protocol):
 
 def prepare(barrier: _Barrier, path: str, name: str) -> None:
     """Loads the workload and waits until every worker of the pool has done so."""
-    import faulthandler  # noqa: PLC0415  # only the main interpreter of a process can have it
+    import faulthandler  # only the main interpreter of a process can have it
 
     faulthandler.enable()
     _target(path, name)

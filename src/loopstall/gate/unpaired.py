@@ -99,7 +99,7 @@ class _Case:
     @classmethod
     def of(cls, base: Figures | None, head: Figures | None, rules: Criteria, noise: float) -> "_Case":
         item = head or base
-        assert item is not None  # noqa: S101  # every key is of a side
+        assert item is not None  # every key is of a side
         threshold = max(noise, rules.effect_of(item.cell) if item.cell is not None else rules.effect)
         compared = compare([base] if base else [], [head] if head else [], noise=threshold)
         return cls(
@@ -180,8 +180,8 @@ _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (_whole, _trap, _worse, _
 
 def _figures(one: Comparison) -> str:
     metric = METRICS[one.metric]
-    assert one.base is not None  # noqa: S101  # both have been compared
-    assert one.head is not None  # noqa: S101
+    assert one.base is not None  # both have been compared
+    assert one.head is not None
     sides = " to ".join(format_value(side.value, metric.unit) for side in (one.base, one.head))
     if one.ratio is None:
         return f"{metric.label} from {sides}"

@@ -38,8 +38,8 @@ def plan(load: Load, seed: int) -> Iterator[Planned]:
     Each is due at a random moment of its own slot: what comes at even steps meets the end of the one before every time,
     or never.
     """
-    assert load.heavy is not None  # noqa: S101
-    assert load.rate is not None  # noqa: S101
+    assert load.heavy is not None
+    assert load.rate is not None
     rng = random.Random(seed)
     sent = 0
     for number, slot_ns in enumerate(due_times(load, seed), start=1):

@@ -81,7 +81,7 @@ def due_times(load: Load, seed: int) -> Iterator[int]:
 
     Poisson arrivals have exponentially distributed gaps; constant ones are 1/rate apart.
     """
-    assert load.rate is not None  # noqa: S101
+    assert load.rate is not None
     rng = random.Random(seed)
     at = 0.0
     count = 0

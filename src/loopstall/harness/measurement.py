@@ -125,7 +125,7 @@ class Measurement:
 
 def _checker(workload: Workload, kwargs: dict[str, Any]) -> Callable[[int, Any], None]:
     verify = workload.checker
-    assert verify is not None, "the loader refuses workloads without a verify"  # noqa: S101
+    assert verify is not None, "the loader refuses workloads without a verify"
 
     def check(seed: int, result: Any) -> None:
         if not verify(result, seed, **kwargs):

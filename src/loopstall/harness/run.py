@@ -64,11 +64,11 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
 
     try:
         if request.probe:
-            from loopstall.harness.profile import probe_cell  # noqa: PLC0415  # for whoever asks for advice alone
+            from loopstall.harness.profile import probe_cell  # for whoever asks for advice alone
 
             profile = probe_cell(request.cell, seed=request.seed)
         elif request.cell.load.heavy is not None:
-            from loopstall.harness import server as serving  # noqa: PLC0415  # for servers alone
+            from loopstall.harness import server as serving  # for servers alone
 
             measured = serving.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns)
         else:

@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 def die_with(parent_pid: int) -> None:
     """Has the kernel kill this process when its parent dies, where that is to be had (Linux)."""
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415  # Linux alone
+        import ctypes  # Linux alone
 
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -34,7 +34,7 @@ def confine(*, memory_limit_bytes: int) -> None:
 
 def _limit(memory_limit_bytes: int) -> None:
     try:
-        import resource  # noqa: PLC0415  # not on Windows
+        import resource  # not on Windows
     except ImportError:
         return
     with contextlib.suppress(OSError, ValueError):

@@ -34,7 +34,7 @@ def begin() -> None:
     def arm(_module: Any) -> None:
         for one in armed:
             one.stop()
-        from loopstall.instrument.reporter import Settings, StallReporter  # noqa: PLC0415  # asyncio is there by now
+        from loopstall.instrument.reporter import Settings, StallReporter  # asyncio is there by now
 
         StallReporter(Settings(**json.loads(os.environ[VARIABLE]))).start()
 

@@ -23,7 +23,7 @@ def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Ca
     """Returns what drives a coroutine function to its end on a loop of a factory."""
 
     def run(main: Callable[[], Awaitable[Any]]) -> Any:
-        import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
+        import asyncio  # `loopstall --help` starts without it
 
         async def awaited() -> Any:
             return await main()
@@ -36,13 +36,13 @@ def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Ca
 
 def asyncio_adapter() -> LoopAdapter:
     """Returns the face of the running loop of asyncio's kind."""
-    from loopstall.loops.asyncio_adapter import AsyncioAdapter  # noqa: PLC0415  # it imports asyncio
+    from loopstall.loops.asyncio_adapter import AsyncioAdapter  # it imports asyncio
 
     return AsyncioAdapter()
 
 
 def _make() -> "asyncio.AbstractEventLoop":
-    import asyncio  # noqa: PLC0415  # `loopstall --help` starts without it
+    import asyncio  # `loopstall --help` starts without it
 
     return asyncio.new_event_loop()
 

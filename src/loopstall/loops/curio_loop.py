@@ -18,9 +18,9 @@ class _CurioAdapter:
     """What the suite asks of the running kernel of curio."""
 
     def __init__(self) -> None:
-        import curio.traps  # noqa: PLC0415  # an extra
+        import curio.traps  # an extra
 
-        from loopstall.monitor.probes import CurioRun  # noqa: PLC0415
+        from loopstall.monitor.probes import CurioRun
 
         self._curio: Any = curio
         self._run = CurioRun()
@@ -109,7 +109,7 @@ def _missing() -> str | None:
     if importlib.util.find_spec("curio") is None:
         return "curio is not installed (pip install curio)"
     try:
-        import curio  # noqa: F401, PLC0415  # what an older curio imports of the standard library may have gone
+        import curio  # noqa: F401  # what an older curio imports of the standard library may have gone
     except Exception as error:  # noqa: BLE001
         python = ".".join(platform.python_version_tuple()[:2])
         return f"{_version()} does not run on Python {python} ({type(error).__name__}: {error})"
@@ -117,13 +117,13 @@ def _missing() -> str | None:
 
 
 def _run(main: Callable[[], Awaitable[Any]]) -> Any:
-    import curio  # noqa: PLC0415  # an extra
+    import curio  # an extra
 
     return curio.run(main)
 
 
 def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415
+    from importlib import metadata
 
     return f"curio {metadata.version('curio')}"
 

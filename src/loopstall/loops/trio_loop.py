@@ -16,9 +16,9 @@ class _TrioAdapter:
     """What the suite asks of the running trio."""
 
     def __init__(self) -> None:
-        import trio  # noqa: PLC0415  # an extra
+        import trio  # an extra
 
-        from loopstall.monitor.probes import TrioRun  # noqa: PLC0415
+        from loopstall.monitor.probes import TrioRun
 
         self._trio = trio
         self.watched: Any = TrioRun()
@@ -76,13 +76,13 @@ def _missing() -> str | None:
 
 
 def _run(main: Callable[[], Awaitable[Any]]) -> Any:
-    import trio  # noqa: PLC0415  # an extra
+    import trio  # an extra
 
     return trio.run(main)
 
 
 def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415
+    from importlib import metadata
 
     return f"trio {metadata.version('trio')}"
 

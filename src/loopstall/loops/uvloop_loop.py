@@ -19,14 +19,14 @@ def _missing() -> str | None:
 
 
 def _make() -> "asyncio.AbstractEventLoop":
-    import uvloop  # noqa: PLC0415  # an extra
+    import uvloop  # an extra
 
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
 
 
 def _version() -> str:
-    import uvloop  # noqa: PLC0415  # an extra
+    import uvloop  # an extra
 
     return f"uvloop {uvloop.__version__}"
 

@@ -70,7 +70,7 @@ class Peaks:
     def series(self) -> "Series":
         """Returns what was kept, in the order of time."""
         points = sorted(self._buckets.items())
-        from loopstall.records import Series  # noqa: PLC0415  # whoever counts alone needs none
+        from loopstall.records import Series  # whoever counts alone needs none
 
         return Series(
             width_ns=self._width_ns,

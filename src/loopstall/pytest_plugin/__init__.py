@@ -69,7 +69,7 @@ def loop_benchmark(request: pytest.FixtureRequest) -> "Iterator[LoopBenchmark]":
     """Benchmarks an ``async def`` in a running loop by pytest-benchmark: ``loop_benchmark(f, loop="uvloop")``."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
         pytest.fail("loop_benchmark stands on pytest-benchmark: pip install pytest-benchmark", pytrace=False)
-    from loopstall.pytest_plugin.benchmark import LoopBenchmark  # noqa: PLC0415  # off costs nothing
+    from loopstall.pytest_plugin.benchmark import LoopBenchmark  # off costs nothing
 
     with LoopBenchmark(request.getfixturevalue("benchmark")) as made:
         yield made
@@ -81,7 +81,7 @@ def _asked(config: pytest.Config, name: str, variable: str = "") -> str:
 
 def _turned_on(config: pytest.Config) -> "StallPlugin":
     """Returns what does the work, registered now or before."""
-    from loopstall.pytest_plugin.session import StallPlugin  # noqa: PLC0415  # off costs nothing
+    from loopstall.pytest_plugin.session import StallPlugin  # off costs nothing
 
     known = config.pluginmanager.get_plugin(_NAME)
     if isinstance(known, StallPlugin):

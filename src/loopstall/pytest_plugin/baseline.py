@@ -75,8 +75,8 @@ class Baseline:
         """
         if not self._noted:
             return f"nothing broke the budget: {self._path.name} stays as it is"
-        from loopstall.gate.accepted import Accepted, append  # noqa: PLC0415  # for those who ask for it
-        from loopstall.records import STALL  # noqa: PLC0415
+        from loopstall.gate.accepted import Accepted, append  # for those who ask for it
+        from loopstall.records import STALL
 
         until = self._today + dt.timedelta(days=_DAYS)
         entries = [
@@ -97,6 +97,6 @@ def _counted(number: int) -> str:
 
 
 def _entries(path: Path) -> "tuple[Accepted, ...]":
-    from loopstall.gate.accepted import read  # noqa: PLC0415  # where there is a file
+    from loopstall.gate.accepted import read  # where there is a file
 
     return tuple(entry for entry in read(path) if entry.test)

@@ -140,7 +140,7 @@ class StallPlugin:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _write(self, path: Path) -> None:
-        from loopstall.report.stall_document import Session, form_of, rendered  # noqa: PLC0415  # for those who ask for one
+        from loopstall.report.stall_document import Session, form_of, rendered  # for those who ask for one
 
         session = Session(
             title=self._title,
@@ -209,7 +209,7 @@ def _parsed(text: str, what: str) -> int | None:
 
 def _writable(path: Path) -> Path:
     """Returns the path; raises a ``pytest.UsageError`` where nothing can be written there, or its form is unknown."""
-    from loopstall.report.stall_document import form_of  # noqa: PLC0415  # for those who ask for one
+    from loopstall.report.stall_document import form_of  # for those who ask for one
 
     try:
         form_of(path)

@@ -84,7 +84,7 @@ def matrix_to_github(content: Content, *, root: Path) -> str:
 
 
 def _annotation(item: Diagnosis, root: Path) -> str:
-    assert item.cell is not None  # noqa: S101  # those without a cell are left out
+    assert item.cell is not None  # those without a cell are left out
     file = item.culprit.file if item.culprit is not None else item.cell.workload.path
     line = item.culprit.line if item.culprit is not None else None
     title = f"{item.rule.name}: {item.cell.row} · {item.cell.strategy}"

@@ -19,7 +19,7 @@ def to_pyperf(runs: Sequence[Run]) -> str:
         InputError: pyperf is not installed, or no run went well.
     """
     try:
-        import pyperf  # noqa: PLC0415  # an extra
+        import pyperf  # an extra
     except ImportError as error:
         raise InputError("this format needs pyperf: pip install 'loopstall[pyperf]'") from error
     benchmarks = []

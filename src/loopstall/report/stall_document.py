@@ -102,7 +102,7 @@ def rendered(session: Session, form: str) -> str:
         form: one of ``FORMS``.
     """
     if form == "html":
-        from loopstall.report.page.stall_page import to_page  # noqa: PLC0415  # jinja2 is for pages alone
+        from loopstall.report.page.stall_page import to_page  # jinja2 is for pages alone
 
         return to_page(session)
     forms: dict[str, Callable[[Session], str]] = {"json": _json, "junit": _junit, "speedscope": _speedscope}

@@ -23,7 +23,7 @@ def load(path: str | Path) -> Any:
         InputError: pandas is not installed, or the path is not a loopstall result.
     """
     try:
-        import pandas as pd  # noqa: PLC0415  # an extra, and slow to import
+        import pandas as pd  # an extra, and slow to import
     except ImportError as error:
         raise InputError("loopstall.load needs pandas: pip install 'loopstall[pandas]'") from error
     results = store.load([Path(path)])

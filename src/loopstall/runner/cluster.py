@@ -76,7 +76,7 @@ def execute(
         MeasurementError: no worker is left.
     """
     try:
-        from distributed import Client  # noqa: PLC0415  # an extra
+        from distributed import Client  # an extra
     except ImportError as error:
         raise InputError("distributed is not installed; pip install loopstall[dask]") from error
     try:
@@ -125,7 +125,7 @@ def _carried_out(hosts: "_Hosts", plan: Plan, turns: Iterable[Turn], limits: Lim
 
 def _done(under_way: Mapping[Any, _Sent]) -> list[Any]:
     """Waits a while for turns, and returns those that have come back."""
-    from distributed import wait  # noqa: PLC0415  # an extra
+    from distributed import wait  # an extra
 
     if not under_way:
         time.sleep(_LOOK_S)

@@ -138,13 +138,13 @@ class MeasuringProcess:
 
     def _say(self, line: bytes) -> None:
         with contextlib.suppress(OSError):  # a process that is dead already is explained at its end
-            assert self._process.stdin is not None  # noqa: S101
+            assert self._process.stdin is not None
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
     def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
-            assert self._process.stdin is not None  # noqa: S101
+            assert self._process.stdin is not None
             self._process.stdin.close()
 
     def _line(self, limit_s: float) -> bytes:

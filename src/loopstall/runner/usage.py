@@ -32,7 +32,7 @@ class Usage:
 def usage_now() -> Usage:
     """Reads the counters of this process and its children."""
     try:
-        import resource  # noqa: PLC0415  # not on Windows
+        import resource  # not on Windows
     except ImportError:
         times = os.times()
         return Usage(

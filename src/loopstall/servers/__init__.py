@@ -37,7 +37,7 @@ def _uvicorn(workers: int, port: int) -> tuple[str, ...]:
 
 def _unix_only() -> str | None:
     try:
-        import fcntl  # noqa: F401, PLC0415  # gunicorn needs it
+        import fcntl  # noqa: F401  # gunicorn needs it
     except ImportError:
         return "gunicorn does not run here"
     return needs("gunicorn", "flask")()

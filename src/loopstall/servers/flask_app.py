@@ -19,7 +19,7 @@ def light() -> str:
 @app.get("/heavy")
 def heavy() -> str:
     """Does a job."""
-    from flask import request  # noqa: PLC0415
+    from flask import request
 
     _work(int(request.args["seed"]))
     return "done"

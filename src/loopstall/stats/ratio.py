@@ -35,8 +35,8 @@ def ratio_estimate(base: Sequence[float], head: Sequence[float], *, seed: int = 
     if min(*base, *head) <= 0:
         raise ValueError("a ratio needs positive figures")
     try:
-        import numpy as np  # noqa: PLC0415  # an extra, and slow to import
-        from scipy.stats import bootstrap  # noqa: PLC0415
+        import numpy as np  # an extra, and slow to import
+        from scipy.stats import bootstrap
     except ImportError as error:
         raise InputError("comparing needs numpy and scipy: pip install 'loopstall[stats]'") from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers import ENVIRONMENT, cell, failed, measured, pair, plan, run
 import pytest
 
-from loopstall.analysis.content import Content
+from loopstall.analysis.content import Content, digest
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
@@ -24,7 +24,7 @@ HOSTILE = [
 
 
 def page(*runs, **extra):
-    return to_html(Content(title=extra.pop("title", "a title"), runs=runs, **extra))
+    return to_html(digest(Content(title=extra.pop("title", "a title"), runs=runs, **extra)))
 
 
 def hostile_page(text):
@@ -57,7 +57,7 @@ def hostile_page(text):
 
 def gate_page(text="work"):
     """The page of it."""
-    return to_html(gate_content(text))
+    return to_html(digest(gate_content(text)))
 
 
 def gate_content(text="work"):

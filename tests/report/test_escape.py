@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 import pytest
 
 from loopstall.advice.words import told
-from loopstall.analysis.content import Content
+from loopstall.analysis.content import Content, digest
 from loopstall.analysis.culprits import StallSummary
-from loopstall.cli.pages import FORMATS, rendered
 from loopstall.records import Advice, Change, Estimate, Frame, Profile, Reading, Skipped, StallEvent, Trend, Verdict
 from loopstall.records.encoding import encode
+from loopstall.report import formats
 from loopstall.report.escape import csv_row, github_command, json_text, markdown_text, paragraph, printable, tamed
+from loopstall.report.formats import FORMATS, stalls_rendered
 from loopstall.report.page.html import trends_to_html
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_document import rendered as stalls_rendered
 from loopstall.report.stall_text import described, in_a_line, summed_up
 from loopstall.report.trend import sentences, to_csv, to_otava, to_text
 from loopstall.results import store
@@ -35,6 +35,10 @@ TEXT = st.one_of(
 )  # fmt: skip
 NARROW = 40
 """Columns in which tables fold what they hold."""
+
+
+def rendered(form, what):
+    return formats.rendered(form, digest(what))
 
 
 def unseen(text):
@@ -220,8 +224,8 @@ def test_no_text_breaks_a_gates_format_or_gives_an_order(text):
 def test_no_text_breaks_a_report_of_stalls(text):
     session = a_session(text)
     for form in ("json", "junit", "speedscope"):
-        read_back(form, harmless(stalls_rendered(session, form)))
-    assert unseen(stalls_rendered(session, "html")) == set()
+        read_back(form, harmless(stalls_rendered(form, session)))
+    assert unseen(stalls_rendered("html", session)) == set()
     seen = a_sighting(text)
     for line in (in_a_line(seen), described(seen.stall, seen.length_ns), *summed_up(session.summary)):
         harmless(f"loopstall: {line}")

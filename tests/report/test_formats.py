@@ -14,9 +14,10 @@ from pages import HOSTILE
 import pytest
 import xmlschema
 
-from loopstall.analysis.content import Content
-from loopstall.cli.pages import FORMATS, rendered
+from loopstall.analysis.content import Content, digest
 from loopstall.records import Frame, Skipped
+from loopstall.report import formats
+from loopstall.report.formats import FORMATS
 from loopstall.report.json_csv import Document, json_schema
 from loopstall.report.stall_document import StallDocument
 from loopstall.results import store
@@ -51,6 +52,10 @@ TRACE = {
     },
 }
 """What of the Trace Event Format is used here, as its specification has it."""
+
+
+def rendered(form, what):
+    return formats.rendered(form, digest(what))
 
 
 def content(text="work", cells=2):

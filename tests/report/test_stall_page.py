@@ -9,9 +9,11 @@ from pages import HOSTILE, axe_violations, opened
 import pytest
 
 from loopstall.analysis.culprits import StallSummary
+from loopstall.errors import InputError
 from loopstall.records import Frame, StackSample, Stall, StallEvent, stall_event_from, to_plain
+from loopstall.report.formats import STALL_FORMATS, stall_format_of, stalls_rendered
 from loopstall.report.page.stall_page import to_page
-from loopstall.report.stall_document import FORMS, Session, form_of, rendered
+from loopstall.report.stall_document import Session
 
 FRAME = Frame(file="/srv/app.py", line=12, function="login")
 OTHER = Frame(file="/srv/other.py", line=3, function="export")
@@ -62,21 +64,21 @@ def test_sighting_goes_to_json_and_back(seen):
 
 @pytest.mark.parametrize("broken", [{}, {"stall": {}}, {"stall": {"stack": 5}}, {"stall": None}])
 def test_what_is_no_sighting_is_refused(broken):
-    with pytest.raises((KeyError, TypeError, ValueError)):
+    with pytest.raises((KeyError, TypeError, InputError)):
         stall_event_from(broken)
 
 
 def test_form_is_that_of_the_name():
-    assert {form_of(Path(f"out{end}")) for end in FORMS} == {"html", "json", "junit", "speedscope"}
-    assert form_of(Path("a.b/OUT.SPEEDSCOPE.JSON")) == "speedscope"
-    with pytest.raises(ValueError, match=r"\.html"):
-        form_of(Path("out.txt"))
+    assert {stall_format_of(Path(f"out{end}")) for end in STALL_FORMATS} == {"html", "json", "junit", "speedscope"}
+    assert stall_format_of(Path("a.b/OUT.SPEEDSCOPE.JSON")) == "speedscope"
+    with pytest.raises(InputError, match=r"\.html"):
+        stall_format_of(Path("out.txt"))
 
 
-@pytest.mark.parametrize("form", sorted(set(FORMS.values())))
+@pytest.mark.parametrize("form", sorted(set(STALL_FORMATS.values())))
 def test_every_form_renders_nothing_and_much(form):
     for made in (session(), rich()):
-        text = rendered(made, form)
+        text = stalls_rendered(form, made)
         if form in {"json", "speedscope"}:
             json.loads(text)
         elif form == "junit":
@@ -90,8 +92,8 @@ def test_hostile_text_stays_text_in_every_form(text):
     frame = Frame(file=text, line=1, function=text)
     made = session(stall_event(frame=frame, task=text, label=text, process=text, over=True, test=text))
     made = replace(made, title=text, about=(text,))
-    for form in set(FORMS.values()):
-        written = rendered(made, form)
+    for form in set(STALL_FORMATS.values()):
+        written = stalls_rendered(form, made)
         if form == "junit":
             ET.fromstring(written)  # noqa: S314  # our own
         assert "\0" not in written

@@ -5,10 +5,11 @@ from helpers import cell
 import pytest
 import xmlschema
 
+from loopstall.analysis.content import Content, digest
 from loopstall.records import Estimate, Finding, Frame, Verdict
-from loopstall.report.github import to_github
-from loopstall.report.junit import to_junit
-from loopstall.report.markdown import to_markdown
+from loopstall.report.github import gate_to_github
+from loopstall.report.junit import gate_to_junit
+from loopstall.report.markdown import gate_to_markdown
 from loopstall.report.verdict_text import ordered, sentence
 
 SCHEMA = xmlschema.XMLSchema10(Path(__file__).with_name("jenkins-junit-10.xsd"))
@@ -27,19 +28,23 @@ def verdict(word="regressed", *, row="work", **extra):
     )  # fmt: skip
 
 
+def made(verdicts, **extra):
+    return digest(Content(title="gate", runs=(), verdicts=verdicts, **extra))
+
+
 @pytest.mark.parametrize("fails", [True, False])
 def test_junit_validates_against_the_schema_of_jenkins(fails):
     verdicts = [verdict(word) for word in WORDS] + [verdict(row=NASTY, rule=NASTY), verdict(accepted="for now")]
-    text = to_junit(verdicts, inconclusive_fails=fails)
+    text = gate_to_junit(made(verdicts, inconclusive_fails=fails))
     SCHEMA.validate(text)
     suite = SCHEMA.to_dict(text)["testsuite"][0]
     counted = [suite[f"@{name}"] for name in ("tests", "failures", "errors", "skipped")]
     assert counted == (["9", "2", "2", "0"] if fails else ["9", "2", "1", "1"])
-    SCHEMA.validate(to_junit([]))
+    SCHEMA.validate(gate_to_junit(made([])))
 
 
 def test_annotation_stands_at_the_line_to_blame_and_is_escaped():
-    text = to_github([verdict(rule="50% more,\nsee: there")], root=Path("/srv/app"))
+    text = gate_to_github(made([verdict(rule="50% more,\nsee: there")], root=Path("/srv/app")))
     assert text.startswith(
         "::error file=a%2Cb.py,line=12,title=regressed%3A work · asyncio/inline::50%25 more,\\nsee: there%0Aculprit"
     )
@@ -47,12 +52,12 @@ def test_annotation_stands_at_the_line_to_blame_and_is_escaped():
 
 
 def test_annotation_without_a_culprit_stands_at_the_workload():
-    text = to_github([verdict(culprit=None, stack=())], root=Path("/srv/app"))
+    text = gate_to_github(made([verdict(culprit=None, stack=())], root=Path("/srv/app")))
     assert text.startswith("::error file=workloads/w.py,title=")
 
 
 def test_no_text_can_make_an_annotation_of_its_own():
-    lines = to_github([verdict(row=NASTY, rule=NASTY)], root=Path("/")).splitlines()
+    lines = gate_to_github(made([verdict(row=NASTY, rule=NASTY)], root=Path("/"))).splitlines()
     assert len(lines) == 1
     assert lines[0].count("::") <= 4
     assert "\x1b" not in lines[0]
@@ -64,13 +69,13 @@ def test_only_the_ten_worst_are_annotated_and_nothing_that_is_accepted():
         verdict("failed", row="broken"),
         verdict(accepted="x"),
     ]
-    lines = to_github(many, root=Path("/")).splitlines()
+    lines = gate_to_github(made(many, root=Path("/"))).splitlines()
     assert len(lines) == 10
     assert "broken" in lines[0]
 
 
 def test_markdown_has_the_worst_first_and_takes_text_as_it_stands():
-    text = to_markdown([verdict("ok"), verdict("regressed", row="a|b*<script>")], notes=["x against y"])
+    text = gate_to_markdown(made([verdict("ok"), verdict("regressed", row="a|b*<script>")], notes=["x against y"]))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert "regressed" in rows[1]
     assert "a\\|b\\*\\<script\\>" in rows[1]
@@ -82,7 +87,7 @@ def test_markdown_has_the_worst_first_and_takes_text_as_it_stands():
 def test_markdown_of_a_huge_matrix_stays_within_a_mebibyte():
     frame = Frame(file="/srv/" + "x" * 2000, line=1, function="f")
     many = [verdict(row=f"r{n}" * 50, rule="y" * 5000, stack=(frame,) * 64) for n in range(5000)]
-    text = to_markdown(many)
+    text = gate_to_markdown(made(many))
     assert len(text.encode()) < 1 << 20
     assert "more rows do not fit here" in text
 

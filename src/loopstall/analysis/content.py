@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from loopstall.analysis.diagnosis import Diagnosis, diagnose
 from loopstall.analysis.summary import Budgets, samples, summarise
@@ -18,21 +19,29 @@ class Content:
         title: the report's heading.
         runs: what was measured; of a gate, the candidate.
         plan: what was to be measured, where it is known.
+        skipped: cells that were left out, where there is no plan that says so.
         budgets: what makes a cell a trap.
         warnings: what could not be read.
         verdicts: what a gate said.
         baselines: what the gate measured on the other side.
         trends: figures over commits.
+        notes: sentences about a gate's comparison as a whole.
+        inconclusive_fails: whether a cell that a gate could not judge counts as an error.
+        root: the checkout to which paths in annotations are relative; the working directory for None.
     """
 
     title: str
     runs: Sequence[Run]
     plan: Plan | None = None
+    skipped: Sequence[Skipped] = ()
     budgets: Budgets = field(default_factory=Budgets)
     warnings: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()
     baselines: Sequence[Run] = ()
     trends: Sequence[Trend] = ()
+    notes: Sequence[str] = ()
+    inconclusive_fails: bool = True
+    root: Path | None = None
 
     @property
     def complete(self) -> bool:
@@ -43,8 +52,9 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What the runs come to: samples and summaries in the plan's order, and the diagnoses, the worst first."""
+    """A content summed up once for all formats: samples and summaries in the plan's order, diagnoses worst first."""
 
+    content: Content
     samples: dict[Cell, list[Run]]
     summaries: tuple[Summary, ...]
     skipped: tuple[Skipped, ...]
@@ -60,8 +70,9 @@ def digest(content: Content) -> Digest:
     ordered = {cell: grouped[cell] for cell in order}
     summaries = tuple(summarise(cell, runs, content.budgets.of(cell)) for cell, runs in ordered.items())
     return Digest(
+        content=content,
         samples=ordered,
         summaries=summaries,
-        skipped=content.plan.skipped if content.plan is not None else (),
+        skipped=content.plan.skipped if content.plan is not None else tuple(content.skipped),
         diagnoses=tuple(diagnose(summaries, ordered, content.budgets)),
     )

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from loopstall.analysis.compare import Figures, figures_of
 from loopstall.cli.out import say
-from loopstall.cli.plan import limits_of
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
 from loopstall.gate.criteria import Criteria
@@ -20,7 +19,7 @@ from loopstall.records import Cell, Plan, Run, Skipped, Verdict
 from loopstall.results import store, stored
 from loopstall.results.stored import Stored
 from loopstall.runner import environment, matrix, schedule
-from loopstall.runner.single import Runner
+from loopstall.runner.single import Limits, Runner
 from loopstall.stats.ratio import MIN_RUNS
 from loopstall.workloads.loader import discover, find
 
@@ -72,7 +71,7 @@ def against(
     ours = [item for item in base.figures if item.key in keys]
     target = store.Store(where / "candidate")
     target.begin(plan)
-    with Runner(environment.describe(), limits_of(plan)) as runner:
+    with Runner(environment.describe(), Limits.of(plan)) as runner:
         measuring = _Measuring(plan, runner, target, progress, options["max_minutes"])
         heads = measuring.measure(plan.cells)
         noise = noise_between(ours, heads, (base.environment, environment.describe()))

@@ -14,11 +14,12 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from loopstall import __version__
+from loopstall.analysis.content import digest
 from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.out import console, say
 from loopstall.cli.outputs import FORMATS, Outputs
-from loopstall.cli.pages import content_of, write_index, write_page
-from loopstall.cli.plan import budgets_asked, limits_of, make_plan, matrix_options
+from loopstall.cli.pages import REPORTS, write_page
+from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
 from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.settings import by_workload, defaults
 from loopstall.cli.types import MINUTES, SHARE
@@ -30,17 +31,18 @@ from loopstall.gate.paired import judge
 from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
 from loopstall.results import store
+from loopstall.results.content import content_of
 from loopstall.runner import environment
 from loopstall.runner.checkout import Checkout, clean
 from loopstall.runner.launcher import Launcher
 from loopstall.runner.paired import BURST_S, PairedRunner
 from loopstall.runner.side import Side
+from loopstall.runner.single import Limits
 
 __all__ = ["command"]
 
 _ROUNDS, _CONFIRM, _TURNS = 8, 24, 16
 _QUICK_ROUNDS, _QUICK_CONFIRM = 4, 16
-_REPORTS = Path("reports")
 
 
 class _Gate(click.Command):
@@ -128,16 +130,14 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 def _page(folder: Path) -> tuple[str, ...]:
     """Writes the page, and the list of all results where they lie in the usual place; returns what to say of it."""
     try:
-        path = write_page(folder, content_of((folder,)))
-        if folder.parent == _REPORTS:
-            write_index(_REPORTS)
+        path = write_page(folder, digest(content_of((folder,))))
     except InputError as error:
         return (f"there is no page: {error}",)
     return (f"Page: {path}",)
 
 
 def _folder(options: dict[str, Any]) -> Path:
-    folder: Path = options["results"] or store.new_folder(_REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
+    folder: Path = options["results"] or store.new_folder(REPORTS, "gate", dt.datetime.now())  # noqa: DTZ005  # local
     return folder
 
 
@@ -167,7 +167,7 @@ def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Criteria, pro
         return Judged(skipped=plan.skipped)
     folder = _folder(options)
     with Launcher() as launcher:
-        paired_runner = PairedRunner(launcher, environment.describe(), limits_of(plan), sides, turns=options["turns"])
+        paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), sides, turns=options["turns"])
         measured = _measure(
             plan, rules, paired_runner, folder=folder, limit_s=options["max_minutes"], progress=progress
         )

@@ -1,32 +1,29 @@
 """Where a gate's verdicts go: each format to the terminal or to a file of its own."""
 
 from collections.abc import Sequence
-import io
 import os
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.text import Text
 
+from loopstall.analysis.content import Content, Digest, digest
 from loopstall.cli.out import console, emit
-from loopstall.cli.pages import checkout_root
 from loopstall.errors import InputError
-from loopstall.files import write_text
+from loopstall.files import write_output
 from loopstall.records import Skipped, Verdict
-from loopstall.report.github import to_github
-from loopstall.report.junit import to_junit
-from loopstall.report.markdown import to_markdown
-from loopstall.report.terminal import verdicts_shown
-from loopstall.report.text import printable
-from loopstall.report.verdict_text import left_out, sentence
+from loopstall.report.formats import rendered
+from loopstall.report.markdown import gate_to_markdown
+from loopstall.report.terminal import closing, verdicts_shown
 from loopstall.results import store
+from loopstall.runner.checkout import root_of
 
 __all__ = ["FORMATS", "Outputs"]
 
 FORMATS = ("terminal", "markdown", "json", "junit", "github")
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-_WIDTH = 120  # of the terminal's format in a file
+_SUMMARY_BYTES = 900_000  # GitHub takes 1 MiB a step
 
 
 class Outputs:
@@ -59,43 +56,41 @@ class Outputs:
         Raises:
             InputError: a file cannot be written.
         """
+        made = digest(
+            Content(
+                title="loopstall gate",
+                runs=(),
+                verdicts=verdicts,
+                notes=notes,
+                skipped=skipped,
+                inconclusive_fails=self._inconclusive_fails,
+                root=root_of(Path.cwd()),
+            )
+        )
         for form, file in self._wanted:
             if form == "terminal" and file == "-":
-                _print(console(), verdicts, skipped, notes)
+                terminal = console()
+                for part in (verdicts_shown(verdicts, skipped), *closing(made)):
+                    terminal.print(part, soft_wrap=isinstance(part, Text))
                 continue
-            _put(file, self._text(form, verdicts, skipped, notes))
+            _put(file, _text(form, made))
             if form == "github" and os.environ.get(_SUMMARY_VARIABLE):
-                _append(Path(os.environ[_SUMMARY_VARIABLE]), self._text("markdown", verdicts, skipped, notes))
-
-    def _text(self, form: str, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> str:
-        if form == "markdown":
-            return to_markdown(verdicts, notes=(*notes, *left_out(skipped)))
-        if form == "json":
-            return store.verdicts_text(verdicts)
-        if form == "junit":
-            return to_junit(verdicts, inconclusive_fails=self._inconclusive_fails)
-        if form == "github":
-            return to_github(verdicts, root=checkout_root())
-        text = io.StringIO()
-        _print(console(text, width=_WIDTH), verdicts, skipped, notes)
-        return text.getvalue()
+                _append(Path(os.environ[_SUMMARY_VARIABLE]), gate_to_markdown(made, limit_bytes=_SUMMARY_BYTES))
 
 
-def _print(terminal: Console, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], notes: Sequence[str]) -> None:
-    terminal.print(verdicts_shown(verdicts, skipped))
-    terminal.print(f"{sentence(verdicts)}.", soft_wrap=True)
-    for note in notes:
-        terminal.print(printable(note), style="dim", soft_wrap=True)
+def _text(form: str, made: Digest) -> str:
+    if form == "json":  # the verdicts alone, as the results folder keeps them
+        return store.verdicts_text(made.content.verdicts)
+    if form == "markdown":
+        return gate_to_markdown(made, limit_bytes=_SUMMARY_BYTES)
+    return rendered(form, made)
 
 
 def _put(file: str, text: str) -> None:
     if file == "-":
         emit(text)
-        return
-    try:
-        write_text(Path(file), text)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}; choose another file with -o") from error
+    else:
+        write_output(Path(file), text)
 
 
 def _append(path: Path, text: str) -> None:

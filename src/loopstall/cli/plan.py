@@ -17,7 +17,6 @@ from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
 from loopstall.records import Cell, Load, Plan, Skipped
 from loopstall.runner import matrix
-from loopstall.runner.single import Limits
 from loopstall.workloads.loader import find
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "bounds",
     "budgets_asked",
     "default_memory_limit",
-    "limits_of",
     "make_plan",
     "matrix_options",
     "plan_of",
@@ -160,15 +158,6 @@ def plan_of(
         budgets=tuple((name, own.stall_ns, own.availability) for name, own in budgets.own.items()),
         time_limit_s=options["time_limit"],
         memory_limit_bytes=default_memory_limit() if options["memory_limit"] is None else int(options["memory_limit"]),
-    )
-
-
-def limits_of(plan: Plan) -> Limits:
-    """Returns what each run of a plan may use."""
-    return Limits(
-        time_limit_s=plan.time_limit_s,
-        memory_limit_bytes=plan.memory_limit_bytes,
-        threshold_ns=plan.threshold_ns,
     )
 
 

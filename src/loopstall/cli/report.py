@@ -5,12 +5,15 @@ from pathlib import Path
 
 import click
 
-from loopstall.analysis.content import Content
+from loopstall.analysis.content import Content, digest
 from loopstall.cli.out import emit, say
-from loopstall.cli.pages import FORMATS, content_of, rendered, write_index, write_page
+from loopstall.cli.pages import write_index, write_page
 from loopstall.files import write_output
 from loopstall.records import Trend
+from loopstall.report.formats import FORMATS, rendered
+from loopstall.results.content import content_of
 from loopstall.results.history import History, machine_of, trends
+from loopstall.runner.checkout import root_of
 
 __all__ = ["command"]
 
@@ -35,7 +38,7 @@ def command(paths: tuple[Path, ...], output: Path | None, form: str, past: Path 
         return 0
     if past is not None and form not in _WITH_HISTORY:
         raise click.UsageError(f"--history is shown in {' and '.join(_WITH_HISTORY)}, and {form} has no place for it")
-    content = content_of(paths)
+    content = content_of(paths, root=root_of(Path.cwd()))
     if past is not None:
         content = replace(content, trends=_trends(past, content))
     for warning in content.warnings:
@@ -43,9 +46,9 @@ def command(paths: tuple[Path, ...], output: Path | None, form: str, past: Path 
     if form == "html" and output is None:
         if len(paths) > 1 or not paths[0].is_dir():
             raise click.UsageError("say with -o which file to write")
-        say(str(write_page(paths[0], content)))
+        say(str(write_page(paths[0], digest(content))))
     else:
-        text = rendered(form, content)
+        text = rendered(form, digest(content))
         if output is None or str(output) == "-":
             emit(text)
         else:

@@ -10,15 +10,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from loopstall.cli.measuring import REPORTS, Executes, carry_out
+from loopstall.cli.measuring import budget_asked, measure
 from loopstall.cli.out import say
-from loopstall.cli.plan import RUN_SECONDS, limits_of, make_plan, matrix_options
+from loopstall.cli.pages import REPORTS
+from loopstall.cli.plan import RUN_SECONDS, make_plan, matrix_options
 from loopstall.cli.settings import defaults
 from loopstall.cli.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
 from loopstall.results import store
 from loopstall.runner import cluster, schedule
+from loopstall.runner.execution import Executes
+from loopstall.runner.single import Limits
 
 __all__ = ["command"]
 
@@ -64,7 +67,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         done = []
         if plan.cells:
             store.Store(folder).begin(plan)
-    return carry_out(ctx, plan, folder, done, begun=begun, executes=_spread(options["scheduler"]))
+    limited = budget_asked(ctx)
+    return measure(plan, folder, done, limited=limited, begun=begun, executes=_spread(options["scheduler"]))
 
 
 def _spread(scheduler: str | None) -> Executes | None:
@@ -77,7 +81,7 @@ def _spread(scheduler: str | None) -> Executes | None:
             plan,
             slots,
             scheduler=scheduler,
-            limits=limits_of(plan),
+            limits=Limits.of(plan),
             save=save,
             told=lambda text: click.echo(f"loopstall: {text}", err=True),
         )

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from loopstall.cli.measuring import REPORTS, carry_out
+from loopstall.cli.measuring import budget_asked, measure
 from loopstall.cli.out import say
+from loopstall.cli.pages import REPORTS
 from loopstall.cli.plan import bounds, plan_of, setting, with_options
 from loopstall.cli.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
@@ -61,7 +62,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     folder = options["output"] or store.new_folder(REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
     if plan.cells:
         store.Store(folder).begin(plan)
-    return carry_out(ctx, plan, folder, [], begun=begun)
+    return measure(plan, folder, [], limited=budget_asked(ctx), begun=begun)
 
 
 _DOES = {

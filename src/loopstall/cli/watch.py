@@ -27,8 +27,9 @@ from loopstall.instrument.reporter import Settings, StallReporter, handed_over
 from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import format_ns
+from loopstall.report.formats import stall_format_of, stalls_rendered
 from loopstall.report.page.icicle import source_line
-from loopstall.report.stall_document import Session, form_of, rendered
+from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import described, in_a_line, summed_up
 from loopstall.report.text import place, printable
 
@@ -66,7 +67,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     if module is None and not Path(words[0]).exists():
         raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
     output, lines = _absolute(options["output"]), _absolute(options["json_lines"])
-    form = _form(output) if output is not None else ""
+    form = stall_format_of(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)
     summary, began_ns, began = StallSummary(), now_ns(), time.time()
@@ -101,7 +102,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     )
     said.summary(session)
     if output is not None:
-        write_output(output, rendered(session, form))
+        write_output(output, stalls_rendered(form, session))
     return 1 if summary.over else status
 
 
@@ -173,13 +174,6 @@ def _table(summary: StallSummary) -> Table:
 def _absolute(path: Path | None) -> Path | None:
     """The program may change its working directory."""
     return path.absolute() if path is not None else None
-
-
-def _form(path: Path) -> str:
-    try:
-        return form_of(path)
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 def _probe(path: Path) -> None:

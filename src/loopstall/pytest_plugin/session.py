@@ -140,7 +140,8 @@ class StallPlugin:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _write(self, path: Path) -> None:
-        from loopstall.report.stall_document import Session, form_of, rendered  # for those who ask for one
+        from loopstall.report.formats import stall_format_of, stalls_rendered  # for those who ask for one
+        from loopstall.report.stall_document import Session
 
         session = Session(
             title=self._title,
@@ -150,7 +151,7 @@ class StallPlugin:
             threshold_ns=round(_THRESHOLD_S * NS_PER_S),
             about=("The calls of the tests were watched, not their fixtures.",),
         )
-        path.write_text(rendered(session, form_of(path)), encoding="utf-8")
+        path.write_text(stalls_rendered(stall_format_of(path), session), encoding="utf-8")
         self._said.append(f"the stalls are in {path}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -209,12 +210,12 @@ def _parsed(text: str, what: str) -> int | None:
 
 def _writable(path: Path) -> Path:
     """Returns the path; raises a ``pytest.UsageError`` where nothing can be written there, or its form is unknown."""
-    from loopstall.report.stall_document import form_of  # for those who ask for one
+    from loopstall.report.formats import stall_format_of  # for those who ask for one
 
     try:
-        form_of(path)
+        stall_format_of(path)
         path.open("a", encoding="utf-8").close()
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         raise pytest.UsageError(printable(f"--stall-report: {error}")) from error
     return path
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from loopstall.analysis.content import Content, digest
+from loopstall.analysis.content import Digest
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
 from loopstall.records.encoding import encode
@@ -82,14 +82,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
 
 
-def to_json(content: Content) -> str:
+def to_json(made: Digest) -> str:
     """Renders a report as JSON; ``json_schema`` says of what shape."""
-    made = digest(content)
     document = Document(
         format="loopstall",
         kind="report",
         version=SCHEMA_VERSION,
-        title=content.title,
+        title=made.content.title,
         cells=tuple(map(_cell, made.summaries)),
         findings=tuple(
             FindingReport(
@@ -106,7 +105,7 @@ def to_json(content: Content) -> str:
             for item in made.diagnoses
         ),
         skipped=tuple(map(_left, made.skipped)),
-        verdicts=tuple(content.verdicts),
+        verdicts=tuple(made.content.verdicts),
     )
     return json_text(encode(document).decode())
 
@@ -120,10 +119,10 @@ def json_schema(kind: type = Document) -> dict[str, Any]:
     return schema
 
 
-def to_csv(content: Content) -> str:
+def to_csv(made: Digest) -> str:
     """Renders a row a run and metric; a run that failed has one row with its error."""
     rows = [csv_row(*_COLUMNS)]
-    for run in content.runs:
+    for run in made.content.runs:
         cell = run.cell
         params = ", ".join(f"{name}={value}" for name, value in cell.params)
         words = (cell.workload.name, params, cell.strategy.loop, cell.strategy.dispatch, str(cell.load))

@@ -1,18 +1,16 @@
 """Results as a pyperf suite: one benchmark a cell, one pyperf run a run, the value being seconds per job."""
 
-from collections.abc import Sequence
 from pathlib import Path
 import tempfile
 
-from loopstall.analysis.summary import samples
+from loopstall.analysis.content import Digest
 from loopstall.errors import InputError
-from loopstall.records import Run
 from loopstall.report.escape import json_text, printable
 
 __all__ = ["to_pyperf"]
 
 
-def to_pyperf(runs: Sequence[Run]) -> str:
+def to_pyperf(made: Digest) -> str:
     """Returns JSON that ``python -m pyperf compare_to`` and ``stats`` read.
 
     Raises:
@@ -24,7 +22,7 @@ def to_pyperf(runs: Sequence[Run]) -> str:
         raise InputError("this format needs pyperf: pip install 'loopstall[pyperf]'") from error
     benchmarks = []
     names: set[str] = set()
-    for cell, sample in samples(runs).items():
+    for cell, sample in made.samples.items():
         figures = [(run, run.measured) for run in sample if run.measured is not None]
         if not figures:
             continue

@@ -1,31 +1,65 @@
 """The terminal's tables, with rich."""
 
 from collections.abc import Sequence
+import io
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from loopstall.analysis.content import Digest
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Comparison, Skipped, Summary, Verdict
 from loopstall.records.units import format_ns, format_value
+from loopstall.report.escape import printable, tamed
 from loopstall.report.layout import Layout, is_served, layouts
-from loopstall.report.served import served
-from loopstall.report.text import printable, verdict
-from loopstall.report.verdict_text import detail, left_out, ordered
+from loopstall.report.text import remarks, verdict
+from loopstall.report.trend import sentences, trend_table
+from loopstall.report.verdict_text import detail, left_out, ordered, sentence
 
-__all__ = ["comparison_table", "results", "verdicts_shown"]
+__all__ = ["closing", "comparison_table", "gate_to_terminal", "matrix_to_terminal", "results", "verdicts_shown"]
 
+_FILE_WIDTH = 140  # of a table in a file
 _WIDE = 112  # columns that the matrix layout needs
 _COLUMNS = (("", 11), ("jobs/s", 7), ("lag p50", 8), ("lag p99", 8), ("stall", 8), ("avail", 6), ("", 6))
+_SERVER_COLUMNS = (("heavy p50", 9), ("light p50", 9), ("light p99", 9), ("stall", 8), ("avail", 6), ("", 6))
 _TOLD = ("failed", "regressed", "inconclusive")
 _STYLES = {"regressed": "bold red", "failed": "bold red", "improved": "green", "inconclusive": "yellow"}
+
+
+def matrix_to_terminal(made: Digest) -> str:
+    """Renders a matrix as a terminal shows it, for a file."""
+    return _text(results(made.summaries, made.skipped, width=_FILE_WIDTH), made)
+
+
+def gate_to_terminal(made: Digest) -> str:
+    """Renders a gate's verdicts as a terminal shows them, for a file."""
+    return _text(verdicts_shown(made.content.verdicts, made.skipped), made)
+
+
+def closing(made: Digest) -> list[RenderableType]:
+    """Returns what stands under the table: a gate's sentence and notes, remarks on the runs, figures over commits."""
+    content = made.content
+    parts: list[RenderableType] = [Text(f"{sentence(content.verdicts)}.")] if content.verdicts else []
+    parts += [Text(printable(note), style="dim") for note in (*content.notes, *remarks(content.runs))]
+    if content.trends:
+        parts += [trend_table(content.trends), *map(Text, sentences(content.trends))]
+    return parts
+
+
+def _text(shown: RenderableType, made: Digest) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=_FILE_WIDTH, highlight=False, markup=False)
+    console.print(shown)
+    for part in closing(made):
+        console.print(part, soft_wrap=isinstance(part, Text))
+    return "\n".join(map(tamed, out.getvalue().split("\n")))
 
 
 def results(summaries: Sequence[Summary], skipped: Sequence[Skipped], *, width: int) -> RenderableType:
     """Shows a matrix: workload rows and strategy columns, or a list where the terminal is narrow."""
     if is_served(summaries, skipped):
-        parts: list[RenderableType] = [served(summaries, skipped)]
+        parts: list[RenderableType] = [_servers(summaries, skipped)]
     else:
         parts = [_matrix(layout) if width >= _WIDE else _list(layout) for layout in layouts(summaries, skipped)]
     parts += [
@@ -99,6 +133,41 @@ def _line(item: Summary) -> tuple[str | Text, ...]:
         format_ns(stall) if stall else "none",
         f"{item['availability'].value:.1%}",
         Text("▲ TRAP", style="bold red") if item.trap else "",
+    )
+
+
+def _servers(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> RenderableType:
+    """Shows a table for each heavy work, a line a scenario."""
+    rows = dict.fromkeys([*(item.cell.row for item in summaries), *(item.cell.row for item in skipped)])
+    parts: list[RenderableType] = []
+    for row in rows:
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("", no_wrap=True)
+        for heading, width in _SERVER_COLUMNS:
+            table.add_column(heading, justify="right" if heading else "left", no_wrap=True, min_width=width)
+        for item in summaries:
+            if item.cell.row == row:
+                table.add_row(Text(f"  {printable(str(item.cell.strategy))}"), *_server_line(item))
+        parts += [Text(printable(row), style="cyan"), table]
+        parts += [
+            Text(f"  {printable(str(left_out.cell.strategy))}  n/a: {printable(left_out.reason)}", style="dim")
+            for left_out in skipped
+            if left_out.cell.row == row
+        ]
+    return Group(*parts)
+
+
+def _server_line(item: Summary) -> tuple[str | Text, ...]:
+    if not item.runs:
+        return (Text("✗ failed", style="red"),)
+    stall, errors = item["longest_stall"].value, item["errors"].value
+    return (
+        format_ns(item["response_p50"].value),
+        format_ns(item["lag_p50"].value),
+        format_ns(item["lag_p99"].value),
+        format_ns(stall) if stall else "none",
+        f"{item['availability'].value:.1%}",
+        Text("▲ TRAP" if item.trap else f"{errors:.0f} failed" if errors else "", style="bold red"),
     )
 
 

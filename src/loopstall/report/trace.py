@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from loopstall.analysis.content import Content
+from loopstall.analysis.content import Digest
 from loopstall.records import Measured, Series
 from loopstall.records.encoding import encode
 from loopstall.report.escape import json_text, printable
@@ -14,14 +14,14 @@ _LOOP, _HOLDER = 1, 2
 """Threads of each process: the loop's own, and whoever held the GIL."""
 
 
-def to_trace(content: Content) -> str:
+def to_trace(made: Digest) -> str:
     """Renders trace events.
 
     Loop iterations and jobs are not kept one by one: the peaks of loop lag and of response time over time stand for
     them, as counters.
     """
     events: list[dict[str, Any]] = []
-    for number, run in enumerate(content.runs, 1):
+    for number, run in enumerate(made.content.runs, 1):
         if run.measured is None:
             continue
         name = printable(f"{run.cell.row} · {run.cell.strategy}, run {run.index}")

@@ -11,8 +11,7 @@ from rich.text import Text
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Change, Reading, Trend
 from loopstall.records.units import format_value
-from loopstall.report.escape import csv_row
-from loopstall.report.text import printable
+from loopstall.report.escape import csv_row, printable
 
 __all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
 

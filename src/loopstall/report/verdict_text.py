@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Finding, Skipped, Verdict
 from loopstall.records.units import format_value
-from loopstall.report.text import printable
+from loopstall.report.escape import printable
 
 __all__ = ["change", "detail", "gate_sentence", "left_out", "ordered", "sentence"]
 

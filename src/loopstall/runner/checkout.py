@@ -18,7 +18,7 @@ from typing import Any
 from loopstall.errors import InputError
 from loopstall.runner.side import Side
 
-__all__ = ["Checkout", "cache_folder", "clean"]
+__all__ = ["Checkout", "cache_folder", "clean", "root_of"]
 
 _LOCKS = (
     "uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "requirements.txt", "constraints.txt",
@@ -32,6 +32,13 @@ def cache_folder() -> Path:
     """Returns the folder in which worktrees and environments are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "loopstall" / "gate"
+
+
+def root_of(folder: Path) -> Path:
+    """Returns the checkout that a folder lies in; the folder itself outside of any."""
+    with contextlib.suppress(InputError):
+        return Checkout.find(folder, lambda _: None).root
+    return folder
 
 
 def clean() -> Path | None:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from loopstall.errors import MeasurementError
-from loopstall.records import Cell, Environment, Run
+from loopstall.records import Cell, Environment, Plan, Run
 from loopstall.records.clock import now_ns
 from loopstall.runner.executor import Executor, Process
 from loopstall.runner.launcher import Launcher
@@ -27,6 +27,15 @@ class Limits:
     time_limit_s: float
     memory_limit_bytes: int
     threshold_ns: int
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Returns what each run of a plan may use."""
+        return cls(
+            time_limit_s=plan.time_limit_s,
+            memory_limit_bytes=plan.memory_limit_bytes,
+            threshold_ns=plan.threshold_ns,
+        )
 
 
 class Runner:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from loopstall.analysis.compare import differing
-from loopstall.analysis.content import Content, digest
+from loopstall.analysis.content import Content, Digest
 from loopstall.analysis.culprits import culprits
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.rules import rule_of
@@ -35,9 +35,9 @@ _AXIS = 0.005  # least half-width of the comparison's axis
 _SPARK = (640, 120)
 
 
-def to_html(content: Content) -> str:
-    """Renders a content as one self-contained page."""
-    made = digest(content)
+def to_html(made: Digest) -> str:
+    """Renders one self-contained page."""
+    content = made.content
     environments = [run.environment for run in content.runs if run.environment is not None]
     names = [f"{item.cell.row} · {item.cell.strategy}" for item in made.summaries]
     bases = {cell.key: worst for cell, runs in samples(content.baselines).items() if (worst := worst_run(runs))}

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from loopstall.analysis.content import Content, digest
+from loopstall.analysis.content import Digest
 from loopstall.report.page.html import environment
 from loopstall.report.text import verdict
 from loopstall.report.verdict_text import gate_sentence
@@ -25,9 +25,9 @@ class IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""
 
 
-def entry_of(content: Content) -> IndexEntry:
+def entry_of(made: Digest) -> IndexEntry:
     """Sums a result up for the list."""
-    made = digest(content)
+    content = made.content
     known = next((run.environment for run in content.runs if run.environment is not None), None)
     gated = bool(content.verdicts)
     failing = {item.verdict for item in content.verdicts if not item.accepted} & {"failed", "regressed"}

@@ -1,0 +1,98 @@
+"""The output formats: one table, and one file a format; each is imported when it is asked for."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopstall.errors import InputError
+
+if TYPE_CHECKING:
+    from loopstall.analysis.content import Digest
+    from loopstall.report.stall_document import Session
+
+__all__ = ["FORMATS", "STALL_FORMATS", "rendered", "stall_format_of", "stalls_rendered"]
+
+_RESULTS = {
+    "html": ("page.html", "to_html"),
+    "markdown": ("markdown", "matrix_to_markdown"),
+    "terminal": ("terminal", "matrix_to_terminal"),
+    "json": ("json_csv", "to_json"),
+    "csv": ("json_csv", "to_csv"),
+    "junit": ("junit", "matrix_to_junit"),
+    "github": ("github", "matrix_to_github"),
+    "speedscope": ("speedscope", "matrix_to_speedscope"),
+    "trace": ("trace", "to_trace"),
+    "pyperf": ("pyperf_json", "to_pyperf"),
+}
+"""Module and function of each format of a result; the function takes a ``Digest`` and returns text."""
+
+_VERDICTS = {
+    "markdown": ("markdown", "gate_to_markdown"),
+    "terminal": ("terminal", "gate_to_terminal"),
+    "junit": ("junit", "gate_to_junit"),
+    "github": ("github", "gate_to_github"),
+}
+"""The formats that show a gate's verdicts instead, where the result has some."""
+
+_STALLS = {
+    "html": ("page.stall_page", "to_page"),
+    "json": ("stall_document", "stalls_to_json"),
+    "junit": ("junit", "stalls_to_junit"),
+    "speedscope": ("speedscope", "stalls_to_speedscope"),
+}
+"""Module and function of each format of a session's stalls; the function takes a ``Session``."""
+
+FORMATS = tuple(_RESULTS)
+
+STALL_FORMATS = {
+    ".html": "html",
+    ".htm": "html",
+    ".junit": "junit",
+    ".xml": "junit",
+    ".speedscope": "speedscope",
+    ".speedscope.json": "speedscope",
+    ".json": "json",
+}
+"""The format of a session's stalls by the end of the file's name; the longer end goes before where two fit."""
+
+
+def rendered(form: str, made: "Digest") -> str:
+    """Renders a result; where a gate has judged it, in the gate's own way.
+
+    Args:
+        form: one of ``FORMATS``.
+        made: what was measured, summed up.
+
+    Raises:
+        InputError: the format needs a library that is not installed.
+    """
+    return _renderer(_VERDICTS.get(form, _RESULTS[form]) if made.content.verdicts else _RESULTS[form])(made)
+
+
+def stall_format_of(path: Path) -> str:
+    """Returns the format that a file's name asks for.
+
+    Raises:
+        InputError: it asks for none; the message says which there are.
+    """
+    for end in sorted(STALL_FORMATS, key=len, reverse=True):
+        if path.name.lower().endswith(end):
+            return STALL_FORMATS[end]
+    raise InputError(f"{path} names no form of report; end it in {', '.join(STALL_FORMATS)}")
+
+
+def stalls_rendered(form: str, session: "Session") -> str:
+    """Renders the stalls of a session.
+
+    Args:
+        form: one of the values of ``STALL_FORMATS``.
+        session: what was watched.
+    """
+    return _renderer(_STALLS[form])(session)
+
+
+def _renderer(place: tuple[str, str]) -> Callable[[Any], str]:
+    module, name = place
+    function: Callable[[Any], str] = getattr(import_module(f"loopstall.report.{module}"), name)
+    return function

@@ -342,7 +342,7 @@ print("end")
 
 def test_stopped_from_another_thread_it_stops(new_loop):
     async def body():
-        monitor = Monitor()
+        monitor = Monitor(threshold_ns=60 * MS)
         monitor.start()
         await asyncio.to_thread(monitor.stop)
         block()
@@ -356,6 +356,27 @@ def test_stopped_from_another_thread_it_stops(new_loop):
         monitor.stall_log.total_ns < 80 * MS
     )  # what blocks after the end does not count, not as a part of a span either
     monitor.stop()
+
+
+def test_stopped_from_another_thread_in_the_middle_of_a_callback_it_counts_what_was_before(new_loop):
+    async def body(before):
+        monitor = Monitor()
+        monitor.start()
+        await asyncio.sleep(0.01)
+        if before:
+            block()
+        thread = threading.Thread(target=monitor.stop)
+        thread.start()
+        thread.join()
+        block()
+        await asyncio.sleep(0.01)
+        return monitor
+
+    for before in (False, True):
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            monitor = runner.run(body(before))
+        assert all(stall.start_ns + stall.duration_ns <= monitor.wall_ns for stall in monitor.book)
+        assert any(stall.duration_ns > 70 * MS for stall in monitor.book) or not before
 
 
 def test_without_an_alarm_a_thread_polls_and_the_record_says_so(monkeypatch):

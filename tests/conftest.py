@@ -1,16 +1,14 @@
 """What every test has."""
 
 from importlib.util import find_spec
+from pathlib import Path
 import sysconfig
 
 import pytest
 
-_ALONE = {
-    "monitor", "test_theory.py", "test_gate.py", "test_against.py",
-    "test_session.py", "test_traffic.py", "test_watch.py", "test_traps.py", "test_probe.py", "test_ways_out.py",
-}  # fmt: skip
-"""Files and folders of tests that judge what they measure: nothing may run beside them."""
-
+_TESTS = Path(__file__).parent
+_MEASURING = {"monitor"}
+"""Folders of which every test judges what it measures, so that nothing may run beside it; other modules say so."""
 
 _LAGGING = ("msgspec",)
 """What some free-threaded Python cannot have, because it does not build there."""
@@ -44,9 +42,9 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(items):
-    """Marks the tests that measure, so that the others can run side by side."""
+    """Marks the tests of folders that measure, so that the others can run side by side."""
     for item in items:
-        if _ALONE.intersection(item.path.parts):
+        if item.path.is_relative_to(_TESTS) and item.path.relative_to(_TESTS).parts[0] in _MEASURING:
             item.add_marker(pytest.mark.alone)
 
 

@@ -6,7 +6,7 @@ import os
 from helpers import loopstall
 import pytest
 
-pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+pytestmark = [pytest.mark.alone, pytest.mark.once]  # what is compared are processes, whatever the Python
 
 WORKLOAD = """
 import os, time

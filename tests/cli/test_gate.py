@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from helpers import loopstall
 import pytest
 
-pytestmark = pytest.mark.once  # what is compared are processes, whatever the Python
+pytestmark = [pytest.mark.alone, pytest.mark.once]  # what is compared are processes, whatever the Python
 
 LIBRARY = """
 import time

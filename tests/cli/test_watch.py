@@ -12,6 +12,8 @@ import urllib.request
 from helpers import import_or_skip, loopstall
 import pytest
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = """
 import asyncio, sys, threading, time
 

@@ -110,7 +110,7 @@ COMMANDS = {
     "loopstall report reports/BASE --format pyperf -o base.json": Run(shows="base.json"),
     "python -m pyperf stats base.json": Run(shows="Mean", needs=("pyperf",)),
     "python -m pyperf compare_to base.json head.json": Run(needs=("pyperf",)),
-    "dask scheduler": Read(why="it runs until it is stopped; tests/test_spread.py starts one"),
+    "dask scheduler": Read(why="it runs until it is stopped; tests/runner/test_cluster.py starts one"),
     "dask worker tcp://HOST:8786 --nthreads 1": Read(why="it needs another machine"),
     "loopstall run --rigorous --on dask --scheduler tcp://HOST:8786": Read(why="it needs other machines"),
 }

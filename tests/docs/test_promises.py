@@ -187,7 +187,7 @@ def reporter(folder, *, home, fail_over_ns=0):
 
 
 def test_stalls_of_a_process_beyond_the_first_ten_thousand_are_handed_over_without_stacks(tmp_path, monkeypatch):
-    from loopstall.instrument import stall_log as telling
+    from loopstall.instrument import reporter as telling
 
     monkeypatch.setattr(telling, "_FULL", 1)
     told, _ = reporter(tmp_path, home=0)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from helpers import write_workloads
 import pytest
 
-ACTION = (Path(__file__).resolve().parent.parent / "action.yml").read_text(encoding="utf-8")
+ACTION = (Path(__file__).resolve().parents[2] / "action.yml").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.once
 

@@ -9,7 +9,7 @@ import pytest
 from loopstall.analysis.contrasts import CONTRASTS
 from loopstall.results import store
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.once]
 
 HEAVY = ("-p", "variant=pure-python", "-p", "bytes=40000")
 TRAPS = sorted(set(CONTRASTS) - {"http_download"})

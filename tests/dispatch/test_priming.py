@@ -23,7 +23,7 @@ STRATEGIES = [
     for strategy in matrix.strategies(everything=True)
 ]
 """Interpreters are there on later Pythons alone."""
-BUNDLED = [item for path in sorted(Path(__file__).parents[1].glob("workloads/*.py")) for item in load_file(str(path))]
+BUNDLED = [item for path in sorted(Path(__file__).parents[2].glob("workloads/*.py")) for item in load_file(str(path))]
 
 COUNTING = """
 _done = [0]

@@ -8,7 +8,7 @@ import pytest
 
 import loopstall
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(loopstall.__file__).resolve().parent
 PURE = ("analysis", "gate", "records", "report", "results", "stats")
 MOST_ENTRIES = 24

@@ -11,6 +11,8 @@ from loopstall.harness.profile import probe
 from loopstall.monitor.gil import has_gil
 from loopstall.runner import noise
 
+pytestmark = pytest.mark.alone
+
 MS = 1_000_000
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from loopstall.monitor.gil import has_gil
 
+pytestmark = pytest.mark.alone
+
 FOLDER = Path(__file__).parent / "traps"
 NEEDS_GIL = [path.stem for path in FOLDER.glob("*.py") if "NEEDS_GIL = True" in path.read_text()]
 TRAPS = sorted(path.stem for path in FOLDER.glob("*.py") if has_gil() or path.stem not in NEEDS_GIL)

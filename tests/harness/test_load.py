@@ -11,6 +11,8 @@ from loopstall.monitor.kernel import UnavailableError
 from loopstall.records import Load
 from loopstall.records.clock import now_ns
 
+pytestmark = pytest.mark.alone
+
 MS = 1_000_000
 
 

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = [
     words[-1] for one in PROJECT["classifiers"] if "." in (words := one.split(" :: "))[-1] and words[1] == "Python"

@@ -139,7 +139,7 @@ SMALL = {"seconds": 0.004, "bytes": 70, "rounds": 3, "size": 300, "wait": 0.0, "
 SMALL |= {"rows": 60, "lines": 2, "mib": 1, "calls": 3}
 """Parameters with which a job is over at once."""
 
-BUNDLED = sorted(Path(__file__).parents[1].glob("workloads/*.py"))
+BUNDLED = sorted(Path(__file__).parents[2].glob("workloads/*.py"))
 ALL = [pytest.param(item, id=item.name) for path in BUNDLED for item in load_file(str(path))]
 
 

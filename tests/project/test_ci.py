@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / ".ci" / "newer-pythons"
+SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "newer-pythons"
 
 pytestmark = [
     pytest.mark.once,

@@ -9,7 +9,7 @@ from loopstall.analysis.summary import Budget, breach
 from loopstall.monitor.gil import has_gil
 from loopstall.results import store
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.once]
 
 REPEATS = 5
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for folder in ("src", "bench", "workloads") for path in (ROOT / folder).rglob("*.py"))
 
 pytestmark = pytest.mark.once

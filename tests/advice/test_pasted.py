@@ -11,7 +11,7 @@ import pytest
 from loopstall.advice import words
 
 TARGET = "loopstall.records.units:format_ns"
-PASTED = Path(__file__).parent / "typing_tests" / "pasted"
+PASTED = Path(__file__).parents[1] / "typing_tests" / "pasted"
 PROGRAM = """
 import asyncio
 import app

@@ -52,11 +52,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style with ruff, dead code with vulture, and the workflows against GitHub's schemas."""
-    session.install("--quiet", *group("lint"))
+    """Check style with ruff, dead code with vulture, who imports whom, words, and the workflows' schemas."""
+    session.install("--quiet", "-e", ".", *group("lint"))  # import-linter reads the package where it is installed
     session.run("ruff", "check", *session.posargs, ".")
     session.run("ruff", "format", "--check", ".")
     session.run("vulture")
+    session.run("lint-imports", "--no-logo")
+    session.run("python", "tests/project/phrases.py")
     workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
@@ -189,7 +191,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session
 def gate_power(session: nox.Session) -> None:
-    """Measure how often the gate and the rules of others cry wolf, and what they find; arguments go to the bench."""
+    """Measure how often our gate and others raise false alarms, and what they find; arguments go to the bench."""
     session.install("--quiet", ".[uvloop,aiofiles,stats]")
     if not smoke_form(session):
         session.run("python", "bench/gate_power.py", *session.posargs)

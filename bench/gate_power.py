@@ -1,4 +1,4 @@
-"""How often gates cry wolf, and what they find: ours and others', on the same real samples of this machine.
+"""How often gates raise false alarms, and what they find: ours and others', on the same real samples of this machine.
 
 A pool of real pairs of unchanged code is measured once: three workloads (pure-Python hashing on the loop, aiofiles, a
 fan-out to threads), on a quiet machine and beside a noisy neighbour. Then CI runs are simulated from the pool: a

@@ -23,7 +23,7 @@ def told(advice: Advice) -> str:
             lines.append(
                 "Write the decision down: loopstall advise … -o advice.json; loopstall accept advice.json --reason …"
             )
-    lines += [f"Mind: {text}." for text in advice.caveats]
+    lines += [f"Note: {text}." for text in advice.caveats]
     lines += ["", f"{advice.target}: {_profile(advice.profile)}"]
     if any(way.response is not None for way in advice.ways):
         lines += ["", f"Measured by turns, {advice.load}:", *_table(advice.ways)]

@@ -59,12 +59,14 @@ def bounds(threshold: str) -> tuple[Callable[..., Any], ...]:
             "--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if given."
         ),
         click.option(
-            "--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least."
+            "--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least share."
         ),
         click.option(
             "--threshold", type=DURATION, default=threshold, show_default=True, help="From when a lag is a stall."
         ),
-        click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Of order and jobs."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Seeds the order and the jobs."
+        ),
         click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="A longer run fails."),
         click.option(
             "--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"

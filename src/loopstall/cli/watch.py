@@ -119,7 +119,7 @@ class _Said:
         self._console = console(self._file)
 
     def stall(self, seen: StallEvent) -> None:
-        """Tells of a stall."""
+        """Reports a stall."""
         if self._stacks or not self._console.is_terminal:
             self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen))
             return

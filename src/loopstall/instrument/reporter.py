@@ -1,4 +1,4 @@
-"""Tells of the stalls of a process as they end: to people, to a file, and to the process that sums them up."""
+"""Reports the stalls of a process as they end: to people, to a file, and to the process that sums them up."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -85,7 +85,7 @@ class StallReporter:
         return monitor.stop
 
     def _seen(self, monitor: Monitor, stall: Stall) -> None:
-        """Tells of a stall; called in the loop's thread."""
+        """Reports a stall; called in the loop's thread."""
         over_ns = self._settings.fail_over_ns
         began_ns = monitor.started_ns + stall.start_ns
         seen = StallEvent(

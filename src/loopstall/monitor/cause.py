@@ -157,7 +157,7 @@ def _unanswered(evidence: Evidence) -> str:
 
 
 def _free_or_starving(evidence: Evidence) -> str:
-    """Says what the GIL tells of C code: that it was free while the thread computed, or kept for long."""
+    """Says what the GIL shows about C code: that it was free while the thread computed, or kept for long."""
     if evidence.free > evidence.looks / 2:
         return f"{evidence.free} times of {evidence.looks} in C that had given up the GIL"
     share = evidence.starved_ns / _length_ns(evidence)

@@ -58,7 +58,7 @@ class Probe(Protocol):
         """Ends, and leaves the loop as it was."""
 
     def tell(self, now: int) -> None:
-        """Tells of the span that is going on, as if it ended now; called in the loop's thread."""
+        """Reports the span that is going on, as if it ended now; called in the loop's thread."""
 
     def busy_since(self) -> int:
         """Returns when the present span began, in ns; 0 while the loop waits for events."""

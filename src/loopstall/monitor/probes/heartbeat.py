@@ -74,7 +74,7 @@ class HeartbeatProbe:
         self._metronome.stop()
 
     def tell(self, now: int) -> None:
-        """Tells of the span that is going on, as if it ended now."""
+        """Reports the span that is going on, as if it ended now."""
         if self._libuv is not None:
             self._beat_of_libuv(self._libuv, now)
         elif now - self._due_ns > self._floor_ns:

@@ -40,7 +40,7 @@ class IterationProbe:
         self._sign(self._busy_since_ns)
 
     def tell(self, now: int) -> None:
-        """Tells of the span that is going on, as if it ended now."""
+        """Reports the span that is going on, as if it ended now."""
         since = self.busy_since()
         if since and now - since > self._floor_ns:
             self._listener.span(since, now)

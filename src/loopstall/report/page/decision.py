@@ -120,7 +120,7 @@ def _figure(name: str, estimate: Estimate, scale: _Scale, *, choice: bool) -> Fi
 
 
 def _scale(name: str, row: Sequence[Summary]) -> _Scale:
-    """Returns what tells of a value its shade, and whether it is the best of its row or as good.
+    """Returns the function that gives a value its shade and says whether it is the best of its row or as good.
 
     A trap is no choice: the best is one of the others, where there are any.
     """

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from loopstall.monitor.watch import Watch, watch
+    from loopstall.monitor.context_manager import Watch, watch
     from loopstall.records import Stall
     from loopstall.results.dataframe import load
     from loopstall.workloads.definition import workload
@@ -18,9 +18,9 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Stall": "loopstall.records",
-    "Watch": "loopstall.monitor.watch",
+    "Watch": "loopstall.monitor.context_manager",
     "load": "loopstall.results.dataframe",
-    "watch": "loopstall.monitor.watch",
+    "watch": "loopstall.monitor.context_manager",
     "workload": "loopstall.workloads.definition",
 }
 """Names that are imported when they are first asked for, so that the command line starts quickly."""

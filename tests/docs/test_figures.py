@@ -58,7 +58,7 @@ FIGURES = [
     ("docs/how-detection-works.md", "up to 64 times", "up to {} times", ("monitor.observer:_SAMPLES",)),
     ("docs/how-detection-works.md", "keeps eight of these glimpses", "keeps eight of these glimpses", ("monitor.core:_GLIMPSES == 8",)),
     ("docs/how-detection-works.md", "longer than 0.4 ms", "longer than {} ms", ("monitor.core:_LATE_NS / MS",)),
-    ("docs/how-detection-works.md", "the 1,000 longest stalls", "the {} longest stalls", ("monitor.watch:_KEPT",)),
+    ("docs/how-detection-works.md", "the 1,000 longest stalls", "the {} longest stalls", ("monitor.context_manager:_KEPT",)),
     ("docs/how-detection-works.md", "every half of the threshold", "every half of the threshold",
      ("monitor.probes.heartbeat:_BEAT_SHARE == 0.5",)),
     ("docs/how-detection-works.md", "every 16 thresholds", "every {} thresholds", ("monitor.probes.heartbeat:_SILENT_BEAT_SHARE",)),

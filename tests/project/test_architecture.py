@@ -50,6 +50,17 @@ def test_rooms_that_judge_and_print_start_no_process_and_no_loop(room):
     )
 
 
+def test_watched_process_without_a_loop_imports_no_asyncio():
+    assert loaded("instrument/child", of=["asyncio", "loopstall.monitor.core"]) == []
+
+
+def test_monitor_hands_on_what_it_names_and_no_module_in_its_place():
+    code = "import loopstall, inspect; loopstall.watch; from loopstall import monitor\n"
+    code += "print([name for name in monitor.__all__ if not inspect.isclass(getattr(monitor, name))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_package_has_few_entries_and_short_files():
     entries = [path.name for path in PACKAGE.iterdir() if path.name not in {"__pycache__", "_bundled"}]
     assert len(entries) <= MOST_ENTRIES, sorted(entries)

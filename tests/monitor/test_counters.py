@@ -90,6 +90,9 @@ def test_without_a_quota_nothing_is_throttled(tmp_path):
 def test_collections_are_timed_until_closed():
     ticks = iter(range(0, 10**9, 7))
     made = Counters(lambda: next(ticks))
+    assert made.collected not in gc.callbacks
+    made.attach()
+    made.attach()
     before = made.read().gc_ns
     gc.collect()
     assert made.read().gc_ns >= before + 7
@@ -98,8 +101,9 @@ def test_collections_are_timed_until_closed():
 
 
 @linux
-def test_counters_are_those_of_the_thread_that_made_them():
+def test_counters_are_those_of_the_thread_that_attached_them():
     made = Counters(time.perf_counter_ns)
+    made.attach()
     before = made.read()
     sum(range(2_000_000))
     after = made.read()
@@ -119,6 +123,8 @@ def test_cpu_time_of_a_thread_and_of_one_that_is_not_there():
 def test_no_descriptor_is_left():
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        Counters(time.perf_counter_ns).close()
+        made = Counters(time.perf_counter_ns)
+        made.attach()
+        made.close()
         syscall_of(threading.get_native_id())
     assert set(os.listdir("/proc/self/fd")) == before

@@ -1,8 +1,11 @@
-"""The monitor of one loop: what its probe times and its observer sees becomes stalls."""
+"""The monitor of one loop: it has a probe time the loop and an observer look at it, and enters what they see as stalls.
+
+Hands on ``Monitor``, the stateful part of the package. How samples and counters become a stall and its cause is no
+matter of this module: it reads them when a long span has ended, and ``evidence`` makes a stall of them.
+"""
 
 import asyncio
 import atexit
-from collections import Counter
 from collections.abc import Callable
 import contextlib
 import os
@@ -11,25 +14,20 @@ import threading
 from typing import Any
 import weakref
 
-from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import GIL, RUNNING, CounterReading, Counters, Throttle
+from loopstall.monitor.counters import CounterReading, Counters, Throttle
+from loopstall.monitor.evidence import StalledSpan, stall_of
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.observer import Observer
-from loopstall.monitor.probes import probe_for
-from loopstall.monitor.samples import READY, Sample, ThreadView
+from loopstall.monitor.probes import NoProbe, Probe, probe_for
+from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.series import Tally
-from loopstall.monitor.stack import capture, resolve
+from loopstall.monitor.stack import capture
 from loopstall.monitor.stall_log import StallLog
-from loopstall.records import Evidence, Frame, StackSample, Stall
+from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, Clock, now_ns
-from loopstall.records.frames import culprit, is_users
 
 __all__ = ["Monitor"]
 
-_GLIMPSES = 8  # of one stall that are kept
-_LATE_NS = NS_PER_MS * 2 // 5  # for an answer: what the watchdog itself takes while it looks is less
-_MOST = 0.5
-_PROMPT_NS = NS_PER_MS  # for the watchdog to get the GIL: less than anybody keeps it who computes in Python
 _FLOOR_NS = NS_PER_MS  # shorter spans of work are not counted
 
 
@@ -64,7 +62,17 @@ class Monitor:
         self.ended_ns = 0
         self._overran_ns = 0
         self._looked_ns = 0
+        self._ident = 0  # of the loop's thread
         self._loop: Any = None
+        self._probe: Probe = NoProbe()
+        self._observer = Observer(
+            busy_since=lambda: self.busy_since_ns,
+            threshold_ns=threshold_ns,
+            clock=clock,
+            on_fault=self.faults.append,
+        )
+        self._counters = Counters(clock)
+        self._throttle = Throttle()
         self._baseline: CounterReading | None = None
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
@@ -111,15 +119,8 @@ class Monitor:
         self._observer.detach()
 
     def _open(self) -> None:
-        self._throttle = Throttle()
-        self._observer = Observer(
-            busy_since=lambda: self.busy_since_ns,
-            threshold_ns=self.threshold_ns,
-            clock=self._clock,
-            on_fault=self.faults.append,
-        )
+        self._throttle.since_last_ns()  # from here on
         self._observer.start()
-        self._counters = Counters(self._clock)
         self.started_ns = self._clock()
         _ACTIVE.add(self)
 
@@ -227,142 +228,31 @@ class Monitor:
     def _enter(self, start: int, end: int) -> None:
         samples, views = self._observer.take()
         after = self._counters.read()
-        samples = self._waiting + [sample for sample in samples if start <= sample.at_ns <= end + NS_PER_MS]
-        evidence = self._evidence(start, end, samples, after)
-        self._baseline = after
-        cause, rule = classify(evidence)
-        stacks = [resolve(sample.stack) for sample in samples]
-        worst = _blamed(stacks)
-        holder, thread = None, ""
-        if cause == "gil-wait":
-            seen = [view for view in views + self._views if start <= view.at_ns <= end]
-            holder, thread = _holder(seen or self._observer.other_threads.look(), end - start)
-        named = next((sample for sample in samples if sample.task), None)
-        stall = Stall(
-            start_ns=start - self.started_ns,
-            duration_ns=end - start,
-            cause=cause,
-            rule=rule,
-            culprit=worst,
-            stack=next((stack for stack in stacks if culprit(stack) == worst), ()),
-            task=named.task if named else "",
-            coroutine=named.coroutine if named else "",
-            label=next((sample.label() for sample in samples if sample.label is not None), ""),
-            glimpses=_glimpses(samples, stacks, start),
-            holder=holder,
-            holder_thread=thread,
-            evidence=evidence,
+        before, self._baseline = self._baseline or after, after
+        looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
+        span = StalledSpan(
+            start_ns=start,
+            end_ns=end,
+            threshold_ns=self.threshold_ns,
+            watched_since_ns=self.started_ns,
+            overran_ns=self._overran_ns,
+            look_due_ns=self._observer.asked_ns,
+            looking_ns=self._looked_ns - looked_before_ns,
+            throttled_ns=self._throttle.since_last_ns(),
+            gil=has_gil(),
+        )
+        stall = stall_of(
+            span,
+            samples,
+            views + self._views,
+            before,
+            after,
+            on_return=self._waiting,
+            look_beside=self._observer.other_threads.look,
         )
         self.stall_log.add(stall)
         if self._on_stall is not None:
             self._on_stall(stall)
-
-    def _evidence(self, start: int, end: int, samples: list[Sample], after: CounterReading) -> Evidence:
-        before = self._baseline or after
-        own_ns = after.own_cpu_ns - before.own_cpu_ns
-        delay_ns = None
-        if after.run_delay_ns is not None and before.run_delay_ns is not None:
-            delay_ns = after.run_delay_ns - before.run_delay_ns
-        looks = [sample for sample in samples if not sample.by_signal and sample not in self._waiting]
-        looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
-        answers = [sample for sample in samples if sample.by_signal]
-        waits = _waits(answers)
-        gil = has_gil()
-        return Evidence(
-            duration_ns=end - start,
-            threshold_ns=self.threshold_ns,
-            window_ns=after.at_ns - before.at_ns,
-            own_cpu_ns=own_ns,
-            other_cpu_ns=max(
-                0, after.process_cpu_ns - before.process_cpu_ns - own_ns - (self._looked_ns - looked_before_ns)
-            ),
-            run_delay_ns=delay_ns,
-            throttled_ns=min(self._throttle.since_last_ns(), end - start),
-            gc_ns=after.gc_ns - before.gc_ns,
-            overran_ns=self._overran_ns,
-            starved_ns=_starved_ns(looks, max(self._observer.asked_ns, start), end),
-            asked=len(waits),
-            late=sum(wait > _LATE_NS or one.in_c for wait, one in zip(waits, answers, strict=True)),
-            unanswered_ns=sum(waits),
-            looks=len(looks),
-            in_c=sum(look.in_c for look in looks),
-            free=sum(gil and s.syscall == RUNNING and s.at_ns - s.asked_ns < _PROMPT_NS for s in looks),
-            still=sum(look.still for look in looks),
-            gil=gil,
-            syscalls=tuple(s.syscall for s in looks if _says_something(s, end - start)),
-        )
-
-
-def _blamed(stacks: list[tuple[Frame, ...]]) -> Frame | None:
-    """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
-
-    Such a one ends in a library, and is the outer part of the others.
-    """
-    inside = [
-        stack
-        for stack in stacks
-        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks))
-    ]
-    blamed = Counter(frame for frame in map(culprit, inside) if frame is not None).most_common(1)
-    return blamed[0][0] if blamed else None
-
-
-def _says_something(look: Sample, length_ns: int) -> bool:
-    """Says whether a look tells what the loop waited for during a stall of a length.
-
-    That it waits for the GIL, one that came promptly does not: it may be the watchdog itself that has it. What else it
-    waits for, one that was kept out for most of the stall does not: it met what came after.
-    """
-    late_ns = look.at_ns - look.asked_ns
-    if look.syscall == GIL:
-        return late_ns >= _PROMPT_NS
-    return look.syscall not in {"", RUNNING} and late_ns < length_ns * _MOST
-
-
-def _starved_ns(looks: list[Sample], asked_ns: int, end: int) -> int:
-    """Returns the longest time in ns that the watchdog was kept from a look, the one still due at the end included."""
-    pending_ns = end - asked_ns if not looks or asked_ns > looks[-1].at_ns else 0
-    return max(0, pending_ns, *(look.at_ns - look.asked_ns for look in looks))
-
-
-def _waits(answers: list[Sample]) -> list[int]:
-    """Returns for how long each signal waited for its answer in ns, overlaps counted once."""
-    waits: list[int] = []
-    answered = 0
-    for sample in answers:
-        waits.append(max(0, sample.at_ns - max(sample.asked_ns, answered)))
-        answered = sample.at_ns
-    return waits
-
-
-def _holder(views: list[ThreadView], length_ns: int) -> tuple[Frame | None, str]:
-    """Chooses who held the GIL: of the threads that computed, best one that wants it back, and none that has no need.
-
-    It is taken where it had computed for longest since the look before: there it gave the GIL up. What a thread has
-    computed before the stall does not count: none can have used more than its length.
-    """
-    used: Counter[str] = Counter()
-    rank: Counter[str] = Counter()
-    for view in views:
-        used[view.name] = min(length_ns, used[view.name] + view.cpu_ns)
-        rank[view.name] = max(rank[view.name], _RANK.get(view.state, 1))
-    able = [view for view in views if used[view.name] >= length_ns * _ABLE_SHARE] or views
-    chosen = max(able, key=lambda view: (rank[view.name], used[view.name], view.cpu_ns), default=None)
-    return (culprit(resolve(chosen.stack)), chosen.name) if chosen is not None else (None, "")
-
-
-_ABLE_SHARE = 0.6  # of the stall, that whoever held the GIL has computed
-_RANK = {GIL: 3, READY: 2, RUNNING: 0}
-"""Who may have held the GIL, by what it is in afterwards; waiting for anything else: 1."""
-
-
-def _glimpses(samples: list[Sample], stacks: list[tuple[Frame, ...]], start: int) -> tuple[StackSample, ...]:
-    """Returns where the loop's thread was seen, a bounded number of times, evenly over the stall."""
-    every = max(1, -(-len(samples) // _GLIMPSES))
-    return tuple(
-        StackSample(at_ns=sample.at_ns - start, culprit=culprit(stack), state=sample.syscall)
-        for sample, stack in zip(samples[::every], stacks[::every], strict=True)
-    )
 
 
 _ACTIVE: "weakref.WeakSet[Monitor]" = weakref.WeakSet()

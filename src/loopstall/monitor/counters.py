@@ -52,7 +52,7 @@ class CounterReading(NamedTuple):
 
 
 class Counters:
-    """Reads the counters of the thread that makes it, and times the garbage collector until closed.
+    """Reads the counters of the thread that attaches it, and times the garbage collector from then on until closed.
 
     Args:
         clock: monotonic time in ns.
@@ -62,16 +62,18 @@ class Counters:
         self._clock = clock
         self._gc_ns = 0
         self._gc_began_ns = 0
-        self._thread_id = threading.get_native_id()
-        self._schedstat = KeptFile(f"/proc/self/task/{self._thread_id}/schedstat")
+        self._thread_id = 0
+        self._schedstat: KeptFile | None = None
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
-        gc.callbacks.append(self.collected)
 
     def attach(self) -> None:
         """Counts for this thread from now on."""
+        if self.collected not in gc.callbacks:
+            gc.callbacks.append(self.collected)
         thread_id = threading.get_native_id()
         if thread_id != self._thread_id:
-            self._schedstat.close()
+            if self._schedstat is not None:
+                self._schedstat.close()
             self._thread_id = thread_id
             self._schedstat = KeptFile(f"/proc/self/task/{thread_id}/schedstat")
 
@@ -85,13 +87,15 @@ class Counters:
     def read(self) -> CounterReading:
         """Reads all of them."""
         own_ns = self._own_cpu()
-        return CounterReading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, self._schedstat.read())
+        schedstat = b"" if self._schedstat is None else self._schedstat.read()
+        return CounterReading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, schedstat)
 
     def close(self) -> None:
         """Puts everything back."""
         if self.collected in gc.callbacks:
             gc.callbacks.remove(self.collected)
-        self._schedstat.close()
+        if self._schedstat is not None:
+            self._schedstat.close()
 
 
 class Throttle:

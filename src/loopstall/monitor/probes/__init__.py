@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loopstall.monitor.probes.base import Listener, Probe
+from loopstall.monitor.probes.base import Listener, NoProbe, Probe
 from loopstall.monitor.probes.curio import CurioProbe, CurioRun
 from loopstall.monitor.probes.epoll import EpollProbe, is_plain_epoll
 from loopstall.monitor.probes.heartbeat import HeartbeatProbe
@@ -16,6 +16,7 @@ __all__ = [
     "EpollProbe",
     "HeartbeatProbe",
     "Listener",
+    "NoProbe",
     "Probe",
     "SelectorProbe",
     "TrioProbe",

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from loopstall.records.clock import NS_PER_MS
 
-__all__ = ["LATE_NS", "Listener", "Nobody", "Pace", "Probe"]
+__all__ = ["LATE_NS", "Listener", "NoProbe", "Nobody", "Pace", "Probe"]
 
 LATE_NS = 3 * NS_PER_MS // 2
 """asyncio rounds a wait for events up to a whole ms; what comes back later waited for something else as well."""
@@ -68,6 +68,29 @@ class Probe(Protocol):
 
     def expect(self, due_ns: int) -> None:
         """Notes when a file will be there to read: a wait for events that lasts longer was late."""
+
+
+class NoProbe:
+    """The probe of a monitor that has no loop yet."""
+
+    def install(self) -> None:
+        """Nothing."""
+
+    def remove(self) -> None:
+        """Nothing."""
+
+    def tell(self, now: int) -> None:
+        """Nothing."""
+
+    def busy_since(self) -> int:
+        """Returns 0: there is no span."""
+        return 0
+
+    def restart(self) -> None:
+        """Nothing."""
+
+    def expect(self, due_ns: int) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)

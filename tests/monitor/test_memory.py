@@ -3,15 +3,15 @@
 import asyncio
 import itertools
 import os
-from pathlib import Path
 import sys
 import threading
 import time
-from types import CodeType, FunctionType
+from types import FunctionType
 
 from helpers import until
 import pytest
 
+from loopstall.monitor import debug_offsets
 from loopstall.monitor import memory as module
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
@@ -199,30 +199,16 @@ def test_of_threads_that_run_what_is_told_is_true(reader):
     assert told > 1000
 
 
-def test_lines_are_those_that_python_tells():
-    for code in codes(compile(Path(module.__file__).read_text(encoding="utf-8"), "memory.py", "exec")):
-        found = dict(module._lines(code.co_linetable, code.co_firstlineno))
-        true = {start: line or 0 for start, _, line in code.co_lines()}
-        assert {at: line for at, line in found.items() if at in true} == true
-
-
-def codes(code):
-    yield code
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from codes(one)
-
-
 def test_layout_that_does_not_hold_is_not_used(monkeypatch):
     monkeypatch.setattr(module, "_PROVEN", threading.Event())
-    monkeypatch.setitem(module._GROUPS, "object", ("ob_type", "size"))
+    monkeypatch.setitem(debug_offsets._GROUPS, "object", ("ob_type", "size"))
     with pytest.raises(UnavailableError, match="unknown way"):
         StackReader()
 
 
 def test_python_that_does_not_tell_its_layout_is_not_read(monkeypatch):
     monkeypatch.setattr(module, "_PROVEN", threading.Event())
-    monkeypatch.setattr(module, "_COOKIE", b"nothing!")
+    monkeypatch.setattr(debug_offsets, "_COOKIE", b"nothing!")
     before = os.listdir("/proc/self/fd")
     with pytest.raises(UnavailableError, match="unknown way"):
         StackReader()

@@ -5,8 +5,9 @@ the last one has come to where it can stop: one that computes in C for 200 ms wo
 The kernel copies memory without either: nobody waits, and an address that is not there any more is an error, not a
 crash. What was read while the thread went on may not fit together; it is checked, and left out where it does not.
 
-Where things lie is told by the table that the interpreter keeps for debuggers. A reader trusts it only after it has
-found its own stack by it.
+Where things lie is told by the table that the interpreter keeps for debuggers (``debug_offsets``). A reader trusts it
+only after it has found a stack that it knows by it. Hands on ``StackReader``; which thread is a loop's, and when it is
+looked at, is no matter of this module.
 """
 
 from bisect import bisect_right
@@ -19,61 +20,12 @@ import threading
 from types import CodeType
 from typing import NamedTuple
 
+from loopstall.monitor.debug_offsets import ASCII_BIT, WIDTH_BITS, DebugOffsets, UnknownLayoutError
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
+from loopstall.monitor.line_table import BYTES_PER_UNIT, line_starts
 from loopstall.monitor.stack import DEPTH, Code, RawStack, capture
 
 __all__ = ["Seen", "StackReader"]
-
-_COOKIE = b"xdebugpy"
-_GROUPS: dict[str, tuple[str, ...]] = {
-    "runtime": ("size", "finalizing", "interpreters_head"),
-    "interpreter": (
-        "size", "id", "next", "threads_head", "gc", "imports_modules", "sysdict", "builtins", "ceval_gil",
-        "gil", "gil_enabled", "gil_locked", "gil_holder",
-    ),
-    "thread": (
-        "size", "prev", "next", "interp", "current_frame", "thread_id", "native_thread_id", "datastack_chunk", "status",
-    ),
-    "exception": (),
-    "frame": ("size", "previous", "executable", "instr_ptr", "localsplus", "owner"),
-    "code": (
-        "size", "filename", "name", "qualname", "linetable", "firstlineno", "argcount", "localsplusnames",
-        "localspluskinds", "co_code_adaptive",
-    ),
-    "object": ("size", "ob_type"),
-    "type": ("size", "tp_name", "tp_repr", "tp_flags"),
-    "heap_type": (),
-    "tuple": ("size", "ob_item", "ob_size"),
-    "list": ("size", "ob_item", "ob_size"),
-    "set": (),
-    "dict": ("size", "ma_keys", "ma_values"),
-    "float": ("size", "ob_fval"),
-    "long": ("size", "lv_tag", "ob_digit"),
-    "bytes": ("size", "ob_size", "ob_sval"),
-    "unicode": ("size", "state", "length", "asciiobject_size"),
-}  # fmt: skip
-"""What Python 3.13 says about its structures after the cookie, its version and a flag: a number of 8 bytes each."""
-
-_SINCE_3_14: dict[str, tuple[str, ...]] = {
-    "interpreter": (
-        "size", "id", "next", "threads_head", "threads_main", "gc", "imports_modules", "sysdict", "builtins",
-        "ceval_gil", "gil", "gil_enabled", "gil_locked", "gil_holder", "code_object_generation", "tlbc_generation",
-    ),
-    "frame": (*_GROUPS["frame"], "stackpointer", "tlbc_index"),
-    "code": (*_GROUPS["code"], "co_tlbc"),
-    "set": ("size", "used", "table", "mask"),
-}  # fmt: skip
-_SINCE_3_15: dict[str, tuple[str, ...]] = {
-    "thread": (
-        "size", "prev", "next", "interp", "current_frame", "base_frame", "last_profiled_frame", "last_profiled_seq",
-        "thread_id", "native_thread_id", "datastack_chunk", "status", "holds_gil", "gil_requested",
-        "current_exception", "exc_state",
-    ),
-    "exception": ("exc_value",),
-    "type": (*_GROUPS["type"], "tp_basicsize", "tp_dictoffset"),
-    "heap_type": ("size", "ht_cached_keys"),
-}  # fmt: skip
-"""Where later ones tell more."""
 
 _TAGS = 7  # low bits of a pointer that say how it is counted
 _BY_INTERPRETER = 3  # who owns a frame: from here on it runs no code in Python
@@ -81,18 +33,11 @@ _MOST_THREADS = 10_000
 _CODES_KEPT = 4096
 _LONGEST_TEXT = 10_000
 _LONGEST_TABLE = 1_000_000
-_UNIT = 2  # bytes of bytecode
 _INT_BITS = 0xFFFFFFFF
 _DEEPER = 16  # calls that a thread may return from while it is looked at
 _TRIES = 3
 _FEWEST_PROOFS = 2
 _COMPACT_BYTES = 16  # between the head and the letters of a text that is not ASCII
-_SAMPLES = tuple(chr(letter) * 2 for letter in (0x61, 0xE9, 0x151, 0x1F40D))
-"""Texts that nobody shares: ASCII, and of one, two and four bytes a letter."""
-_WIDTH_BITS, _ASCII_BIT = 0b10111, 0b10000
-_WIDTHS = [0b10001, 0b00001, 0b00010, 0b00100]
-"""What their state says from some bit on: the bytes a letter, a bit that matters to nobody here, and whether ASCII."""
-_NO_LINE, _LONG, _NO_COLUMN, _ONE_LINE = 15, 14, 13, 10  # kinds of entries in a table of lines; below: short ones
 
 
 class _TornError(Exception):
@@ -130,36 +75,6 @@ class _Known(NamedTuple):
     lines: list[int]
 
 
-class _Layout:
-    """Where things lie, as the interpreter tells debuggers: ``layout["frame.previous"]`` is an offset.
-
-    Args:
-        memory: this process'.
-    """
-
-    def __init__(self, memory: OwnMemory) -> None:
-        runtime = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
-        groups = _GROUPS | (_SINCE_3_14 if sys.version_info >= (3, 14) else {})
-        groups |= _SINCE_3_15 if sys.version_info >= (3, 15) else {}
-        names = [f"{group}.{name}" for group, fields in groups.items() for name in fields]
-        table = memory.read(runtime, 24 + 8 * len(names))
-        if len(table) < 24 + 8 * len(names) or not table.startswith(_COOKIE):
-            raise _TornError
-        self._offsets = dict(zip(names, struct.unpack_from(f"={len(names)}Q", table, 24), strict=True))
-        self.frame_bytes = self._behind("frame", "previous", "executable", "instr_ptr", "owner", "tlbc_index")
-        self.code_bytes = self._behind("code", "filename", "qualname", "linetable", "firstlineno", "co_tlbc")
-        states = [int.from_bytes(memory.read(id(text) + self["unicode.state"], 4), sys.byteorder) for text in _SAMPLES]
-        self.width_at = next((at for at in range(28) if [state >> at & _WIDTH_BITS for state in states] == _WIDTHS), -1)
-        if self.width_at < 0:
-            raise _TornError
-
-    def __getitem__(self, name: str) -> int:
-        return int(self._offsets.get(name, 0))
-
-    def _behind(self, group: str, *names: str) -> int:
-        return 8 + max(self[f"{group}.{name}"] for name in names)
-
-
 class StackReader:
     """Reads where the threads of this process stand.
 
@@ -175,14 +90,14 @@ class StackReader:
         self._codes: dict[int, _Known] = {}
         self._threads: dict[int, int] = {}
         try:
-            self._layout = _Layout(self._memory)
+            self._offsets = DebugOffsets(self._memory)
             current = ctypes.pythonapi["PyThreadState_Get"]
             current.restype = ctypes.c_void_p
-            self._interpreter = self._word(current() + self._layout["thread.interp"])
+            self._interpreter = self._word(current() + self._offsets["thread.interp"])
             if not _PROVEN.is_set():
                 self._prove()
                 _PROVEN.set()
-        except (_TornError, AttributeError, ValueError, struct.error) as error:
+        except (_TornError, UnknownLayoutError, AttributeError, ValueError, struct.error) as error:
             self._memory.close()
             raise UnavailableError(f"Python {sys.version.split()[0]} keeps its frames in an unknown way") from error
 
@@ -204,8 +119,8 @@ class StackReader:
     def place(self, thread_id: int) -> tuple[int, int] | None:
         """Returns the place where a thread stands, as ``Seen`` has it, in a fraction of the time."""
         try:
-            frame = self._word(self._thread(thread_id) + self._layout["thread.current_frame"])
-            return frame, self._word(frame + self._layout["frame.instr_ptr"])
+            frame = self._word(self._thread(thread_id) + self._offsets["thread.current_frame"])
+            return frame, self._word(frame + self._offsets["frame.instr_ptr"])
         except _TornError:
             return None
 
@@ -227,7 +142,7 @@ class StackReader:
         thread.join()
         proof, found = _places(true[0]), _places(seen.stack) if seen is not None else []
         if len(proof) < _FEWEST_PROOFS or found[-len(proof) :] != proof:
-            raise _TornError
+            raise UnknownLayoutError
 
     def _read(self, address: int, size: int) -> bytes:
         data = self._memory.read(address, size)
@@ -240,11 +155,11 @@ class StackReader:
 
     def _thread(self, thread_id: int) -> int:
         """Returns the address of a thread's state."""
-        native_id = self._layout["thread.native_thread_id"]
+        native_id = self._offsets["thread.native_thread_id"]
         known = self._threads.get(thread_id, 0)
         if known and self._word(known + native_id) == thread_id:
             return known
-        state = self._word(self._interpreter + self._layout["interpreter.threads_head"])
+        state = self._word(self._interpreter + self._offsets["interpreter.threads_head"])
         for _ in range(_MOST_THREADS):
             if not state:
                 break
@@ -253,7 +168,7 @@ class StackReader:
                     self._threads.clear()
                 self._threads[thread_id] = state
                 return state
-            state = self._word(state + self._layout["thread.next"])
+            state = self._word(state + self._offsets["thread.next"])
         raise _TornError
 
     def _walk(self, thread: int) -> Seen:
@@ -268,48 +183,48 @@ class StackReader:
 
     def _frames(self, thread: int, most: int) -> Iterator[_Frame]:
         """Reads a thread's frames, from the innermost outwards."""
-        layout = self._layout
-        frame = self._word(thread + layout["thread.current_frame"])
+        offsets = self._offsets
+        frame = self._word(thread + offsets["thread.current_frame"])
         for _ in range(most):
             if not frame:
                 break
-            raw = self._read(frame, layout.frame_bytes)
-            executable = _word_in(raw, layout["frame.executable"]) & ~_TAGS
-            pointer, previous = _word_in(raw, layout["frame.instr_ptr"]), _word_in(raw, layout["frame.previous"])
-            copy = _word_in(raw, layout["frame.tlbc_index"]) & _INT_BITS if layout["frame.tlbc_index"] else 0
-            runs_python = raw[layout["frame.owner"]] < _BY_INTERPRETER
+            raw = self._read(frame, offsets.frame_bytes)
+            executable = _word_in(raw, offsets["frame.executable"]) & ~_TAGS
+            pointer, previous = _word_in(raw, offsets["frame.instr_ptr"]), _word_in(raw, offsets["frame.previous"])
+            copy = _word_in(raw, offsets["frame.tlbc_index"]) & _INT_BITS if offsets["frame.tlbc_index"] else 0
+            runs_python = raw[offsets["frame.owner"]] < _BY_INTERPRETER
             yield _Frame((frame, executable, previous), pointer, (executable, pointer, copy) if runs_python else None)
             frame = previous
 
     def _line(self, address: int, pointer: int, copy: int) -> tuple[Code, int]:
         """Returns code and the line of it that a pointer into its bytecode, or into a thread's copy of it, is at."""
-        layout = self._layout
-        raw = self._read(address, layout.code_bytes)
-        if _word_in(raw, layout["object.ob_type"]) != id(CodeType):
+        offsets = self._offsets
+        raw = self._read(address, offsets.code_bytes)
+        if _word_in(raw, offsets["object.ob_type"]) != id(CodeType):
             raise _TornError
         known = self._known(address, raw)
-        begin = address + layout["code.co_code_adaptive"]
+        begin = address + offsets["code.co_code_adaptive"]
         if copy:
-            begin = self._word(_word_in(raw, layout["code.co_tlbc"]) + 8 + 8 * copy)
+            begin = self._word(_word_in(raw, offsets["code.co_tlbc"]) + 8 + 8 * copy)
         at = pointer - begin
-        if not 0 <= at < _word_in(raw, layout["object.size"]) * _UNIT:
+        if not 0 <= at < _word_in(raw, offsets["object.size"]) * BYTES_PER_UNIT:
             raise _TornError
         number = bisect_right(known.starts, at) - 1
         return known.code, known.lines[number] if number >= 0 else 0
 
     def _known(self, address: int, raw: bytes) -> _Known:
         """Returns a code object of ours that says the same of files and lines as the one at an address."""
-        layout = self._layout
-        file, name, table = (_word_in(raw, layout[f"code.{part}"]) for part in ("filename", "qualname", "linetable"))
-        first = int.from_bytes(raw[layout["code.firstlineno"] :][:4], sys.byteorder)
+        offsets = self._offsets
+        file, name, table = (_word_in(raw, offsets[f"code.{part}"]) for part in ("filename", "qualname", "linetable"))
+        first = int.from_bytes(raw[offsets["code.firstlineno"] :][:4], sys.byteorder)
         known = self._codes.get(address)
         if known is not None and known.identity == (file, name, table, first):
             return known
-        length = self._word(table + layout["bytes.ob_size"])
+        length = self._word(table + offsets["bytes.ob_size"])
         if length > _LONGEST_TABLE:
             raise _TornError
         try:
-            lines = list(_lines(self._read(table + layout["bytes.ob_sval"], length), first))
+            lines = list(line_starts(self._read(table + offsets["bytes.ob_sval"], length), first))
         except IndexError as error:
             raise _TornError from error
         code = SeenCode(self._text(file), self._text(name))
@@ -321,17 +236,17 @@ class StackReader:
 
     def _text(self, address: int) -> str:
         """Reads a text object."""
-        layout = self._layout
-        head = self._read(address, layout["unicode.asciiobject_size"])
-        if _word_in(head, layout["object.ob_type"]) != id(str):
+        offsets = self._offsets
+        head = self._read(address, offsets["unicode.asciiobject_size"])
+        if _word_in(head, offsets["object.ob_type"]) != id(str):
             raise _TornError
-        length = _word_in(head, layout["unicode.length"])
-        state = int.from_bytes(head[layout["unicode.state"] :][:4], sys.byteorder)
-        kind = state >> layout.width_at & _WIDTH_BITS
-        width = kind & ~_ASCII_BIT
+        length = _word_in(head, offsets["unicode.length"])
+        state = int.from_bytes(head[offsets["unicode.state"] :][:4], sys.byteorder)
+        kind = state >> offsets.width_at & WIDTH_BITS
+        width = kind & ~ASCII_BIT
         if length > _LONGEST_TEXT or width not in _CODECS:
             raise _TornError
-        begin = address + layout["unicode.asciiobject_size"] + (0 if kind & _ASCII_BIT else _COMPACT_BYTES)
+        begin = address + offsets["unicode.asciiobject_size"] + (0 if kind & ASCII_BIT else _COMPACT_BYTES)
         return self._read(begin, length * width).decode(_CODECS[width], "replace")
 
 
@@ -339,38 +254,6 @@ _PROVEN = threading.Event()
 """Whether a stack of this process has been found as it is."""
 
 _CODECS = {1: "latin-1", 2: f"utf-16-{sys.byteorder[0]}e", 4: f"utf-32-{sys.byteorder[0]}e"}
-
-
-def _lines(table: bytes, line: int) -> Iterator[tuple[int, int]]:
-    """Yields from which byte of bytecode on which line is meant, 0 for none: see CPython's code_objects.md."""
-    at = start = 0
-
-    def number() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte, at = table[at], at + 1
-            value |= (byte & 0x3F) << shift
-            shift += 6
-            if not byte & 0x40:
-                return value
-
-    def signed() -> int:
-        value = number()
-        return -(value >> 1) if value & 1 else value >> 1
-
-    while at < len(table):
-        head, at = table[at], at + 1
-        kind = head >> 3 & 15
-        if kind in {_LONG, _NO_COLUMN}:
-            line += signed()
-            for _ in range(3 if kind == _LONG else 0):
-                number()
-        elif kind < _NO_COLUMN:
-            line += max(0, kind - _ONE_LINE)
-            at += 2 if kind >= _ONE_LINE else 1
-        yield start, 0 if kind == _NO_LINE else line
-        start += ((head & 7) + 1) * _UNIT
 
 
 def _word_in(raw: bytes, at: int) -> int:

@@ -1,4 +1,7 @@
-"""Who looks at the loop's thread while it is late: a sleeping thread first, and the thread itself by a signal.
+"""When the loop's thread is looked at while it is late: by a sleeping thread first, and by itself on a signal.
+
+Hands on ``Observer``, which owns the watchdog and the timer of the signal. What a look takes down is the sampler's
+matter.
 
 A healthy loop wakes neither. The first look is the watchdog's: a thread that waits for an alarm without the GIL, and
 that gets the GIL at once where the loop's thread blocks, and within a switch interval where it computes in Python.
@@ -7,54 +10,31 @@ handler at the next point where bytecode may be interrupted, which after a C cal
 Nothing walks the frames of a thread that runs: a handler in C that does so crashes when the signal arrives while a
 frame is being pushed or popped.
 
-On a free-threaded build the watchdog never has to wait, and never knows whether the loop's thread runs: it reads the
-stack from memory, and whether the thread computes in Python or in C by whether it takes a step meanwhile. What its task
-is called the thread is asked itself, by the signal; in other threads than the main one the watchdog asks where it can.
+On a free-threaded build the watchdog never has to wait, and never knows whether the loop's thread runs.
 """
 
 from collections.abc import Callable
 import sys
 import threading
-import time
 from types import FrameType
 
-from loopstall.monitor.counters import RUNNING, Counters, cpu_of, futex_of, gil_futex, syscall_of
+from loopstall.monitor.counters import cpu_of, futex_of, gil_futex
 from loopstall.monitor.gil import FREE_THREADED, has_gil
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
-from loopstall.monitor.labels import label_here
-from loopstall.monitor.memory import StackReader
-from loopstall.monitor.samples import (
-    COLLECTS_ANYWHERE,
-    OtherThreads,
-    Sample,
-    StackOf,
-    ThreadView,
-    by_frames,
-    frames_beside,
-    task_of,
-)
-from loopstall.monitor.stack import RawStack, capture
+from loopstall.monitor.sampler import Sampler
+from loopstall.monitor.samples import OtherThreads, Sample, ThreadView
 from loopstall.monitor.watchdog import Look, Wait, Watchdog
 from loopstall.records.clock import NS_PER_MS, NS_PER_S, Clock
 
 __all__ = ["Observer"]
 
-_SAMPLES = 64  # of one stall; the pause between two grows with its length
 _GIL_READS = 10_000  # of a file of /proc, 1 to 2 µs each; few do, unless the watchdog has to wait for a CPU
 _KEPT_NS = NS_PER_MS // 2
 _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
-_STILL_NS = NS_PER_MS * 2 // 5  # of computing at one step of Python code: C code
-_STILL_WITHIN_NS = 4 * NS_PER_MS  # a thread that has not computed that much by then lacks a CPU
-_STEP_S = 50e-6
-_OUR_DEPTH = 8  # calls from a handler or callback of ours to where it lets others in
 
 _ANY_THREAD = sys.version_info >= (3, 13)
 """Whether the main thread handles a signal soon that another thread was sent, which cuts none of its system calls."""
-
-
-_TASKS_ARE_SEEN = not FREE_THREADED or sys.version_info < (3, 14)
-"""Whether asyncio tells the task of another thread's loop without stopping all threads: see ``memory``."""
 
 
 class Observer:
@@ -79,10 +59,7 @@ class Observer:
         self._threshold_ns = threshold_ns
         self._clock = clock
         self._on_fault = on_fault
-        self._loop: object = None
-        self._ident = self._native_id = 0
-        self._samples: list[Sample] = []
-        self._views: list[ThreadView] = []
+        self._sampler = Sampler(busy_since, clock, Observer._on_signal.__code__)
         self._asked_ns = 0
         self._signal_asked_ns = 0
         self._stopped = threading.Event()
@@ -91,8 +68,11 @@ class Observer:
         self._timer: SignalTimer | None = None
         self._thread: threading.Thread | None = None
         self._thread_id = 0  # of whoever looks from outside
-        self._reader: StackReader | None = None
-        self.other_threads = OtherThreads(set(), clock, self._looking)
+
+    @property
+    def other_threads(self) -> OtherThreads:
+        """The threads beside the loop's."""
+        return self._sampler.other_threads
 
     @property
     def by_signal(self) -> bool:
@@ -118,13 +98,7 @@ class Observer:
         Args:
             loop: whose tasks are named.
         """
-        self._loop = loop
-        ident = threading.get_ident()
-        if ident != self._ident:
-            self._ident, self._native_id = ident, threading.get_native_id()
-            self.other_threads = OtherThreads(
-                {ident, (self._thread and self._thread.ident) or 0}, self._clock, self._looking
-            )
+        self._sampler.attach(loop, self._thread)
         if self._watchdog is not None:
             self._take_signal(self._watchdog)
         if has_gil():
@@ -134,7 +108,8 @@ class Observer:
     def detach(self) -> None:
         """Looks at nobody until it is attached again."""
         self.rest()
-        self._timer = self._loop = None
+        self._timer = None
+        self._sampler.detach()
 
     def _learn_gil(self) -> None:
         """Finds out where threads wait for the GIL: wakes the watchdog, which wants it, without giving it up."""
@@ -151,7 +126,7 @@ class Observer:
         if threading.current_thread() is not threading.main_thread():
             return  # Python runs handlers in the main thread alone
         try:
-            self._timer = watchdog.timer((_ANY_THREAD and self._thread_id) or self._native_id)
+            self._timer = watchdog.timer((_ANY_THREAD and self._thread_id) or self._sampler.native_id)
         except UnavailableError as error:
             self._on_fault(f"computing in C is told from computing in Python by the watchdog alone: {error}")
 
@@ -163,7 +138,7 @@ class Observer:
             self._watchdog.end()
         elif self._thread is not None:
             self._thread.join()
-        self._close_reader()
+        self._sampler.close()
 
     def abandon(self) -> None:
         """Forgets everything in a forked child, where neither the thread nor the timer exists."""
@@ -171,12 +146,7 @@ class Observer:
         watchdog, self._watchdog, self._alarm, self._timer = self._watchdog, None, None, None
         if watchdog is not None:
             watchdog.abandon()
-        self._close_reader()
-
-    def _close_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
+        self._sampler.close()
 
     def put_off(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Puts both looks off.
@@ -217,9 +187,7 @@ class Observer:
 
     def take(self) -> tuple[list[Sample], list[ThreadView]]:
         """Hands over what was seen since the last call, in the order of time; the loop's thread calls it."""
-        samples, self._samples = self._samples, []
-        views, self._views = self._views, []
-        return sorted(samples, key=lambda sample: sample.at_ns), views
+        return self._sampler.take()
 
     def _guarded(self, function: Callable[[Wait], object]) -> Look:
         def guarded(wait: Wait) -> None:
@@ -238,11 +206,10 @@ class Observer:
 
     def _open_reader(self) -> None:
         """Finds out, in the watchdog's thread, how to read stacks."""
-        if FREE_THREADED:
-            try:
-                self._reader = StackReader()
-            except UnavailableError as error:
-                self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
+        try:
+            self._sampler.open_reader()
+        except UnavailableError as error:
+            self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
 
     def _poll(self, wait: Wait) -> None:
         """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
@@ -259,18 +226,12 @@ class Observer:
         pause_ns = max(self._threshold_ns // 2, _SHORTEST_PAUSE_NS)
         asked_ns = self._asked_ns
         if not since and self._clock() - asked_ns > _KEPT_NS:
-            self._views = self.other_threads.look()  # the loop may want to come back from its wait, and not be able to
+            self._sampler.look_beside(anew=True)  # the loop may want to come back from its wait, and not be able to
         while since and self._busy_since() == since and not self._stopped.is_set():
-            if FREE_THREADED:
-                self._read(since, asked_ns)
-                self._views += self.other_threads.look()
-            else:
-                if self._clock() < self._signal_asked_ns:  # it is for where this thread does not come to look, and
-                    self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)  # comes first of all: it may cut a system call short
-                frames = frames_beside()
-                self._note(frames.get(self._ident), asked_ns, by_signal=False)
-                self._views += self.other_threads.look(by_frames(frames))
-                del frames
+            if not FREE_THREADED and self._clock() < self._signal_asked_ns:
+                # The signal is for where this thread does not come to look, and it may cut a system call short.
+                self._ask(2 * pause_ns + _SHORTEST_PAUSE_NS)
+            self._sampler.look(since, asked_ns, asks_itself=self._timer is not None)
             pause_ns = -(-pause_ns // NS_PER_MS) * NS_PER_MS  # as poll rounds it, lest every look seem late
             self._asked_ns = asked_ns = self._clock() + pause_ns
             if wait(pause_ns) and self._busy_since() == since and self._alarm is not None:
@@ -283,8 +244,8 @@ class Observer:
         if not since:
             return
         if self._clock() - self._signal_asked_ns > _KEPT_NS:  # whoever kept the GIL has just given it up
-            self._views += self.other_threads.look()
-        self._note(frame, self._signal_asked_ns, by_signal=True)
+            self._sampler.look_beside()
+        self._sampler.note(frame, self._signal_asked_ns, by_signal=True)
         pause_ns = max(self._threshold_ns // 2, (self._clock() - since) // 4)
         self._ask(pause_ns)
 
@@ -294,94 +255,3 @@ class Observer:
         if timer is not None:
             self._signal_asked_ns = self._clock() + delay_ns
             timer.arm(delay_ns)
-
-    def _note(self, frame: FrameType | None, asked_ns: int, *, by_signal: bool) -> None:
-        if frame is None or len(self._samples) >= _SAMPLES:
-            return
-        inner = _under_our_own(frame)
-        task, coroutine, label = task_of(self._loop)
-        sample = Sample(
-            at_ns=self._clock(),
-            asked_ns=asked_ns,
-            by_signal=by_signal,
-            stack=capture(inner),
-            task=task,
-            coroutine=coroutine,
-            syscall="" if by_signal else syscall_of(self._native_id, gil_futex.address),
-            in_c=inner is not frame,
-            label=(label_here() if by_signal else None) or label,
-        )
-        self._samples.append(sample)
-
-    def _read(self, since: int, asked_ns: int) -> None:
-        """Takes a sample of the loop's thread from memory, unless its span has ended meanwhile."""
-        reader = self._reader
-        seen = reader.look(self._native_id) if reader is not None and len(self._samples) < _SAMPLES else None
-        if reader is None or seen is None:
-            return
-        asks_itself = self._timer is not None or not _TASKS_ARE_SEEN
-        task, coroutine, label = ("", "", None) if asks_itself else task_of(self._loop)
-        sample = Sample(
-            at_ns=self._clock(),
-            asked_ns=asked_ns,
-            by_signal=False,
-            stack=_under_our_handler(seen.stack),
-            task=task,
-            coroutine=coroutine,
-            label=label,
-            syscall=syscall_of(self._native_id, gil_futex.address if has_gil() else 0),
-        )
-        sample.still = sample.syscall == RUNNING and self._stands(reader, seen.place)
-        if self._busy_since() == since:
-            self._samples.append(sample)
-
-    def _stands(self, reader: StackReader, place: tuple[int, int]) -> bool:
-        """Says whether the loop's thread computes for a while and takes no step of Python code."""
-        cpu_ns, until = cpu_of(self._native_id), self._clock() + _STILL_WITHIN_NS
-        while self._clock() < until and reader.place(self._native_id) == place:
-            if cpu_of(self._native_id) - cpu_ns >= _STILL_NS:
-                return True
-            time.sleep(_STEP_S)
-        return False
-
-    def _looking(self) -> StackOf:
-        """Begins a look at the threads beside the loop's."""
-        if not FREE_THREADED:
-            return by_frames()
-        reader = self._reader
-
-        def stack_of(_ident: int, thread_id: int) -> RawStack | None:
-            seen = None if reader is None else reader.look(thread_id)
-            return None if seen is None else seen.stack
-
-        return stack_of
-
-
-def _under_our_own(frame: FrameType) -> FrameType | None:
-    """Returns what a thread does beneath our own code that a C call has let in, else the frame itself.
-
-    A collection in the middle of a C call runs our callback, and some calls (regular expressions) run the handlers of
-    signals: either lets other threads in, which then meet the call.
-    """
-    inner: FrameType | None = frame
-    for _ in range(_OUR_DEPTH):
-        if inner is None:
-            break
-        if inner.f_code in _OUR_OWN:
-            return inner.f_back
-        inner = inner.f_back
-    return frame
-
-
-def _under_our_handler(stack: RawStack) -> RawStack:
-    """Returns what a thread does beneath the handler of our signal, where that runs, else the stack itself."""
-    ours = Observer._on_signal.__code__  # noqa: SLF001  # it is ours
-    for depth, (code, _) in enumerate(stack[:_OUR_DEPTH]):
-        if (code.co_qualname, code.co_filename) == (ours.co_qualname, ours.co_filename):
-            return stack[depth + 1 :]
-    return stack
-
-
-_OUR_OWN = {Observer._on_signal.__code__}  # noqa: SLF001  # it is ours
-if COLLECTS_ANYWHERE:
-    _OUR_OWN.add(Counters.collected.__code__)

@@ -1,5 +1,6 @@
 """The rules of docs/architecture.md on who may import whom."""
 
+import ast
 from pathlib import Path
 import subprocess
 import sys
@@ -13,6 +14,9 @@ PACKAGE = Path(loopstall.__file__).resolve().parent
 PURE = ("analysis", "gate", "records", "report", "results", "stats")
 MOST_ENTRIES = 24
 LONGEST_FILE = 350
+LONGEST_FUNCTION = 50
+LONG_ON_PURPOSE = {"monitor/probes/epoll.py: timed"}
+"""Its docstring says why: calls between its parts would cost the watched program too much."""
 
 
 def modules(room):
@@ -69,3 +73,15 @@ def test_package_has_few_entries_and_short_files():
         for path in PACKAGE.rglob("*.py")
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_functions_are_short_but_for_one_that_says_why_not():
+    long = {
+        f"{path.relative_to(PACKAGE).as_posix()}: {node.name}"
+        for path in PACKAGE.rglob("*.py")
+        if "_bundled" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+    }
+    assert long == LONG_ON_PURPOSE

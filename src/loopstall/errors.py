@@ -1,9 +1,18 @@
-"""The errors that end a command, each with its exit code."""
+"""The errors that end a command, each with its exit code, and those that end a run, each with its kind."""
 
 from collections.abc import Iterable
 import difflib
+from typing import ClassVar
 
-__all__ = ["InconclusiveError", "InputError", "LoopstallError", "MeasurementError", "Terminated", "did_you_mean"]
+__all__ = [
+    "InconclusiveError",
+    "InputError",
+    "LoopstallError",
+    "MeasurementError",
+    "RunFailureError",
+    "Terminated",
+    "did_you_mean",
+]
 
 
 class Terminated(KeyboardInterrupt):
@@ -30,6 +39,13 @@ class MeasurementError(LoopstallError):
     """A measurement that failed or could not be saved."""
 
     exit_code = 3
+
+
+class RunFailureError(Exception):
+    """A failure of a run, said in one sentence inside the measuring process; each subclass names its ``kind``."""
+
+    kind: ClassVar[str]
+    """What a result's ``error.kind`` says."""
 
 
 class InconclusiveError(LoopstallError):

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from loopstall.errors import RunFailureError
 from loopstall.loops.base import LoopAdapter
 from loopstall.workloads.definition import Workload
 
@@ -14,8 +15,10 @@ Call = Callable[[int], Awaitable[Any]]
 """Does the job of a seed and returns its result."""
 
 
-class DispatchError(Exception):
+class DispatchError(RunFailureError):
     """What a dispatch needs did not start, cannot be reached or has ended."""
+
+    kind = "dispatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

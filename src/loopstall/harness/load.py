@@ -9,6 +9,7 @@ from sys import getsizeof
 from typing import Any, Self
 
 from loopstall.dispatch.base import Call
+from loopstall.errors import RunFailureError
 from loopstall.loops import LoopAdapter
 from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.monitor.series import Peaks, Tally
@@ -23,8 +24,10 @@ _FIELDS = 5
 _ENTRY_BYTES = 200  # what a job without its result takes there
 
 
-class WrongResultError(Exception):
+class WrongResultError(RunFailureError):
     """A job's result that the workload's ``verify`` does not accept."""
+
+    kind = "wrong-result"
 
 
 class JobLog:

@@ -6,14 +6,13 @@ from dataclasses import replace
 import gc
 import os
 from pathlib import Path
-import re
 import sys
-import traceback
 
-from loopstall.dispatch import DISPATCHES, DispatchError, Job
-from loopstall.errors import InputError
+from loopstall.dispatch import DISPATCHES, Job
+from loopstall.errors import RunFailureError
 from loopstall.harness import sandbox
-from loopstall.harness.load import DISTINCT_SEEDS, WrongResultError
+from loopstall.harness.failures import explain
+from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
 from loopstall.loops import LOOPS, LoopAdapter
@@ -26,11 +25,11 @@ from loopstall.workloads.loader import resolve
 
 __all__ = ["NoJobError", "main", "measure"]
 
-_DETAIL_CHARS = 4_000  # the end of a traceback, which says what went wrong
 
-
-class NoJobError(Exception):
+class NoJobError(RunFailureError):
     """An open load that ended before its first arrival."""
+
+    kind = "no-job"
 
 
 def main(folder: str, parent_pid: str, done_writer: str) -> None:
@@ -81,7 +80,7 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
             )
             loop_name = LOOPS[loop_name].version()
     except BaseException as failure:  # noqa: BLE001  # whatever a job raises is this run's result
-        error = explain(failure)
+        error = explain(failure, dispatch=request.cell.strategy.dispatch)
     if os.getpid() != own_pid:  # a job forked and let its copy come home
         os._exit(0)
     outcome = Outcome(
@@ -190,49 +189,6 @@ async def _drive(
 async def _nothing(seed: int) -> int:
     """Stands for a job where none may be done yet."""
     return seed
-
-
-def explain(failure: BaseException) -> RunError:
-    """Says what kind of failure an exception is, in a sentence."""
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    text = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
-    if refused := _REFUSED.search(text):
-        text = refused[0].strip()
-    detail = "".join(traceback.format_exception(failure))[-_DETAIL_CHARS:]
-    for kind, matches, sentence in _KINDS:
-        if matches(failure, text):
-            return RunError(kind=kind, message=sentence.format(text=text, failure=failure), detail=detail)
-    return RunError(kind="raised", message=f"a job raised {text}", detail=detail)
-
-
-_Matcher = Callable[[BaseException, str], bool]
-_REFUSED = re.compile(r"[^:;\n]*(?:\bsub|\(sub\))interpreters?\b")  # what Python says of modules, forks and threads
-_KINDS: tuple[tuple[str, _Matcher, str], ...] = (
-    (
-        "dispatch",
-        lambda _, text: _REFUSED.fullmatch(text) is not None,
-        "the workload cannot run in an interpreter of its own ({text}); choose processes",
-    ),
-    ("wrong-result", lambda e, _: isinstance(e, WrongResultError), "{failure}"),
-    ("dispatch", lambda e, _: isinstance(e, DispatchError), "{failure}"),
-    ("server", lambda e, _: type(e).__name__ == "ServerError", "{failure}"),
-    ("no-job", lambda e, _: isinstance(e, NoJobError), "{failure}"),
-    ("input", lambda e, _: isinstance(e, InputError), "{failure}"),
-    ("out-of-memory", lambda e, _: isinstance(e, MemoryError), "a job ran out of memory ({text})"),
-    ("exited", lambda e, _: isinstance(e, SystemExit), "a job ended the interpreter ({text})"),
-    ("interrupted", lambda e, _: isinstance(e, KeyboardInterrupt), "a job raised {text}"),
-    (
-        "worker-died",
-        lambda e, _: type(e).__name__.startswith("Broken"),
-        "a worker of the pool died in the middle of a job (a crash, os._exit or the out-of-memory killer)",
-    ),
-    (
-        "unpicklable",
-        lambda _, text: "pickle" in text.lower() or text.startswith("NotShareableError"),
-        "a job's arguments or result cannot travel to another process or interpreter ({text})",
-    ),
-)
 
 
 def _load_average() -> float | None:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+from loopstall.errors import RunFailureError
 from loopstall.harness.client import Answer, ask, drive, plan
 from loopstall.monitor import StallLog
 from loopstall.monitor.series import Peaks, Tally
@@ -38,8 +39,10 @@ _OUTPUT_CHARS = 2_000
 _FAULTS = 5
 
 
-class ServerError(Exception):
+class ServerError(RunFailureError):
     """A server that does not start, or answers nothing."""
+
+    kind = "server"
 
 
 def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from loopstall.harness import profile
-from loopstall.harness.profile import probe
 from loopstall.monitor.gil import has_gil
 from loopstall.runner import noise
 
@@ -91,7 +90,7 @@ def test_gil_share_is_of_the_functions_own_time(missed_ms, own_ms, delay_ms, exp
 
 
 def test_without_a_gil_nothing_holds_it_and_the_note_says_so(monkeypatch):
-    monkeypatch.setattr(probe, "has_gil", lambda: False)
+    monkeypatch.setattr(profile, "has_gil", lambda: False)
     found = profile.probe(python_loop, python_loop, ())
     assert (found.gil_share, found.gil_note) == (0.0, "this build has no GIL")
 

@@ -44,6 +44,34 @@ def test_equal_points_of_several_grids_count_once():
     assert len(grid_points([{"a": [1, 2]}, {"a": [2, 3]}])) == 3
 
 
+def test_context_adds_to_what_each_job_is_called_with_and_is_left():
+    steps = []
+
+    @workload
+    def work(seed, *, n, place="", more=0):
+        return seed, n, place, more
+
+    with work.entered(3, [("n", 2)]) as kwargs:
+        assert kwargs == {"n": 2}
+
+    @work.context
+    @contextlib.contextmanager
+    def _(seed, *, n):
+        steps.append((seed, n))
+        try:
+            yield {"place": "here", "n": 5} if n else None
+        finally:
+            steps.append("left")
+
+    with work.entered(3, [("n", 0)]) as kwargs:
+        assert kwargs == {"n": 0}
+    with work.entered(3, [("n", 2)]) as kwargs:
+        assert work(1, **kwargs) == (1, 5, "here", 0)
+    with contextlib.suppress(LookupError), work.entered(4, [("n", 1)]):
+        raise LookupError
+    assert steps == [(3, 0), "left", (3, 2), "left", (4, 1), "left"]
+
+
 def test_file_is_loaded_by_path_once(tmp_path):
     path = write_workloads(tmp_path, GOOD)
     assert load_file(str(path)) is load_file(str(path))
@@ -143,12 +171,10 @@ BUNDLED = sorted(Path(__file__).parents[2].glob("workloads/*.py"))
 ALL = [pytest.param(item, id=item.name) for path in BUNDLED for item in load_file(str(path))]
 
 
-@contextlib.contextmanager
 def entered(item, point):
     """What a job at a point of the parameters, made small, is called with."""
-    params = {key: SMALL.get(key, value) if not isinstance(value, (str, bool)) else value for key, value in point}
-    with item.make_context(1, **params) if item.make_context else contextlib.nullcontext() as extra:
-        yield params | (extra or {})
+    small = [(key, SMALL.get(key, value) if not isinstance(value, (str, bool)) else value) for key, value in point]
+    return item.entered(1, small)
 
 
 def sides(item, point):

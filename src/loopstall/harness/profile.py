@@ -1,7 +1,6 @@
 """Measures a function by itself: how long, computing or waiting, with or without the GIL, and what travelling costs."""
 
 from collections.abc import Callable, Iterator
-import contextlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 import dis
@@ -56,10 +55,7 @@ def probe_cell(cell: Cell, *, seed: int) -> Profile:
         BaseException: whatever it or the workload's context raises.
     """
     workload = resolve(cell.workload.path, cell.workload.name)
-    params: dict[str, Any] = dict(cell.params)
-    with contextlib.ExitStack() as stack:
-        extra = stack.enter_context(workload.make_context(seed, **params)) if workload.make_context else None
-        kwargs = {**params, **(extra or {})}
+    with workload.entered(seed, cell.params) as kwargs:
         subject = load(kwargs["target"]) if workload.path == function.__file__ else workload.function
         return probe(partial(workload.function, seed, **kwargs), subject, kwargs)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 import gc
 import os
 from pathlib import Path
@@ -15,12 +16,12 @@ from loopstall.harness.failures import explain
 from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
-from loopstall.loops import LOOPS, LoopAdapter
+from loopstall.loops import LOOPS
 from loopstall.monitor.gil import has_gil
-from loopstall.records import Cell, Measured, Profile, RunError
+from loopstall.records import Cell, Measured
 from loopstall.records.clock import Clock, now_ns
 from loopstall.runner import protocol
-from loopstall.runner.protocol import Outcome
+from loopstall.runner.protocol import Outcome, Request
 from loopstall.workloads.loader import resolve
 
 __all__ = ["NoJobError", "main", "measure"]
@@ -30,6 +31,14 @@ class NoJobError(RunFailureError):
     """An open load that ended before its first arrival."""
 
     kind = "no-job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wire:
+    """How whoever started this process speaks with it: turns come from ``orders``, a file; ``tell`` sends a line."""
+
+    orders: int
+    tell: Callable[[bytes], object]
 
 
 def main(folder: str, parent_pid: str, done_writer: str) -> None:
@@ -44,50 +53,18 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     sandbox.die_with(int(parent_pid))
     if not sys.stdin.buffer.readline():  # the runner has ended, or needs no other run
         os._exit(0)
-    orders = os.dup(0)
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)
-    if done_writer:
-        os.set_inheritable(int(done_writer), False)
+    wire = _Wire(orders=_take_stdin(), tell=_teller(done_writer))
     request = protocol.read_request(Path(folder) / protocol.REQUEST)
     sandbox.confine(memory_limit_bytes=request.memory_limit_bytes)
-    loop_name = request.cell.strategy.loop
-    load_1min = _load_average()
-    measured: Measured | None = None
-    profile: Profile | None = None
-    error: RunError | None = None
-
-    def tell(line: bytes) -> None:
-        if done_writer:
-            os.write(int(done_writer), line)
-
+    outcome = Outcome(loop=request.cell.strategy.loop, load_1min=_load_average())
     try:
-        if request.probe:
-            from loopstall.harness.profile import probe_cell  # for whoever asks for advice alone
-
-            profile = probe_cell(request.cell, seed=request.seed)
-        elif request.cell.load.heavy is not None:
-            from loopstall.harness import server as serving  # for servers alone
-
-            measured = serving.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns)
-        else:
-            measured = measure(
-                request.cell,
-                seed=request.seed,
-                threshold_ns=request.threshold_ns,
-                turns=Turns(orders, tell) if request.by_turns else None,
-                load_ended=lambda: tell(protocol.ENDED),
-            )
-            loop_name = LOOPS[loop_name].version()
+        outcome = _MEASURES[_kind(request)](request, wire, outcome)
     except BaseException as failure:  # noqa: BLE001  # whatever a job raises is this run's result
-        error = explain(failure, dispatch=request.cell.strategy.dispatch)
+        outcome = replace(outcome, error=explain(failure, dispatch=request.cell.strategy.dispatch))
     if os.getpid() != own_pid:  # a job forked and let its copy come home
         os._exit(0)
-    outcome = Outcome(
-        loop=loop_name, load_1min=load_1min, measured=measured, error=error, profile=profile, gil=has_gil()
-    )
     try:
-        protocol.write(outcome, Path(folder) / protocol.OUTCOME)
+        protocol.write(replace(outcome, gil=has_gil()), Path(folder) / protocol.OUTCOME)
     except OSError as failure:
         sys.stderr.write(f"cannot write the result to {folder}: {failure.strerror}; make room or set TMPDIR\n")
         sys.stderr.flush()
@@ -95,6 +72,61 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0)  # what a workload left running (threads, atexit hooks) must not hold the matrix up
+
+
+def _take_stdin() -> int:
+    """Returns a file descriptor of what has been stdin, which is empty from now on for jobs."""
+    orders = os.dup(0)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+    return orders
+
+
+def _teller(done_writer: str) -> Callable[[bytes], object]:
+    """Returns what sends a line to whoever started this process."""
+    if not done_writer:
+        return lambda _line: None
+    descriptor = int(done_writer)
+    os.set_inheritable(descriptor, False)
+    return partial(os.write, descriptor)
+
+
+def _kind(request: Request) -> str:
+    """Returns what a request asks for, a key of ``_MEASURES``."""
+    if request.probe:
+        return "function"
+    return "loop" if request.cell.load.heavy is None else "server"
+
+
+def _measure_loop(request: Request, wire: _Wire, outcome: Outcome) -> Outcome:
+    measured = measure(
+        request.cell,
+        seed=request.seed,
+        threshold_ns=request.threshold_ns,
+        turns=Turns(wire.orders, wire.tell) if request.by_turns else None,
+        load_ended=lambda: wire.tell(protocol.ENDED),
+    )
+    return replace(outcome, measured=measured, loop=LOOPS[request.cell.strategy.loop].version())
+
+
+def _measure_server(request: Request, _wire: _Wire, outcome: Outcome) -> Outcome:
+    from loopstall.harness import server  # for servers alone
+
+    return replace(outcome, measured=server.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns))
+
+
+def _measure_function(request: Request, _wire: _Wire, outcome: Outcome) -> Outcome:
+    from loopstall.harness.profile import probe_cell  # for whoever asks for advice alone
+
+    return replace(outcome, profile=probe_cell(request.cell, seed=request.seed))
+
+
+_MEASURES: dict[str, Callable[[Request, _Wire, Outcome], Outcome]] = {
+    "loop": _measure_loop,
+    "server": _measure_server,
+    "function": _measure_function,
+}
+"""What can be measured; each fills its part of the outcome in."""
 
 
 def measure(
@@ -120,11 +152,8 @@ def measure(
         BaseException: whatever a job, the workload's context or its verify raised.
     """
     workload = resolve(cell.workload.path, cell.workload.name)
-    params = dict(cell.params)
     begun_ns = clock()
-    with contextlib.ExitStack() as stack:
-        extra = stack.enter_context(workload.make_context(seed, **params)) if workload.make_context else None
-        kwargs = {**params, **(extra or {})}
+    with workload.entered(seed, cell.params) as kwargs:
         setup_ns = clock() - begun_ns
         loop = LOOPS[cell.strategy.loop]
         seeds = tuple(range(seed, seed + DISTINCT_SEEDS)) if workload.primed else ()
@@ -142,9 +171,7 @@ def measure(
             measurement, warming = (
                 Measurement(workload, kwargs, threshold_ns=threshold_ns, adapter=adapter, clock=clock) for _ in range(2)
             )
-            priming_ns = await _drive(
-                cell, job, measurement, warming, seed=seed, turns=turns, adapter=adapter, load_ended=load_ended
-            )
+            priming_ns = await _drive(cell, job, measurement, warming, seed=seed, turns=turns, load_ended=load_ended)
             return measurement, priming_ns
 
         measurement, priming_ns = loop.run(main)
@@ -160,7 +187,6 @@ async def _drive(
     *,
     seed: int,
     turns: Turns | None,
-    adapter: LoopAdapter,
     load_ended: Callable[[], object],
 ) -> int:
     """Puts the load on the running loop and returns how long it took to open the dispatch and to prime it, in ns.
@@ -177,7 +203,8 @@ async def _drive(
         if turns is None:
             await measurement.burst(call, cell.load, seed=seed)
         else:
-            async for jobs in turns.taken(adapter):
+            assert job.adapter is not None  # every loop has one while it runs
+            async for jobs in turns.taken(job.adapter):
                 chosen = measurement if jobs > 0 else warming
                 turns.answer(await chosen.burst(call, replace(cell.load, jobs=abs(jobs), seconds=None), seed=seed))
         load_ended()

@@ -1,6 +1,6 @@
 """Workloads: the decorator that defines one."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 import contextlib
 import functools
 import inspect
@@ -104,6 +104,21 @@ class Workload:
         """
         self.make_context = make_context
         return self
+
+    @contextlib.contextmanager
+    def entered(self, seed: int, params: Iterable[tuple[str, Value]]) -> Iterator[dict[str, Any]]:
+        """Enters the workload's context, if it has one, and gives the keyword arguments of every job.
+
+        Args:
+            seed: of the run.
+            params: one point of the parameters.
+        """
+        chosen: dict[str, Any] = dict(params)
+        if self.make_context is None:
+            yield chosen
+            return
+        with self.make_context(seed, **chosen) as extra:
+            yield {**chosen, **(extra or {})}
 
     def missing(self, find_missing: Callable[..., str | None]) -> "Workload":
         """Decorates ``missing(dispatch, **params)``: why there is no such job under a dispatch, None where there is."""

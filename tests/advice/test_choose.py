@@ -7,7 +7,10 @@ import re
 from helpers import MS, measured
 import pytest
 
-from loopstall.advice import choose, study, words
+from loopstall.advice import choose, plan, words
+from loopstall.advice.rounds import Rounds
+from loopstall.advice.study import study
+from loopstall.advice.subject import Allowance, of_function
 from loopstall.errors import InputError
 from loopstall.records import Estimate, Load, Noise, Profile
 from loopstall.results import advice_file
@@ -200,9 +203,9 @@ def test_queue_is_recommended_without_measuring_ways():
     [(10, None, 25.0), (0.001, None, 50.0), (10, 40.0, 40.0), (10, 0.01, 1.0), (2000, 0.01, 0.12)],
 )
 def test_rate_is_the_users_own_unless_a_run_would_take_too_long(duration_ms, asked, expected):
-    load = study.default_load(profile(duration_ms), rate=asked, concurrency=None)
+    load = plan.default_load(profile(duration_ms), rate=asked, concurrency=None)
     assert load.rate == pytest.approx(expected)
-    assert study.default_load(profile(duration_ms), rate=None, concurrency=3).rate is None
+    assert plan.default_load(profile(duration_ms), rate=None, concurrency=3).rate is None
 
 
 WAYS = {"inline": (10, 10), "to_thread": (10.2, 0.4), "processes": (10.9, 0.4)}
@@ -232,7 +235,7 @@ def test_few_disturbed_rounds_are_left_out_and_told():
 
 
 def test_round_counts_where_the_machine_disturbed_none_of_its_runs():
-    rounds = study.Rounds(["inline", "to_thread"], {})
+    rounds = Rounds(["inline", "to_thread"], {})
     quiet, busy = (replace(figures(10, 1), noise=noise) for noise in (IDLE, BUSY))
     rounds.add({"inline": quiet, "to_thread": quiet})
     rounds.add({"inline": quiet, "to_thread": busy})
@@ -246,7 +249,7 @@ def test_round_counts_where_the_machine_disturbed_none_of_its_runs():
 
 def subject(tmp_path):
     (tmp_path / "mine.py").write_text("def slow(): pass\n")
-    return study.of_function(f"{tmp_path / 'mine.py'}:slow", "[]")
+    return of_function(f"{tmp_path / 'mine.py'}:slow", "[]")
 
 
 class Counted:
@@ -262,14 +265,14 @@ class Counted:
 
 def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_would(tmp_path):
     of = profile(2000, cpu_ms=0)
-    load = study.default_load(of, rate=None, concurrency=None)
-    planned = study.plan(subject(tmp_path), of, load)
+    load = plan.default_load(of, rate=None, concurrency=None)
+    planned = plan.plan(subject(tmp_path), of, load)
     assert planned.names == ("inline", "to_thread", "processes")
     assert planned.fewest * load.jobs >= 15
     counted = Counted()
-    allowance = study.Allowance(20.0, clock=lambda: 0.0)
+    allowance = Allowance(20.0, clock=lambda: 0.0)
     limits = Limits(time_limit_s=60, memory_limit_bytes=0, threshold_ns=5 * MS)
-    advice = study.study(subject(tmp_path), of, planned, limits=limits, allowance=allowance, progress=counted)
+    advice = study(subject(tmp_path), of, planned, limits=limits, allowance=allowance, progress=counted)
     assert advice.choice == ""
     asked = int(re.search(r"ask again with --max-seconds (\d+)$", advice.reason)[1])
     assert asked > planned.fewest * planned.round_s
@@ -286,7 +289,7 @@ def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_
     ],
 )
 def test_plan_is_told_before_it_is_carried_out(tmp_path, of, load, part):
-    assert part in study.plan(subject(tmp_path), of, load).told(60.0)
+    assert part in plan.plan(subject(tmp_path), of, load).told(60.0)
 
 
 def test_recommendation_stands_above_the_figures():

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import math
 
+from loopstall.dispatch import processes, to_thread
+from loopstall.loops import asyncio_loop
 from loopstall.records import Advice, Estimate, Load, Measured, Noise, Profile, Way
+from loopstall.records.cells import INLINE, NATIVE
 from loopstall.records.clock import NS_PER_MS, NS_PER_S
 from loopstall.records.units import format_bytes, format_ns
 from loopstall.runner.noise import disturbed, told, total
@@ -18,6 +21,7 @@ from loopstall.stats.paired import hodges_lehmann
 __all__ = [
     "FEWEST_JOBS",
     "FEWEST_RUNS",
+    "SIMPLEST_FIRST",
     "busy_share",
     "choose",
     "needs_queue",
@@ -37,7 +41,10 @@ _PICKLES_SHARE = 0.5
 _LOADED = 0.7  # of all cores; from here on queues grow
 _LONG_NS = 5 * NS_PER_S  # longer than a client should wait on an open connection
 _LEAST_BURDEN, _MOST_BURDEN = 2.0, 6.0  # of a job inline, in its own durations; what is more is the machine's noise
-_SIMPLEST_FIRST = ("inline", "native", "to_thread", "processes")
+_LOOP = asyncio_loop.LOOP.name
+_TO_THREAD, _PROCESSES = to_thread.DISPATCH.name, processes.DISPATCH.name
+SIMPLEST_FIRST = (INLINE, NATIVE, _TO_THREAD, _PROCESSES)
+"""The dispatches that advice is about."""
 
 
 def busy_share(load: Load, profile: Profile) -> float:
@@ -111,13 +118,8 @@ def choose(
         The advice; its choice is "" where too little was measured, or the machine was too busy with something else.
     """
     busy = busy_share(load, profile)
-    names = sorted({*runs, *missing}, key=_SIMPLEST_FIRST.index)
-    ways = tuple(
-        way(f"asyncio/{name}", runs[name], busy)
-        if runs.get(name)
-        else unmeasured(f"asyncio/{name}", missing.get(name, "no run that counts"))
-        for name in names
-    )
+    names = sorted({*runs, *missing}, key=SIMPLEST_FIRST.index)
+    ways = tuple(_way(name, runs.get(name, ()), missing, busy) for name in names)
     advice = Advice(target=target, load=str(load), profile=profile, ways=ways, choice="", reason="")
     if disturbed(profile.noise):
         return replace(advice, reason=_too_noisy([profile.noise]), noise=profile.noise)
@@ -128,7 +130,7 @@ def choose(
     if noises and len(noises) >= quiet:
         return replace(advice, reason=_too_noisy(noises), noise=total(*noises))
     enough = {name: list(runs[name]) for name in names if runs.get(name) and _enough(runs[name])}
-    if "inline" not in enough or len(enough) < 2:  # noqa: PLR2004
+    if INLINE not in enough or len(enough) < 2:  # noqa: PLR2004
         return replace(advice, reason=_too_little(ways))
     best = _best(enough, busy, profile)
     by_name = {item.strategy.partition("/")[2]: item for item in ways}
@@ -137,6 +139,12 @@ def choose(
         advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
         caveats=(*_caveats(profile, by_name, choice), *_left_out(noises, quiet)), noise=total(*noises),
     )  # fmt: skip
+
+
+def _way(name: str, runs: Sequence[Measured], missing: Mapping[str, str], busy: float) -> Way:
+    """Returns the way of a dispatch, measured or not."""
+    strategy = f"{_LOOP}/{name}"
+    return way(strategy, runs, busy) if runs else unmeasured(strategy, missing.get(name, "no run that counts"))
 
 
 def _enough(runs: Sequence[Measured]) -> bool:
@@ -176,11 +184,11 @@ def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile
         profile: the function by itself.
     """
     busy = busy_share(load, profile)
-    ordered = {name: runs[name] for name in sorted(runs, key=_SIMPLEST_FIRST.index) if runs[name]}
+    ordered = {name: runs[name] for name in sorted(runs, key=SIMPLEST_FIRST.index) if runs[name]}
     if len(ordered) < 2:  # noqa: PLR2004
         return True
     best = _best(ordered, busy, profile)
-    others = [name for name in ordered if _SIMPLEST_FIRST.index(name) > _SIMPLEST_FIRST.index(best)]
+    others = [name for name in ordered if SIMPLEST_FIRST.index(name) > SIMPLEST_FIRST.index(best)]
     return not any(_gain(ordered[best], ordered[name], busy).value >= _margin(name, profile) for name in others)
 
 
@@ -206,7 +214,7 @@ def _gain(ours: Sequence[Measured], theirs: Sequence[Measured], busy: float) -> 
 def _margin(name: str, profile: Profile) -> float:
     """Returns by how much a way has to be better; what runs without the GIL gains nothing by leaving a thread."""
     free = profile.gil_share is not None and profile.gil_share < _HOLDS_GIL
-    return _WIDE_MARGIN if free and name == "processes" else _MARGIN
+    return _WIDE_MARGIN if free and name == _PROCESSES else _MARGIN
 
 
 def needs_queue(profile: Profile, load: Load, cores: int) -> str:
@@ -227,19 +235,19 @@ def needs_queue(profile: Profile, load: Load, cores: int) -> str:
 
 def _judge(profile: Profile, ways: Mapping[str, Way], best: str) -> tuple[str, str]:
     """Returns the choice and its reason."""
-    off = {name: item for name, item in ways.items() if name in {"to_thread", "processes"} and item.wait is not None}
+    off = {name: item for name, item in ways.items() if name in {_TO_THREAD, _PROCESSES} and item.wait is not None}
     chosen = ways[best]
     assert chosen.wait is not None  # it was measured
-    if best in {"inline", "to_thread"} and chosen.wait.value >= _HARMFUL_NS and _stuck(profile):
+    if best in {INLINE, _TO_THREAD} and chosen.wait.value >= _HARMFUL_NS and _stuck(profile):
         return "native code", (
             f"under {best} others still wait up to {format_ns(chosen.wait.value)}, for it keeps the GIL"
             f" {profile.gil_share or 0:.0%} of its time; processes do not help, for {_why_not(profile)}:"
             " do the heavy part in code that releases the GIL"
         )
-    inline = ways["inline"]
-    if best == "inline":
+    inline = ways[INLINE]
+    if best == INLINE:
         rest = "".join(f"; {name}: {_sum(item)}" for name, item in off.items())
-        return "inline", f"no way off the loop is clearly better: inline {_sum(inline)}{rest}"
+        return INLINE, f"no way off the loop is clearly better: inline {_sum(inline)}{rest}"
     return best, f"{_sum(chosen)}, inline {_sum(inline)}"
 
 
@@ -268,10 +276,10 @@ def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
     load: it is taken from what was measured. Elsewhere the caller waits d + o and others w. They are equal at
     d = (o + w) / (k - 1).
     """
-    duration_ns, inline = profile.duration.value, ways["inline"].burden
+    duration_ns, inline = profile.duration.value, ways[INLINE].burden
     assert inline is not None  # it was measured
     factor = min(_MOST_BURDEN, max(_LEAST_BURDEN, inline.value / duration_ns))
-    names = [best] if best in {"to_thread", "processes"} else ["to_thread", "processes"]
+    names = [best] if best in {_TO_THREAD, _PROCESSES} else [_TO_THREAD, _PROCESSES]
     known = [
         ((max(0.0, item.response.value - duration_ns) + item.wait.value) / (factor - 1), name)
         for name in names
@@ -292,16 +300,16 @@ def _caveats(profile: Profile, ways: Mapping[str, Way], choice: str) -> list[str
         seen.append(f"whether it holds the GIL is not known: {profile.gil_note}")
     if profile.unpicklable and choice != "native code":
         seen.append(f"processes are out of the question: {profile.unpicklable}")
-    pool = ways.get("processes")
-    if choice == "processes" and pool is not None:
+    pool = ways.get(_PROCESSES)
+    if choice == _PROCESSES and pool is not None:
         seen.append(
             f"the pool takes {format_ns(pool.priming_ns)} to start: do it before the first client comes (the code below"
             " does), and with spawn, which works everywhere"
         )
-        inline = ways.get("inline")
+        inline = ways.get(INLINE)
         if inline is not None and pool.memory_bytes > inline.memory_bytes:
             seen.append(f"it takes {format_bytes(pool.memory_bytes - inline.memory_bytes)} more memory")
-    if choice == "to_thread":
+    if choice == _TO_THREAD:
         seen.append(
             "the default executor has min(32, cores + 4) threads for the whole program: further jobs wait in line;"
             " and a cancelled task does not end its thread"

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from loopstall.dispatch import processes, to_thread
 from loopstall.records import Advice, Estimate, Profile, Way
+from loopstall.records.cells import INLINE, NATIVE
 from loopstall.records.units import format_bytes, format_ns
 from loopstall.report.text import printable
 from loopstall.workloads.target import module_and_folder
@@ -19,7 +21,7 @@ def told(advice: Advice) -> str:
         lines = [f"Recommended: {advice.choice}, for {advice.target}. {reason}"]
         if advice.break_even:
             lines.append(f"Break-even: {advice.break_even}.")
-        if advice.choice == "inline":
+        if advice.choice == INLINE:
             lines.append(
                 "Write the decision down: loopstall advise … -o advice.json; loopstall accept advice.json --reason …"
             )
@@ -104,7 +106,7 @@ def _module(place: str) -> str:
 
 
 _CODE = {
-    "inline": """\
+    INLINE: """\
 from typing import Any
 
 {imports}
@@ -113,7 +115,7 @@ from typing import Any
 async def handler(*args: Any, **kwargs: Any) -> Any:
     return {function}(*args, **kwargs)  # on the loop: measured, and cheaper than leaving it
 """,
-    "native": """\
+    NATIVE: """\
 from typing import Any
 
 from your_module import {twin}  # the async twin of the workload
@@ -122,7 +124,7 @@ from your_module import {twin}  # the async twin of the workload
 async def handler(*args: Any, **kwargs: Any) -> Any:
     return await {twin}(*args, **kwargs)
 """,
-    "to_thread": """\
+    to_thread.DISPATCH.name: """\
 import asyncio
 from typing import Any
 
@@ -132,7 +134,7 @@ from typing import Any
 async def handler(*args: Any, **kwargs: Any) -> Any:
     return await asyncio.to_thread({function}, *args, **kwargs)
 """,
-    "processes": """\
+    processes.DISPATCH.name: """\
 import asyncio
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial

@@ -196,9 +196,7 @@ def _saturated(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
 def _overhead(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
     rule = RULES["offload-overhead"]
     inline = {
-        (item.cell.row, item.cell.strategy.loop): item
-        for item in summaries
-        if item.runs and item.cell.strategy.dispatch == "inline"
+        (item.cell.row, item.cell.strategy.loop): item for item in summaries if item.runs and item.cell.strategy.inline
     }
     for item in summaries:
         on_loop = inline.get((item.cell.row, item.cell.strategy.loop))

@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from loopstall.advice import reported, study, words
+from loopstall.advice import plan, reported, words
+from loopstall.advice import subject as subjects
+from loopstall.advice.alone import measure_profile
+from loopstall.advice.study import study
 from loopstall.cli.out import console, say
 from loopstall.cli.plan import default_memory_limit, setting
 from loopstall.cli.progress import shown, tell_limit
@@ -71,7 +74,7 @@ def command(target: str | None, source: Path | None, output: Path | None, **opti
     return 0 if advice.choice else 5
 
 
-def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
+def _subject(target: str, given: str, params: tuple[str, ...]) -> subjects.Subject:
     if ":" in target:
         if params:
             raise click.UsageError("-p is for workloads; a function takes --args")
@@ -79,7 +82,7 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
         targets.make_importable(folder)
         targets.load(target)  # what is wrong with them is said before anything is measured
         targets.arguments(given)
-        return study.of_function(target, given)
+        return subjects.of_function(target, given)
     if given != "[]":
         raise click.UsageError("--args is for functions; a workload takes -p NAME=VALUE")
     chosen = find([target])
@@ -91,21 +94,21 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> study.Subject:
     if len(points) > 1:
         told = "; ".join(" ".join(f"-p {name}={value}" for name, value in point) for point in points)
         raise InputError(f"{target} has {len(points)} rows, and advice is on one; choose with {told}")
-    return study.of_workload(chosen[0], points[0])
+    return subjects.of_workload(chosen[0], points[0])
 
 
-def _advise(subject: study.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
+def _advise(subject: subjects.Subject, limits: Limits, options: dict[str, Any]) -> Advice:
     progress = console(err=True)
-    allowance = study.Allowance(options["max_seconds"])
+    allowance = subjects.Allowance(options["max_seconds"])
     tell_limit(progress, allowance.seconds)
     progress.print(printable(f"{subject.target} by itself ..."), soft_wrap=True)
-    profile = study.measure_profile(subject, limits, allowance)
-    load = study.default_load(profile, rate=options["rate"], concurrency=options["concurrency"])
-    planned = study.plan(subject, profile, load)
+    profile = measure_profile(subject, limits, allowance)
+    load = plan.default_load(profile, rate=options["rate"], concurrency=options["concurrency"])
+    planned = plan.plan(subject, profile, load)
     progress.print(printable(f"takes {format_ns(profile.duration.value)}; {planned.told(allowance.left)}"),
                    soft_wrap=True)  # fmt: skip
     with shown(progress) as bar:
-        advice = study.study(subject, profile, planned, limits=limits, allowance=allowance, progress=bar)
+        advice = study(subject, profile, planned, limits=limits, allowance=allowance, progress=bar)
     caveats = list(advice.caveats)
     if options["rate"] and load.rate and load.rate > 1.01 * options["rate"]:
         caveats.append(

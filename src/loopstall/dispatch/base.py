@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopstall.errors import RunFailureError
-from loopstall.loops.base import LoopAdapter
+from loopstall.loops.base import Loop, LoopAdapter
 from loopstall.workloads.definition import Workload
 
 __all__ = ["Call", "Dispatch", "DispatchError", "Job"]
@@ -43,7 +43,8 @@ class Dispatch:
 
     ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
     the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``. ``on_request``
-    leaves it out of the default matrix, and ``also_on`` names the loops not of asyncio's kind that it can be had on.
+    leaves it out of the default matrix. ``also_on`` names the loops not of asyncio's kind that it runs on; it runs on
+    all that are of that kind.
     """
 
     name: str
@@ -52,3 +53,7 @@ class Dispatch:
     open: Callable[[Job], AbstractAsyncContextManager[Call]]
     on_request: bool = False
     also_on: tuple[str, ...] = ()
+
+    def runs_on(self, loop: Loop) -> bool:
+        """Says whether jobs on a loop can be dispatched so."""
+        return loop.make is not None or loop.name in self.also_on

@@ -7,6 +7,7 @@ from typing import Any
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.forks import ForkMark
+from loopstall.records.cells import INLINE
 
 __all__ = ["DISPATCH"]
 
@@ -26,7 +27,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 
 DISPATCH = Dispatch(
-    name="inline",
+    name=INLINE,
     summary="on the loop's own thread, where all else waits: the trap",
     missing=lambda _workload: None,
     open=_open,

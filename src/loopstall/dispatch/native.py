@@ -8,6 +8,7 @@ import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import default_width, start_threads
+from loopstall.records.cells import NATIVE
 from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH"]
@@ -31,6 +32,4 @@ async def _open(job: Job) -> AsyncIterator[Call]:
     yield partial(twin, **kwargs)
 
 
-DISPATCH = Dispatch(
-    name="native", summary="the workload's async twin, awaited on the loop", missing=_missing, open=_open
-)
+DISPATCH = Dispatch(name=NATIVE, summary="the workload's async twin, awaited on the loop", missing=_missing, open=_open)

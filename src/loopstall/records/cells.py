@@ -4,13 +4,13 @@ from dataclasses import dataclass
 import hashlib
 import re
 
-__all__ = ["Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"]
+__all__ = ["INLINE", "NATIVE", "Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"]
 
 Value = int | float | str | bool
 """What a workload parameter may be."""
 
-_ON_LOOP = ("inline", "native")
-"""The dispatches that leave a job in the loop's thread: a test holds them against the table of dispatches."""
+INLINE, NATIVE = "inline", "native"
+"""The dispatches that leave a job in the loop's thread; the others get it off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,12 @@ class Strategy:
     @property
     def on_loop(self) -> bool:
         """Whether a job runs in the loop's own thread, rather than in a pool, a process or a queue."""
-        return self.dispatch in _ON_LOOP
+        return self.dispatch in {INLINE, NATIVE}
+
+    @property
+    def inline(self) -> bool:
+        """Whether a job is a plain call in the loop's own thread, so that jobs run one after the other."""
+        return self.dispatch == INLINE
 
     def __str__(self) -> str:
         return f"{self.loop}/{self.dispatch}"

@@ -6,14 +6,15 @@ import math
 
 from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError, did_you_mean
-from loopstall.loops import LOOPS
+from loopstall.loops import LOOPS, asyncio_loop
 from loopstall.records import Cell, Load, Skipped, Strategy, Value
+from loopstall.records.cells import INLINE
 from loopstall.servers import DEF, SERVERS
 from loopstall.workloads.definition import Grid, Workload, grid_points
 
 __all__ = ["again", "build", "override", "parse_strategy", "serve", "strategies"]
 
-_SHORT = {name: f"asyncio/{name}" for name in DISPATCHES}
+_SHORT = {name: f"{asyncio_loop.LOOP.name}/{name}" for name in DISPATCHES}
 
 
 def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
@@ -22,15 +23,14 @@ def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
     Args:
         everything: also those that are for who asks for them.
     """
-    chosen = [name for name, item in DISPATCHES.items() if everything or not item.on_request]
-    loops = [name for name, item in LOOPS.items() if everything or not item.on_request]
+    chosen = [item for item in DISPATCHES.values() if everything or not item.on_request]
+    loops = [item for item in LOOPS.values() if everything or not item.on_request]
     return tuple(
-        Strategy(loop=loop, dispatch=dispatch) for loop in loops for dispatch in chosen if _can(loop, dispatch)
+        Strategy(loop=loop.name, dispatch=dispatch.name)
+        for loop in loops
+        for dispatch in chosen
+        if dispatch.runs_on(loop)
     )
-
-
-def _can(loop: str, dispatch: str) -> bool:
-    return LOOPS[loop].make is not None or loop in DISPATCHES[dispatch].also_on
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -39,7 +39,7 @@ def parse_strategy(text: str) -> Strategy:
     Raises:
         InputError: there is no such loop or dispatch.
     """
-    full = f"{text}/inline" if text in LOOPS else _SHORT.get(text, text)
+    full = f"{text}/{INLINE}" if text in LOOPS else _SHORT.get(text, text)
     loop, slash, dispatch = full.partition("/")
     if not slash:
         raise InputError(f"unknown strategy {text!r}; {did_you_mean(text, [*_SHORT, *map(str, strategies()), *LOOPS])}")
@@ -47,8 +47,8 @@ def parse_strategy(text: str) -> Strategy:
         raise InputError(f"unknown loop {loop!r} in strategy {text!r}; {did_you_mean(loop, LOOPS)}")
     if dispatch not in DISPATCHES:
         raise InputError(f"unknown dispatch {dispatch!r} in strategy {text!r}; {did_you_mean(dispatch, DISPATCHES)}")
-    if not _can(loop, dispatch):
-        there = ", ".join(name for name in DISPATCHES if _can(loop, name))
+    if not DISPATCHES[dispatch].runs_on(LOOPS[loop]):
+        there = ", ".join(name for name, item in DISPATCHES.items() if item.runs_on(LOOPS[loop]))
         raise InputError(f"strategy {text!r} cannot be had: {loop} has {there}")
     return Strategy(loop=loop, dispatch=dispatch)
 

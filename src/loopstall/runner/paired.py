@@ -132,5 +132,5 @@ def _burst(cell: Cell, jobs_per_ns: float) -> int:
 
     Jobs that run one after the other on the loop anyway need no whole rounds.
     """
-    clients = 1 if cell.strategy.dispatch == "inline" else cell.load.concurrency
+    clients = 1 if cell.strategy.inline else cell.load.concurrency
     return clients * max(1, round(jobs_per_ns * BURST_S * 1e9 / clients))

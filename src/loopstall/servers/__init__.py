@@ -2,7 +2,9 @@
 
 from functools import partial
 
+from loopstall.dispatch import celery_queue, processes, to_thread
 from loopstall.loops import LOOPS
+from loopstall.records.cells import INLINE
 from loopstall.servers.base import Server, needs
 
 __all__ = ["DEF", "SERVERS", "Server"]
@@ -10,7 +12,7 @@ __all__ = ["DEF", "SERVERS", "Server"]
 DEF = "def"
 """The dispatch of a route that is a plain function, which Starlette runs in its own threads."""
 
-_OFF_THE_LOOP = ("to_thread", "processes", "celery")
+_OFF_THE_LOOP = tuple(item.DISPATCH.name for item in (to_thread, processes, celery_queue))
 
 
 def _own(kind: str, port: int) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ SERVERS: dict[str, Server] = {
             summary="asyncio.start_server",
             missing=lambda: None,
             command=partial(_streams, "asyncio"),
-            dispatches=("inline", *_OFF_THE_LOOP),
+            dispatches=(INLINE, *_OFF_THE_LOOP),
             loops=True,
         ),
         Server(
@@ -71,7 +73,7 @@ SERVERS: dict[str, Server] = {
             summary="asyncio.start_server on uvloop",
             missing=LOOPS["uvloop"].missing,
             command=partial(_streams, "uvloop"),
-            dispatches=("inline", *_OFF_THE_LOOP),
+            dispatches=(INLINE, *_OFF_THE_LOOP),
             loops=True,
         ),
         *(
@@ -96,7 +98,7 @@ SERVERS: dict[str, Server] = {
                 summary=f"FastAPI under uvicorn with {count} worker{'s' if count > 1 else ''}",
                 missing=needs("uvicorn", "fastapi"),
                 command=partial(_uvicorn, count),
-                dispatches=("inline", DEF, *_OFF_THE_LOOP),
+                dispatches=(INLINE, DEF, *_OFF_THE_LOOP),
                 workers=count,
                 loops=True,
             )

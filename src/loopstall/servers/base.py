@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import importlib.util
 
+from loopstall.records.cells import INLINE
+
 __all__ = ["Server", "needs"]
 
 
@@ -20,7 +22,7 @@ class Server:
     summary: str
     missing: Callable[[], str | None]
     command: Callable[[int], Sequence[str]]
-    dispatches: tuple[str, ...] = ("inline",)
+    dispatches: tuple[str, ...] = (INLINE,)
     workers: int = 1
     loops: bool = False
 

@@ -9,11 +9,9 @@ from typing import Any, overload
 
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Value, WorkloadRef
+from loopstall.records.cells import NATIVE
 
 __all__ = ["Context", "Grid", "Workload", "grid_points", "workload"]
-
-
-_TWIN = "native"  # the dispatch of async twins
 
 
 def _run_to_end(twin: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
@@ -212,10 +210,10 @@ def workload(
 
 def _check_signature(plain: Callable[..., Any], grids: Iterable[Grid], dispatches: Sequence[str]) -> None:
     taken = inspect.signature(plain).parameters
-    if inspect.iscoroutinefunction(plain) and tuple(dispatches) != (_TWIN,):
+    if inspect.iscoroutinefunction(plain) and tuple(dispatches) != (NATIVE,):
         raise InputError(
             f"workload {plain.__name__!r} is an async function; decorate the synchronous one and add the async"
-            f" twin with .native(), or say dispatches=[{_TWIN!r}] where there is no other"
+            f" twin with .native(), or say dispatches=[{NATIVE!r}] where there is no other"
         )
     if not taken:
         raise InputError(f"workload {plain.__name__!r} takes no argument; its first one must be the seed")

@@ -40,7 +40,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "bytes": ("size", "ob_size", "ob_sval"),
     "unicode": ("size", "state", "length", "asciiobject_size"),
 }  # fmt: skip
-"""What Python 3.13 tells of its structures after the cookie, its version and a flag: a number of 8 bytes each."""
+"""What Python 3.13 says about its structures after the cookie, its version and a flag: a number of 8 bytes each."""
 
 _SINCE_3_14: dict[str, tuple[str, ...]] = {
     "interpreter": (

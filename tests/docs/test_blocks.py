@@ -8,8 +8,8 @@ from documents import DOCUMENTS, ILLUSTRATION, ROOT, blocks, commands
 import pytest
 
 BLOCKS = blocks()
-RUN = {"python", "console", "sh", "toml", "yaml", ""}
-"""Languages that have a test here: "" is an output, which test_outputs.py makes anew."""
+RUN = {"python", "console", "sh", "toml", "yaml", "diff", ""}
+"""Languages that have a test here: "" is an output, which test_outputs.py makes anew, "diff" a change, which test_extending.py applies."""
 
 
 def ids(items):
@@ -59,3 +59,11 @@ def test_links_between_documents_lead_somewhere():
     for document in DOCUMENTS:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_files_that_the_documents_name_exist():
+    yours = {"workloads/thumbnails.py"}
+    for document in DOCUMENTS:
+        named = re.findall(r"`(\w[\w.-]*/[\w./-]+\.(?:py|toml|json))`", document.read_text(encoding="utf-8"))
+        places = (ROOT, ROOT / "src" / "loopstall", document.parent)
+        assert [name for name in named if name not in yours and not any((at / name).exists() for at in places)] == []

@@ -41,8 +41,8 @@ FIGURES = [
     ("docs/pytest.md", "Stalls are counted from 5 ms", "Stalls are counted from {} ms", ("pytest_plugin.session:_THRESHOLD_S * 1000",)),
     ("docs/pytest.md", "for another 0.3 s under the monitor", "for another {} s under the monitor",
      ("pytest_plugin.benchmark:_WATCHED_NS / MS / 1000",)),
-    ("docs/watch.md", "with more than 10,000 stalls", "with more than {} stalls", ("instrument.stall_log:_FULL",)),
-    ("docs/reports.md", "under 65,536 characters", "under {} characters", ("report.matrix:_LIMIT",)),
+    ("docs/watch.md", "with more than 10,000 stalls", "with more than {} stalls", ("instrument.reporter:_FULL",)),
+    ("docs/reports.md", "under 65,536 characters", "under {} characters", ("report.markdown:_LIMIT",)),
     ("docs/reports.md", "is over twice the service time", "is over twice the service time", ("analysis.diagnosis:_QUEUED == 2",)),
     ("docs/reports.md", "takes 1.1 times the time per job", "takes {} times the time per job", ("analysis.diagnosis:_DEARER",)),
     ("docs/reports.md", "is 1.5 times the cure's", "is {} times the cure's", ("analysis.contrasts:LEAST",)),
@@ -53,7 +53,7 @@ FIGURES = [
     ("docs/results.md", "(`--noise`, 10%)", "(`--noise`, {}%)", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/results.md", "a 95% bootstrap interval", "a {}% bootstrap interval", ("stats.ratio:_CONFIDENCE * 100",)),
     ("docs/results.md", "needs four runs a side", "needs four runs a side", ("stats.ratio:MIN_RUNS == 4",)),
-    ("docs/architecture.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
+    ("docs/decisions/measuring.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
     ("docs/how-detection-works.md", "more than 1.5 ms later", "more than {} ms later", ("monitor.probes.base:LATE_NS / MS",)),
     ("docs/how-detection-works.md", "up to 64 times", "up to {} times", ("monitor.sampler:_SAMPLES",)),
     ("docs/how-detection-works.md", "keeps eight of these glimpses", "keeps eight of these glimpses", ("monitor.evidence:_GLIMPSES == 8",)),
@@ -168,9 +168,10 @@ def test_default_matrix_is_what_the_documents_say():
 def test_formats_metrics_and_rules_of_the_documents_are_those_of_the_code():
     from loopstall.analysis.contrasts import CONTRASTS
     from loopstall.analysis.rules import RULES
-    from loopstall.cli import outputs, pages
+    from loopstall.cli import outputs
+    from loopstall.report.formats import FORMATS
 
-    assert set(tables("reports.md", "# Reports")) == set(pages.FORMATS)
+    assert set(tables("reports.md", "# Reports")) == set(FORMATS)
     rules = tables("reports.md", "## Findings")
     assert set(rules) == set(RULES)
     gate = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")

@@ -231,7 +231,7 @@ def viewers(session: nox.Session) -> None:
 
 @nox.session
 def schema(session: nox.Session) -> None:
-    """Write the schemas in docs/ anew."""
+    """Write the schemas and the API page in docs/ anew."""
     session.install("--quiet", ".")
     if not smoke_form(session):
         session.run("python", "bench/schemas.py", "docs")

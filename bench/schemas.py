@@ -1,4 +1,4 @@
-"""Writes the schemas of what other programs read: of reports, and of stalls.
+"""Writes what the documents take from the code: the schemas of reports and of stalls, and the public interface.
 
 Run it with: python bench/schemas.py docs
 """
@@ -6,6 +6,8 @@ Run it with: python bench/schemas.py docs
 import argparse
 import json
 from pathlib import Path
+
+from api import api_page
 
 from loopstall.report.json_csv import Document, json_schema
 from loopstall.report.stall_document import StallDocument
@@ -21,6 +23,7 @@ def main() -> None:
     for name, kind in SCHEMAS.items():
         text = json.dumps(json_schema(kind), indent=1)
         (folder / f"{name}.schema.json").write_text(f"{text}\n", encoding="utf-8")
+    (folder / "api.md").write_text(api_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import loopstall
-from loopstall import Stall, workload
-from loopstall.workloads.definition import Workload
+from loopstall import Evidence, Frame, InputError, StackSample, Stall, Workload, workload
+from loopstall.asgi import StallMiddleware
+from loopstall.metrics import BUCKETS, LoopFigures, LoopMetrics
+from loopstall.pytest_plugin.benchmark import LoopBenchmark
+from loopstall.pytest_plugin.recorder import Stalls
 
 
 @workload
@@ -55,3 +58,38 @@ async def decorated(word: str) -> str:
 def typed() -> str:
     answer: str = asyncio.run(decorated("a"))
     return answer
+
+
+def seen(stall: Stall) -> int:
+    culprit: Frame | None = stall.culprit
+    samples: tuple[StackSample, ...] = stall.glimpses
+    evidence: Evidence | None = stall.evidence
+    line: int = culprit.line if culprit is not None else 0
+    return line + sum(sample.at_ns for sample in samples) + (evidence.throttled_ns if evidence is not None else 0)
+
+
+def read(folder: str) -> str:
+    try:
+        loopstall.load(folder)
+    except InputError as error:
+        return str(error)
+    return loopstall.__version__
+
+
+def served() -> float:
+    metrics: LoopMetrics = LoopMetrics(threshold=0.05).start()
+    figures: LoopFigures = metrics.figures()
+    return figures.availability + BUCKETS[0]
+
+
+def wrapped(app: StallMiddleware) -> StallMiddleware:
+    return StallMiddleware(app, 0.05, on_stall=print, server_timing=False)
+
+
+def test_own_code_never_blocks(stalls: Stalls) -> None:
+    with stalls.window("checkout") as during:
+        assert not during.own
+
+
+def test_is_benchmarked(loop_benchmark: LoopBenchmark) -> None:
+    loop_benchmark(watched, loop="uvloop")

@@ -34,7 +34,7 @@ _LOGGER = logging.getLogger("loopstall")
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """One that is being answered: when it came, how often and for how long the loop stalled meanwhile."""
+    """A request that is being answered: its arrival, and the number and the length of stalls since."""
 
     began_ns: int = field(default_factory=now_ns)
     stalled_ns: int = 0
@@ -60,9 +60,9 @@ class _Loop:
 class StallMiddleware:
     """Watches the loop that an ASGI application runs on.
 
-    Stalls carry the route in ``label``: ``GET /items/{id}`` where the framework tells, as Starlette and FastAPI do,
-    else the path. Responses get ``Server-Timing: loop-stall;dur=<ms>``, for how long the loop stalled since the request
-    had come, whoever it was that blocked it.
+    Stalls carry the route in ``label``: ``GET /items/{id}`` where the framework gives it, as Starlette and FastAPI do,
+    else the path. Responses get ``Server-Timing: loop-stall;dur=<ms>``, the time that the loop has stalled since the
+    request came, whichever request blocked it.
 
     Args:
         app: the application.
@@ -106,7 +106,7 @@ class StallMiddleware:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[_Loop]:
-        """Has the running loop watched; the last one to leave ends it, which is the lifespan where there is one."""
+        """Watches the running loop until its last user leaves: the lifespan, where there is one."""
         loop = asyncio.get_running_loop()
         watched = self._loops.get(loop)
         if watched is None:
@@ -148,7 +148,7 @@ class StallMiddleware:
 
 
 def _route(scope: _Scope) -> str:
-    """Names a request by its route where the framework tells, for paths are without number."""
+    """Names a request by its route where the framework gives it, because the number of paths is unbounded."""
     method = scope.get("method", "WS")
     path = getattr(scope.get("route"), "path", None)
     return f"{method} {path or scope.get('path', '')}"

@@ -29,7 +29,7 @@ _WINDOW_NS = 60 * NS_PER_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFigures:
-    """What there was since the start, over all loops of the process.
+    """Figures since the start, over all loops of the process.
 
     Args:
         loops: how many are watched now.
@@ -65,7 +65,7 @@ class _Totals:
 
 
 class LoopMetrics:
-    """Watches every event loop of the process, all day, and tells figures when asked.
+    """Watches every event loop of the process, all day, and returns figures on request.
 
     Args:
         threshold: seconds from which on a span without progress is a stall.
@@ -233,7 +233,7 @@ _GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
 
 
 class _Collector:
-    """What prometheus_client asks at every scrape.
+    """The collector that prometheus_client asks at every scrape.
 
     Args:
         metrics: what is told.

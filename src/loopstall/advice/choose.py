@@ -176,7 +176,7 @@ def _left_out(noises: Sequence[Noise], quiet: int) -> list[str]:
 
 
 def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile) -> bool:
-    """Says whether more rounds could change nothing but by chance: no way looks better than the best without being so.
+    """Returns whether more rounds change the result only by chance: no way looks better than the best without being so.
 
     Args:
         runs: of each dispatch, in the order of rounds.
@@ -218,7 +218,7 @@ def _margin(name: str, profile: Profile) -> float:
 
 
 def needs_queue(profile: Profile, load: Load, cores: int) -> str:
-    """Says why nothing but a task queue will do, "" where something else may: that needs no measuring of ways."""
+    """Returns why only a task queue will do, so that no way has to be measured; "" where something else may."""
     needed = (load.rate or 0.0) * profile.process_cpu_ns / NS_PER_S
     if needed > _LOADED * cores:
         return (
@@ -252,7 +252,7 @@ def _judge(profile: Profile, ways: Mapping[str, Way], best: str) -> tuple[str, s
 
 
 def _stuck(profile: Profile) -> bool:
-    """Says whether neither threads nor processes can help."""
+    """Returns whether neither threads nor processes can help."""
     holds = profile.gil_share is not None and profile.gil_share >= _HOLDS_GIL
     return holds and (bool(profile.unpicklable) or profile.pickling_ns >= _PICKLES_SHARE * profile.duration.value)
 
@@ -270,7 +270,7 @@ def _sum(item: Way) -> str:
 
 
 def _break_even(profile: Profile, ways: Mapping[str, Way], best: str) -> str:
-    """Says from what duration on leaving the loop pays.
+    """Returns the duration from which leaving the loop pays.
 
     Inline, a job of d is a burden of k·d, where k is at least 2 (its caller and others wait d each) and grows with the
     load: it is taken from what was measured. Elsewhere the caller waits d + o and others w. They are equal at

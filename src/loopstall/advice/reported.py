@@ -33,7 +33,7 @@ _HINTS_WITHOUT_GIL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedCulprit:
-    """One culprit of a report.
+    """A culprit of a report.
 
     Args:
         frame: its line.
@@ -120,7 +120,7 @@ def _callable(frame: Frame) -> tuple[str | None, str, bool]:
 
 
 def told(culprit: ReportedCulprit) -> str:
-    """Says what the report says of a culprit."""
+    """Describes a culprit in the report's words."""
     report = culprit.report
     causes = ", ".join(
         f"{cause} {format_ns(total_ns)}" for cause, total_ns in sorted(report.causes.items(), key=lambda item: -item[1])
@@ -135,7 +135,7 @@ def told(culprit: ReportedCulprit) -> str:
 
 
 def how_to_measure(culprit: ReportedCulprit, source: Path) -> str:
-    """Says what is missing for a recommendation, and the command that gets it."""
+    """Describes what a recommendation lacks, with the command that measures it."""
     if culprit.target is None:
         text = (
             f"No recommendation, for it cannot be measured by itself: {culprit.why_not}.",

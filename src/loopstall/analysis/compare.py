@@ -18,14 +18,14 @@ NOISE_THRESHOLD = 0.10
 the interval over runs says: what is smaller than this is not called a change."""
 
 COMPARED = ("time_per_job", "cpu_per_job", "availability")
-"""What a machine can repeat; p99.9 and the maximum vary by a third and more between equal runs."""
+"""The metrics that a machine can repeat; p99.9 and the maximum vary by a third and more between equal runs."""
 
 _SAME = ("python", "kernel", "cpu", "cores", "governor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What one side knows of a cell: one figure a run of each metric, or the failure that took their place.
+    """The figures of a cell on one side: a value a run for each metric, or the failure that took their place.
 
     ``cell`` and its ``runs`` are there where they are a result of loopstall's.
     """
@@ -46,7 +46,7 @@ class Figures:
 
     @property
     def control(self) -> bool:
-        """Whether the work is the same whatever the code is."""
+        """True where the work does not depend on the code that is measured."""
         return self.cell is not None and self.cell.control
 
 
@@ -148,7 +148,7 @@ def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
 
 
 def differing(base: Environment | None, head: Environment | None) -> list[str]:
-    """Says in what the machines of two sides differ, as far as is known."""
+    """Describes the known differences between the machines of two sides."""
     if base is None or head is None:
         return []
     pairs = ((name, getattr(base, name), getattr(head, name)) for name in _SAME)

@@ -1,4 +1,4 @@
-"""What a report is made from, and what it comes to once for all formats."""
+"""The content of a report, and its digest: everything that the formats show, worked out once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ __all__ = ["Content", "Digest", "digest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What was measured, and what is known beside.
+    """Runs, plan and verdicts that a report is made of.
 
     Args:
         title: the report's heading.
@@ -45,7 +45,7 @@ class Content:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was to be measured is there."""
+        """True where every run of the plan is there."""
         plan = self.plan
         return plan is None or bool(self.verdicts) or len(self.runs) >= len(plan.cells) * plan.processes
 

@@ -8,7 +8,7 @@ from loopstall.records import Cell, Estimate, Summary
 __all__ = ["CONTRASTS", "LEAST", "Contrast", "contrasted"]
 
 LEAST = 1.5
-"""So many times the cure's figure is the trap's, by their intervals, where there is something to tell."""
+"""The ratio of the trap's figure to the cure's, by their intervals, from which there is a finding."""
 
 _PARAMETER = "how"
 

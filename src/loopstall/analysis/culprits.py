@@ -41,7 +41,7 @@ class Culprit:
 
     @property
     def cause(self) -> str:
-        """That of most of its time."""
+        """The cause of most of its time."""
         return self.causes.most_common(1)[0][0]
 
 
@@ -67,7 +67,7 @@ _KEPT = 1000
 
 
 class StallSummary:
-    """What a session comes to.
+    """Counts and culprits of a session's stalls.
 
     Args:
         kept: how many stalls are kept in full, the longest ones.
@@ -82,7 +82,7 @@ class StallSummary:
         self.longest_ns = 0
         """Of those that the machine did not make."""
         self.over = 0
-        """How many broke a budget."""
+        """The number of stalls that broke a budget."""
         self.causes: Counter[str] = Counter()
         self.processes: Counter[str] = Counter()
 
@@ -105,10 +105,10 @@ class StallSummary:
 
     @property
     def culprits(self) -> list[Culprit]:
-        """By the line to blame, that with the longest stall first."""
+        """The culprits by line; the line with the longest stall comes first."""
         return sorted(self._culprits.values(), key=lambda item: -item.longest_ns)
 
     @property
     def longest(self) -> list[StallEvent]:
-        """Those that are kept in full, the longest first."""
+        """The stalls that are kept in full, the longest first."""
         return [item[2] for item in sorted(self._heap, key=lambda item: (-item[0], item[1]))]

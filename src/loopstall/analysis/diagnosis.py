@@ -1,4 +1,4 @@
-"""What is wrong, and what to do: rules over the summaries of a matrix, in the manner of Clinic.js Doctor."""
+"""Findings: rules over the summaries of a matrix, in the manner of Clinic.js Doctor."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _CONFIDENT = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """One finding: the rule, what was measured against which threshold, and where; worst first by ``weight``."""
+    """A finding: the rule, the measured value and its threshold, and the cell; ``weight`` sorts the worst first."""
 
     rule: Rule
     weight: tuple[float, float]
@@ -34,7 +34,7 @@ class Diagnosis:
     better: str = ""
     command: str = ""
     others: tuple[Cell, ...] = ()
-    """Cells of the same row of which the same is to be said, if less badly."""
+    """Further cells of the same row that the finding holds for, less badly."""
 
 
 def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budgets: Budgets) -> list[Diagnosis]:
@@ -134,7 +134,7 @@ def _traps(
 
 
 def _had_gil(runs: Sequence[Run]) -> bool:
-    """Says whether the Python of some run had a GIL; one of an older result had."""
+    """Returns whether the Python of any run had a GIL; older results do not record it and had one."""
     return not runs or any(run.environment is None or run.environment.gil for run in runs)
 
 
@@ -158,7 +158,7 @@ def _holder(runs: Sequence[Run]) -> Frame | None:
 
 
 def _better(item: Summary, row: Sequence[Summary]) -> str:
-    """Says which strategy of the same row does the work and is no trap.
+    """Names a strategy of the same row that does the work and is no trap.
 
     The one with the best throughput, or, under an open load, where that is the rate, with the least lag.
     """

@@ -10,7 +10,7 @@ __all__ = ["METRICS", "Metric"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure of a run; ``better`` is "higher", "lower" or, where neither is, ""."""
+    """A figure of a run; ``better`` is "higher", "lower" or, where neither is, ""."""
 
     name: str
     label: str

@@ -1,4 +1,4 @@
-"""What findings mean and what to do about them, in words; the standard library alone."""
+"""The texts of findings: their meaning and what to do. Imports the standard library alone."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ __all__ = ["RULES", "Rule", "rule_named", "rule_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a diagnosis means, in words: its title, the likely cause, what to do, and the command to do it with."""
+    """The text of a finding: title, likely cause, advice, and the command to follow it with."""
 
     name: str
     title: str
@@ -180,7 +180,7 @@ _WITHOUT_GIL = {
         ),
     )
 }
-"""What differs on a Python without a GIL."""
+"""Texts that differ on a Python without a GIL."""
 
 _OF_CAUSE = {
     "blocking-call": "sync-wait-on-loop",

@@ -1,4 +1,4 @@
-"""When a run breaks its budget, and when a cell is a trap."""
+"""Summaries of cells: medians over runs, broken budgets and traps."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ _LEAST_THRESHOLDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a loop may be blocked: the longest single stall, and the least loop availability (0 to 1)."""
+    """Limits of a loop: the longest single stall, and the least loop availability (0 to 1)."""
 
     stall_ns: int = DEFAULT_STALL_NS
     availability: float = DEFAULT_AVAILABILITY
@@ -60,7 +60,7 @@ def budgets_of(plan: Plan) -> Budgets:
 
 
 def breach(measured: Measured, budget: Budget) -> str:
-    """Says what of the budget a run broke, in words with both values; empty where it kept it.
+    """Describes in words, with both values, how a run broke the budget; empty where it kept it.
 
     Stalls that the machine made break none.
     """

@@ -23,7 +23,7 @@ _REPORTS = Path("reports")
 _DAYS = 90
 _INLINE = "asyncio/inline"
 _MARGIN = 1.1
-"""What is accepted beyond what was measured: the next measurement of the same thing is not the same figure."""
+"""The margin over the measured value that is accepted: a second measurement never gives the same value."""
 
 
 @click.command("accept")

@@ -27,12 +27,12 @@ __all__ = ["OTHERS", "Judged", "against"]
 
 OTHERS = ("baseline", "baseline_path", "candidate_path", "baseline_python", "candidate_python", "param", "concurrency",
           "rate", "arrivals", "turns", "confirm", "quick", "alpha")  # fmt: skip
-"""Options that belong to a gate by turns, or that the stored result has fixed."""
+"""Options of the gate that measures in pairs, or that the stored result has fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a gate said, what it says beside, and where it has kept what it measured, if it did."""
+    """The verdicts of a gate, its remarks, and the folder of what it measured, if it measured."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     skipped: tuple[Skipped, ...] = ()
@@ -98,7 +98,7 @@ def _read(path: Path) -> Stored:
 def _plan(before: Plan, options: dict[str, Any], rules: Criteria) -> Plan:
     """Returns the plan to measure the chosen cells of a stored one again, as they were measured then.
 
-    The control cells come along: they tell how far the machine has drifted.
+    The control cells are included: they show how far the machine has drifted.
     """
     chosen = find(options["workloads"]) if options["workloads"] else tuple(discover().values())
     names = {item.name for item in chosen}

@@ -35,7 +35,7 @@ _COMMANDS = {
 
 _UNEXPECTED = 3
 _DEPENDENCIES = ("hdrh", "jinja2", "msgspec")
-"""What can be missing in a Python that a dependency does not support; the monitor, the plugin and watch need none."""
+"""Dependencies that may not support this Python; the monitor, the plugin and watch need none."""
 _EPILOG = (
     "Exit codes: 0 fine; 1 a regression or a stall over a budget that was asked for; 2 wrong usage or unreadable"
     " input; 3 a measurement failed; 5 nothing measured, or inconclusive; 128 + n ended by signal n."
@@ -111,7 +111,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _explain(error: BaseException) -> int:
-    """Says on stderr what went wrong and returns the exit code."""
+    """Prints the error to stderr and returns the exit code."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, Terminated):

@@ -150,7 +150,7 @@ def _stored(ctx: click.Context, options: dict[str, Any], rules: Criteria, progre
 
 
 def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Criteria, progress: Console) -> Judged:
-    """Measures two sides by turns and judges."""
+    """Measures two sides in pairs and judges them."""
     if os.name != "posix":
         raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
     if options["alpha"] <= 0:

@@ -96,7 +96,7 @@ def _status(made: Digest, *, limited: bool) -> int:
 
 
 def _duration(ended: execution.Execution, wall_s: float) -> str:
-    """Says how many runs were measured, and what of the wall time they took."""
+    """Describes the number of runs and their share of the wall time."""
     load_s, process_s = ended.load_ns / 1e9, ended.process_ns / 1e9
     hosts = {run.environment.host for run in ended.runs if run.environment is not None}
     if process_s > wall_s:

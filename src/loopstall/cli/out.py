@@ -1,4 +1,4 @@
-"""What the command line prints: no text from outside moves the cursor or gives an order to a CI server."""
+"""Output of the command line: no text from outside moves the cursor or is obeyed by a CI server."""
 
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -58,7 +58,7 @@ def emit(text: str) -> None:
 
 
 def show(error: click.ClickException) -> None:
-    """Says what is wrong with a command line, as click does, whatever it quotes."""
+    """Prints a usage error as click does, with what it quotes escaped."""
     context = getattr(error, "ctx", None)
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)

@@ -1,4 +1,4 @@
-"""Where a gate's verdicts go: each format to the terminal or to a file of its own."""
+"""Outputs of a gate: each format goes to the terminal or to a file of its own."""
 
 from collections.abc import Sequence
 import os

@@ -12,7 +12,7 @@ from loopstall.results.content import content_of
 __all__ = ["REPORTS", "write_index", "write_page"]
 
 REPORTS = Path("reports")
-"""Where results lie, unless the user says otherwise."""
+"""The default folder of results."""
 
 _PAGE = "index.html"
 

@@ -17,7 +17,7 @@ _LINES = 10
 
 
 class Shown:
-    """What is told of how far a measurement has come."""
+    """Progress of a measurement."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total = total
@@ -33,7 +33,7 @@ class Shown:
 
 
 class _Bar(Shown):
-    """Without refreshing itself: the bar stands still while something is measured, so that it disturbs nothing."""
+    """A progress bar that does not refresh itself, so that it disturbs no measurement."""
 
     def __init__(self, bar: Progress, total: int, done: int) -> None:
         super().__init__(total, done)
@@ -74,7 +74,7 @@ class _Lines(Shown):
 
 
 def tell_limit(console: Console, limit_s: float | None) -> None:
-    """Says how long a measurement may take, where that is limited."""
+    """Prints the time limit of a measurement, where there is one."""
     if limit_s:
         console.print(f"stops measuring after {format_ns(limit_s * NS_PER_S)}", soft_wrap=True)
 

@@ -107,7 +107,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
 
 
 class _Said:
-    """What people are told: in lines, or in colours where it is a terminal.
+    """Output for people: plain lines, or colours on a terminal.
 
     Args:
         stacks: whether to tell all of each stall.
@@ -119,7 +119,7 @@ class _Said:
         self._console = console(self._file)
 
     def stall(self, seen: StallEvent) -> None:
-        """Reports a stall."""
+        """Prints a stall."""
         if self._stacks or not self._console.is_terminal:
             self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen))
             return
@@ -137,7 +137,7 @@ class _Said:
         self._console.print(text, soft_wrap=True)
 
     def summary(self, session: Session) -> None:
-        """Tells what there was in all."""
+        """Prints the summary of the session."""
         summary = session.summary
         count = f"{summary.count} stall{'' if summary.count == 1 else 's'}"
         head = f"{count}, {format_ns(summary.total_ns)} of {format_ns(session.watched_ns)}"

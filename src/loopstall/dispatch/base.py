@@ -1,4 +1,4 @@
-"""What a dispatch is to the rest of the suite."""
+"""The interface of a dispatch: a way for a job to leave the loop, or to stay on it."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,14 +16,14 @@ Call = Callable[[int], Awaitable[Any]]
 
 
 class DispatchError(RunFailureError):
-    """What a dispatch needs did not start, cannot be reached or has ended."""
+    """A process or a service that a dispatch needs did not start, cannot be reached or has ended."""
 
     kind = "dispatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a dispatch is opened for: a workload, its keyword arguments, how many jobs come at a time, and the loop.
+    """The arguments of a dispatch: a workload, its keyword arguments, the number of jobs at a time, and the loop.
 
     ``adapter`` is the running loop's, None for one of asyncio's kind. ``seeds`` are of the jobs that each worker does
     before the clock starts; none where the workload is one whose first job matters.
@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """One way for a job to get off the loop, or to stay on it.
+    """A way for a job to leave the loop, or to stay on it.
 
     ``missing`` returns why this machine or this workload cannot have it, or None. ``open`` is entered inside
     the running loop before the clock starts, makes and primes what it needs, and gives a ``Call``. ``on_request``

@@ -57,7 +57,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 @contextlib.contextmanager
 def _broker(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Gives the addresses of the broker and of the results, and the folder of a broker without a server."""
+    """Yields the addresses of the broker and of the results, and the folder of a broker without a server."""
     given = os.environ.get(BROKER_URL)
     if given:
         _reach(given)
@@ -184,7 +184,7 @@ class _Desk:
         self._thread.shutdown()
 
     async def ask(self, task: str, *args: Any) -> Any:
-        """Has a task done and returns its result."""
+        """Sends a task and returns its result."""
         sent = await self._in_thread(self._app.send_task, task, args)
         future = self._pending[sent.id] = asyncio.get_running_loop().create_future()
         self._asked.set()

@@ -1,4 +1,4 @@
-"""Tells the copy of a process that a job leaves behind when it forks and returns in both.
+"""Recognises the copy of a process that a job leaves behind when it forks and returns in both.
 
 The copy of a loop would go on driving it, and the copy of a pool's worker would answer a second time, on the
 original's file descriptors: both look here after each job and end themselves. The copy of a pool's thread has
@@ -11,7 +11,7 @@ __all__ = ["ForkMark"]
 
 
 class ForkMark:
-    """Is true in processes that were forked from the one that made it."""
+    """A value that is true in processes forked from the one that made it."""
 
     def __init__(self) -> None:
         self._forked = False

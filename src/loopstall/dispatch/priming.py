@@ -1,4 +1,4 @@
-"""What a dispatch has to do only once, done before the clock starts: threads started, workers that have done a job."""
+"""Priming of a dispatch before the clock starts: its threads run, and each worker has done a job."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -26,9 +26,9 @@ def default_width() -> int:
 
 
 async def start_threads(job: Job, in_thread: Callable[[Callable[[], object]], Awaitable[object]], count: int) -> None:
-    """Starts the threads of a pool: whoever starts one waits until it runs.
+    """Starts the threads of a pool, each of which blocks its starter until it runs.
 
-    Under jobs that keep the GIL that takes several ms a thread, on the loop.
+    Under jobs that keep the GIL this takes several ms a thread, on the loop.
 
     Args:
         job: what they are for.

@@ -1,4 +1,4 @@
-"""What runs inside the workers of a pool, a queue or a cluster."""
+"""Code that runs inside the workers of a pool, a queue or a cluster."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -33,7 +33,7 @@ def prepare(barrier: _Barrier, path: str, name: str) -> None:
 
 
 def prime(path: str, name: str, seeds: tuple[int, ...], kwargs: dict[str, Any], hold_s: float) -> int:
-    """Does the first jobs of this worker, and returns what tells it from others.
+    """Does the first jobs of this worker, and returns its identity.
 
     Args:
         path: the workload's file.

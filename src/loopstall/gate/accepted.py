@@ -26,7 +26,7 @@ _KINDS = (STALL, REGRESSION)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """One entry.
+    """An entry of the file: a regression or a stall that is accepted for a time.
 
     Args:
         what: ``stall`` or ``regression``.
@@ -51,13 +51,13 @@ class Accepted:
     until: dt.date
 
     def covers(self, item: Verdict) -> bool:
-        """Says whether this entry is about a regression, whatever its size."""
+        """Returns whether this entry is about a regression, whatever its size."""
         if item.kind != self.what or self.workload not in {item.row, item.row.partition("[")[0]}:
             return False
         return self.strategy in {"", item.strategy} and self._is_at(item.culprit)
 
     def covers_stall(self, test: str, culprit: Frame | None) -> bool:
-        """Says whether this entry is about stalls of a line in a test, whatever their length."""
+        """Returns whether this entry is about stalls of a line in a test, whatever their length."""
         pattern = self.test.replace("[", "[[]")  # of parameters, not of a set of letters
         return self.what == STALL and fnmatchcase(test, pattern) and self._is_at(culprit)
 

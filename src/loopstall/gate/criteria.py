@@ -1,4 +1,4 @@
-"""What the gate judges by."""
+"""Thresholds and sample sizes of the gate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ __all__ = ["AVAILABILITY", "CPU", "LOOKS", "TESTED", "TIME", "TRAP", "Criteria"]
 TIME, AVAILABILITY, TRAP, CPU = "time_per_job", "availability", "trap", "cpu_per_job"
 
 TESTED = (TIME, AVAILABILITY, TRAP)
-"""What decides. CPU time per job is told beside it: steadier, but not what a client waits for."""
+"""The metrics that decide. CPU time per job is shown beside them: steadier, but no client waits for it."""
 
 LOOKS = 2
-"""How often the pairs that confirm are judged: when they are there, and when as many again are."""
+"""The number of looks at the confirming pairs: when they are there, and when as many again are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
-    """By what the gate judges.
+    """Thresholds and sample sizes of the gate.
 
     Args:
         effect: the least relative change that counts; 0.02 is two percent, or two points of availability.

@@ -1,4 +1,4 @@
-"""What was measured of a cell on two sides, and the one figure that each pair of runs stands for."""
+"""The pairs of a cell that two sides have run, and the figure that each pair stands for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["PairedSample", "differences", "finding", "trapped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedSample:
-    """What was measured of a cell: the pairs that screened it, and those that were to confirm what looked worse."""
+    """The pairs of a cell: those that screen it, and those that confirm what looked worse."""
 
     cell: Cell
     screened: tuple[Pair, ...] = ()
@@ -63,7 +63,7 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
 
 
 def trapped(runs: Sequence[Run], budget: Budget) -> bool:
-    """Says whether more than half of the runs break the budget."""
+    """Returns whether more than half of the runs break the budget."""
     good = [run.measured for run in runs if run.measured is not None]
     return 2 * sum(bool(breach(measured, budget)) for measured in good) > len(good)
 

@@ -1,4 +1,4 @@
-"""The gate's judgement: pairs of runs in, a verdict a cell out.
+"""The paired test of the gate: pairs of runs in, a verdict a cell out.
 
 A few pairs screen every cell. Those that look worse, or too noisy to tell, are measured again, and these new pairs
 alone decide: what made a cell look worse by chance is not held against it. They are looked at twice, when they are
@@ -22,14 +22,14 @@ from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
 __all__ = ["judge", "suspicious", "undecided"]
 
 _WIDE = 0.25
-"""An interval that reaches this far to the worse side says that the machine was too noisy to tell."""
+"""An interval that reaches this far to the worse side: the machine was too noisy for a verdict."""
 
 _SURE = 0.99
 """The confidence of an improvement, which is not confirmed by more pairs."""
 
 
 def suspicious(evidence: PairedSample, rules: Criteria) -> bool:
-    """Says whether a cell looks worse after the screening, or too noisy to tell, and has to be measured again."""
+    """Returns whether a cell looks worse or too noisy after the screening and has to be measured again."""
     budget = rules.budget_of(evidence.cell)
     if _failure(evidence):
         return False
@@ -47,7 +47,7 @@ def suspicious(evidence: PairedSample, rules: Criteria) -> bool:
 
 
 def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
-    """Says whether the pairs that were to confirm leave it open, so that more are worth measuring.
+    """Returns whether the confirming pairs leave the verdict open, so that more are worth measuring.
 
     Args:
         evidence: of a cell that was measured again.

@@ -1,4 +1,4 @@
-"""What a rule decides about a cell, and the order in which rules are asked."""
+"""Rulings of rules, and the order in which rules are asked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -26,14 +26,14 @@ from loopstall.records.units import format_value
 __all__ = ["Noise", "judge_apart", "noise_between"]
 
 _MARGIN = 2.0
-"""What control cells differ by is one draw of the noise; others may well differ by twice that."""
+"""The factor on the control cells' difference: that is one draw of the noise, and others may be twice as large."""
 
 _CAVEAT = "measured apart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What counts as a change between two sides, and why, in sentences for people."""
+    """The thresholds of a change between two sides, with their reasons in sentences."""
 
     threshold: float
     notes: tuple[str, ...]
@@ -46,7 +46,7 @@ def noise_between(
     *,
     least: float = NOISE_THRESHOLD,
 ) -> Noise:
-    """Says from which relative change on two sides that were measured apart differ.
+    """Finds the relative change from which two sides that were measured apart differ.
 
     Args:
         base: the cells of the one side.
@@ -87,7 +87,7 @@ def judge_apart(base: Sequence[Figures], head: Sequence[Figures], rules: Criteri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A cell before its judge: its comparisons by metric, and what either side's runs come to."""
+    """A cell as the rules see it: its comparisons by metric, and the summary of each side."""
 
     item: Figures
     compared: Mapping[str, Comparison]
@@ -136,7 +136,7 @@ def _judge(case: _Case) -> Verdict:
 
 
 def _whole(case: _Case) -> Ruling | None:
-    """What is said of the cell as a whole: that a side lacks it, or holds a failure."""
+    """Decides about cells that a side lacks or that hold a failure."""
     one = case.compared.get("")
     return Ruling(verdict=one.verdict, rule=one.rule) if one is not None else None
 

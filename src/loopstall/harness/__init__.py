@@ -1,4 +1,4 @@
-"""What runs inside the measuring process; the runner starts it as ``from loopstall.harness import main``."""
+"""The inside of a measuring process; the runner starts it as ``from loopstall.harness import main``."""
 
 from loopstall.harness.run import main, measure
 

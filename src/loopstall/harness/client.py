@@ -1,4 +1,4 @@
-"""The load on a server: light and heavy requests at a constant rate, whatever became of those before (open loop)."""
+"""The load on a server: light and heavy requests at a constant rate, without waiting for answers (open loop)."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request: when it was due, sent and answered, in ns, and why it failed, if it did."""
+    """The outcome of a request: the times when it was due, sent and answered, in ns, and the reason of a failure."""
 
     heavy: bool
     due_ns: int

@@ -1,4 +1,4 @@
-"""The load: how jobs reach the loop, closed or open, and the log of what became of them."""
+"""The load: jobs that reach the loop, closed or open, and the log of their outcomes."""
 
 from collections.abc import Awaitable, Callable, Iterator
 import contextlib
@@ -52,7 +52,7 @@ class JobLog:
 
     @property
     def jobs(self) -> int:
-        """How many have ended."""
+        """The number of jobs that have ended."""
         return self._settled + len(self._held) // _FIELDS
 
     def begin(self, at_ns: int) -> None:

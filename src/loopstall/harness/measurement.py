@@ -53,7 +53,7 @@ class Measurement:
 
     @property
     def jobs(self) -> int:
-        """How many have been done."""
+        """The number of jobs that are done."""
         return sum(burst.jobs for burst in self._bursts)
 
     async def burst(self, call: Call, load: Load, *, seed: int) -> Burst:

@@ -144,7 +144,7 @@ def gil_share(missed_ns: float, own_ns: float, delay_ns: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Alone:
-    """What calls took without anything beside them, in ns: each sample, and all of them together."""
+    """Durations of calls without anything beside them, in ns: each sample, and their sum."""
 
     durations: list[float]
     wall_ns: int
@@ -185,7 +185,7 @@ def _alone(function: Callable[[], Any], first_ns: int) -> _Alone:
 
 
 def _delay_ns() -> int:
-    """Returns how long this thread has waited for a CPU, 0 where the system does not tell."""
+    """Returns the time this thread has waited for a CPU, 0 where the system does not record it."""
     return noise.run_delay_ns(threading.get_native_id()) or 0
 
 
@@ -213,9 +213,9 @@ def _gil_share(function: Callable[[], Any], typical_ns: float) -> tuple[float | 
 
 @contextmanager
 def _spinner() -> Iterator[tuple[int, Callable[[], float]]]:
-    """Runs a thread that spins in Python; gives its number in the system, and what tells how long others had the GIL.
+    """Runs a thread that spins in Python; yields its system id, and a function: the time that others had the GIL.
 
-    Telling that gives up the GIL, so that what the thread has just missed is counted.
+    That function gives up the GIL, so that the thread's latest wait counts as well.
     """
     ended = threading.Event()
     total, looks = [0.0], [0]
@@ -252,7 +252,7 @@ def _spinner() -> Iterator[tuple[int, Callable[[], float]]]:
 
 
 class _Switches(NamedTuple):
-    """How long this thread has waited for a CPU, in ns, and how often it has slept."""
+    """The time this thread has waited for a CPU, in ns, and the number of times it has slept."""
 
     delay_ns: int
     sleeps: int
@@ -286,7 +286,7 @@ def _pickled(what: Any, kind: str) -> tuple[int | None, int, str]:
 
 
 def _caveats(subject: Callable[..., Any], result: Any, first_ns: int, typical_ns: float) -> Iterator[str]:
-    """Tells what is to be seen of a function beside its figures."""
+    """Yields caveats of a function beside its figures."""
     if first_ns > _COLD * typical_ns and first_ns - typical_ns > _COLD_NS:
         yield (
             f"its first call took {first_ns / NS_PER_MS:.0f} ms, later ones {typical_ns / NS_PER_MS:.1f} ms:"
@@ -304,7 +304,7 @@ def _caveats(subject: Callable[..., Any], result: Any, first_ns: int, typical_ns
 
 
 def _in_code(function: FunctionType) -> Iterator[str]:
-    """Tells what a function's own code says about threads."""
+    """Yields caveats about threads from a function's own code."""
     written = sorted({step.argval for step in dis.get_instructions(function) if step.opname == "STORE_GLOBAL"})
     if written:
         yield f"it writes the global {', '.join(written)}: threads need a lock there, and each process has its own"

@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent_pid: int) -> None:
-    """Has the kernel kill this process when its parent dies, where that is to be had (Linux)."""
+    """Asks the kernel to kill this process when its parent dies, where it can (Linux)."""
     if sys.platform == "linux":
         import ctypes  # Linux alone
 

@@ -102,7 +102,7 @@ def _folder() -> Iterator[Path]:
 
 
 async def _warm(port: int, workers: int, seed: int) -> str:
-    """Has every worker answer before the clock starts, and returns what went wrong, if something did."""
+    """Asks every worker for an answer before the clock starts, and returns the failure, if there is one."""
     targets = ["/light", *[f"/heavy?seed={seed}"] * (_WARM_UP * workers)]
     errors = [await ask(port, target, limit_s=_ANSWER_LIMIT_S) for target in targets]
     return next(filter(None, errors), "")

@@ -1,4 +1,4 @@
-"""Turns: a measuring process does its jobs in bursts, each when it is told to, so that two sides can alternate."""
+"""Turns: a measuring process does its jobs in bursts, each on request, so that two sides can alternate."""
 
 from collections.abc import AsyncIterator, Callable
 import os
@@ -11,7 +11,7 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """What the process is told to do, burst by burst.
+    """The bursts that the runner asks the process for.
 
     Args:
         orders: file descriptor from which the numbers of jobs are read; closed at the end.
@@ -23,7 +23,7 @@ class Turns:
         self._tell = tell
 
     def answer(self, burst: Burst) -> None:
-        """Tells what came of the last turn."""
+        """Sends the result of the last turn."""
         self._tell(protocol.burst_line(burst))
 
     async def taken(self, adapter: LoopAdapter) -> AsyncIterator[int]:

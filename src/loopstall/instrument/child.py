@@ -1,4 +1,4 @@
-"""In a process that a watched program has started: watches its loops too, as soon as it has any."""
+"""Watches the loops of a process that a watched program has started, as soon as it has any."""
 
 from collections.abc import Mapping
 import json

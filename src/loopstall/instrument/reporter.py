@@ -26,7 +26,7 @@ _FULL = 10_000  # stalls of another process that are handed over with all that w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the processes of a program are watched.
+    """Settings of the processes of a watched program.
 
     Args:
         threshold_ns: from when on a span without progress is a stall.

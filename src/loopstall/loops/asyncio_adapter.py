@@ -1,4 +1,4 @@
-"""The face of asyncio, and of the loops that are driven through it."""
+"""The adapter of asyncio, and of the loops that are driven through it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ async def _awaited(read: asyncio.Future[None], reading: Timer) -> None:
 
 
 class AsyncioAdapter:
-    """What the suite asks of the running loop."""
+    """The harness's view of the running loop."""
 
     watched: Any = None
     sleep = staticmethod(asyncio.sleep)
@@ -32,20 +32,20 @@ class AsyncioAdapter:
 
     @asynccontextmanager
     async def group(self) -> AsyncIterator[Start]:
-        """Gives what starts tasks, and waits for all of them at its end."""
+        """Yields a function that starts tasks, and waits for all of them at its end."""
         async with asyncio.TaskGroup() as group:
             yield lambda function, *arguments: group.create_task(function(*arguments))
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Has a function called in the loop's thread after a time."""
+        """Calls a function in the loop's thread after a time."""
         return self._loop.call_later(seconds, callback)
 
     def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
-        """Has a function called in the loop's thread whenever a file can be read; None where the loop reads none."""
+        """Calls a function in the loop's thread whenever a file can be read; None where the loop reads no files."""
         return read_by(self._loop, file, callback)
 
     def until_readable(self, file: int, /) -> Awaitable[None] | None:
-        """Waits until a file can be read; None where the loop reads none."""
+        """Waits until a file can be read; returns None where the loop reads no files."""
         read = self._loop.create_future()
         reading = read_by(self._loop, file, lambda: None if read.done() else read.set_result(None))
         return _awaited(read, reading) if reading is not None else None

@@ -35,7 +35,7 @@ def asyncio_run(make: "Callable[[], asyncio.AbstractEventLoop]") -> Callable[[Ca
 
 
 def asyncio_adapter() -> LoopAdapter:
-    """Returns the face of the running loop of asyncio's kind."""
+    """Returns the adapter of the running loop of asyncio's kind."""
     from loopstall.loops.asyncio_adapter import AsyncioAdapter  # it imports asyncio
 
     return AsyncioAdapter()

@@ -1,4 +1,4 @@
-"""What a loop is to the rest of the suite."""
+"""The interface of a loop, and of its adapter while it runs."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,29 +20,29 @@ class Timer(Protocol):
     """A callback that is due."""
 
     def cancel(self) -> object:
-        """Has it not called."""
+        """Cancels the call."""
 
 
 class LoopAdapter(Protocol):
-    """What the suite asks of a loop while it runs."""
+    """The operations that the harness needs of a running loop."""
 
     watched: Any
-    """What the monitor is given; None for the running loop of asyncio's kind."""
+    """The object that the monitor watches; None for the running loop of asyncio's kind."""
 
     def sleep(self, seconds: float, /) -> Awaitable[None]:
-        """Lets others run for at least that long, or once for 0."""
+        """Lets other tasks run for at least that long, or once for 0."""
 
     def group(self) -> AbstractAsyncContextManager[Start]:
-        """Gives what starts tasks, and waits for all of them at its end."""
+        """Yields a function that starts tasks, and waits for all of them at its end."""
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Has a function called in the loop's thread after a time."""
+        """Calls a function in the loop's thread after a time."""
 
     def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
-        """Has a function called in the loop's thread whenever a file can be read; None where the loop reads none."""
+        """Calls a function in the loop's thread whenever a file can be read; None where the loop reads no files."""
 
     def until_readable(self, file: int, /) -> Awaitable[None] | None:
-        """Waits until a file can be read; None where the loop reads none."""
+        """Waits until a file can be read; returns None where the loop reads no files."""
 
     def in_thread(self, function: Callable[[], _T]) -> Awaitable[_T]:
         """Calls what waits in a thread that nobody else uses."""
@@ -50,7 +50,7 @@ class LoopAdapter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """One way to drive coroutines; nothing is imported before a field is called.
+    """A way to drive coroutines; nothing is imported before a field is called.
 
     ``missing`` returns why this machine cannot offer the loop, or None; ``run`` drives a coroutine function to its end;
     ``adapter`` is called while it runs; ``version`` names the implementation for the record. ``make`` is a loop factory

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class _CurioAdapter:
-    """What the suite asks of the running kernel of curio."""
+    """The adapter of the running kernel of curio."""
 
     def __init__(self) -> None:
         import curio.traps  # an extra
@@ -27,12 +27,12 @@ class _CurioAdapter:
         self.watched: Any = self._run
 
     async def sleep(self, seconds: float, /) -> None:
-        """Lets others run for at least that long, or once for 0."""
+        """Lets other tasks run for at least that long, or once for 0."""
         await self._curio.sleep(seconds)
 
     @asynccontextmanager
     async def group(self) -> AsyncIterator[Start]:
-        """Gives what starts tasks, and waits for all of them at its end; the first that fails ends the others."""
+        """Yields a function that starts tasks, and waits for all of them at its end; a failure ends the others."""
         tasks: list[Any] = []
         try:
             yield lambda function, *arguments: tasks.append(self._spawn(function(*arguments)))
@@ -46,7 +46,7 @@ class _CurioAdapter:
                 raise task.exception
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Has a function called by a task of its own after a time."""
+        """Calls a function from a task of its own after a time."""
 
         async def wait(task: Any) -> None:
             await self._curio.sleep(seconds)
@@ -56,7 +56,7 @@ class _CurioAdapter:
         return self._alone(wait)
 
     def readable(self, file: int, callback: Callable[[], object]) -> Timer:
-        """Has a function called by a task of its own whenever a file can be read."""
+        """Calls a function from a task of its own whenever a file can be read."""
 
         async def read(task: Any) -> None:
             while True:
@@ -100,7 +100,7 @@ class _Ending:
         self._task = task
 
     def cancel(self) -> None:
-        """Has the function not called any more."""
+        """Cancels the calls of the function."""
         self._kernel._traps["trap_cancel_task"](self._task)  # noqa: SLF001
 
 

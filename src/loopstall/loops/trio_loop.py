@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class _TrioAdapter:
-    """What the suite asks of the running trio."""
+    """The adapter of the running trio."""
 
     def __init__(self) -> None:
         import trio  # an extra
@@ -24,17 +24,17 @@ class _TrioAdapter:
         self.watched: Any = TrioRun()
 
     async def sleep(self, seconds: float, /) -> None:
-        """Lets others run for at least that long, or once for 0."""
+        """Lets other tasks run for at least that long, or once for 0."""
         await self._trio.sleep(seconds)
 
     @asynccontextmanager
     async def group(self) -> AsyncIterator[Start]:
-        """Gives what starts tasks, and waits for all of them at its end."""
+        """Yields a function that starts tasks, and waits for all of them at its end."""
         async with self._trio.open_nursery() as nursery:
             yield nursery.start_soon
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Has a function called by a task of its own after a time."""
+        """Calls a function from a task of its own after a time."""
         scope = self._trio.CancelScope()
 
         async def wait() -> None:
@@ -47,7 +47,7 @@ class _TrioAdapter:
         return timer
 
     def readable(self, file: int, callback: Callable[[], object]) -> Timer | None:
-        """Has a function called by a task of its own whenever a file can be read."""
+        """Calls a function from a task of its own whenever a file can be read."""
         scope = self._trio.CancelScope()
 
         async def read() -> None:

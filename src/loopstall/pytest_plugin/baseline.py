@@ -15,7 +15,7 @@ __all__ = ["Baseline"]
 
 
 _MARGIN = 1.5
-"""What is accepted beyond what was seen: the same work takes longer on the next machine."""
+"""The margin over the measured value that is accepted: the same work takes longer on the next machine."""
 _DAYS = 90
 _REASON = "there when the budget was introduced"
 _WHO = "pytest --stall-baseline write"

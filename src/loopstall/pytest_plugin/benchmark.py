@@ -26,7 +26,7 @@ _WATCHED_NS = 300 * NS_PER_MS
 _LEAST_CALLS = 5
 
 DISPATCHES = ("inline", "to_thread", "threads", "processes")
-"""How a call gets off the loop: not at all, to the default executor, to a pool of threads or of spawned processes."""
+"""Places where a call can run: the loop, the default executor, a pool of threads or of spawned processes."""
 
 _Call = Callable[[], Coroutine[Any, Any, Any]]
 

@@ -18,9 +18,9 @@ __all__ = ["Recorder", "Stalls"]
 
 @dataclass(slots=True, kw_only=True)
 class Stalls:
-    """What happened while a test ran: iterating gives its stalls, those that the machine made among them.
+    """The stalls during a test; iterating gives them all, those that the machine made among them.
 
-    Where windows were opened, they alone count.
+    Where the test opens windows, only stalls within them count.
     """
 
     began_ns: int
@@ -31,7 +31,7 @@ class Stalls:
 
     @contextlib.contextmanager
     def window(self, name: str = "") -> Iterator["Stalls"]:
-        """Lets only what happens while this is entered count, and within other windows of the test.
+        """Counts only the stalls while this is entered, or within other windows of the test.
 
         Args:
             name: for the reader.
@@ -74,7 +74,7 @@ class Stalls:
 
     @property
     def own(self) -> list[StallEvent]:
-        """Those that count and that the machine did not make."""
+        """The stalls that count and that the machine did not make."""
         return [seen for seen in self.counted() if seen.stall.cause != DESCHEDULED]
 
 

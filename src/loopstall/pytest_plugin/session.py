@@ -1,4 +1,4 @@
-"""What the pytest plugin does once it is on: holds each test against its budget, and sums the session up."""
+"""The pytest plugin while it is on: it holds each test against its budget, and sums the session up."""
 
 from collections.abc import Generator, Iterator, Sequence
 import contextlib
@@ -31,7 +31,7 @@ _FULL = 50  # stalls of a test that are reported with all that was seen, the lon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Budget:
-    """What a test may block a loop: at a time and in all, in ns; None for no limit."""
+    """The limits of a test's stalls: of one and of their sum, in ns; None for no limit."""
 
     longest_ns: int | None
     total_ns: int | None
@@ -228,7 +228,7 @@ def _breaking(counted: Sequence[StallEvent], budget: _Budget) -> tuple[list[Stal
 
 
 def _said(over: Sequence[StallEvent], counted: Sequence[StallEvent], budget: _Budget, *, missed: Sequence[str]) -> str:
-    """Says what of the budget was broken, with everything that a reader needs."""
+    """Describes how the budget was broken, with everything that a reader needs."""
     parts: list[str] = []
     if over and budget.longest_ns is not None:
         more = f", and {len(over) - 1} more like it" if len(over) > 1 else ""

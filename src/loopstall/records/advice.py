@@ -1,4 +1,4 @@
-"""What ``advise`` found out: the function by itself, each way to run it, and what it recommends."""
+"""The result of ``advise``: the function by itself, each way to run it, and the recommendation."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way to run the function, at the user's rate; the figures are medians over runs.
+    """A way to run the function, at the user's rate; the figures are medians over runs.
 
     Args:
         strategy: loop and dispatch.
@@ -76,7 +76,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """What to do with a function.
+    """The recommendation for a function, with what it rests on.
 
     Args:
         target: as the user named it.

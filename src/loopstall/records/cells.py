@@ -1,4 +1,4 @@
-"""What is measured: workloads, strategies and loads, as cells and a plan of them."""
+"""Cells: workloads, strategies and loads, and a plan of them."""
 
 from dataclasses import dataclass
 import hashlib
@@ -7,7 +7,7 @@ import re
 __all__ = ["INLINE", "NATIVE", "Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"]
 
 Value = int | float | str | bool
-"""What a workload parameter may be."""
+"""The types of a workload parameter."""
 
 INLINE, NATIVE = "inline", "native"
 """The dispatches that leave a job in the loop's thread; the others get it off."""
@@ -15,7 +15,7 @@ INLINE, NATIVE = "inline", "native"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadRef:
-    """Where a workload is found again in any process: the file, and the name it has there."""
+    """A reference to a workload that any process can load: the file, and the name in it."""
 
     path: str
     name: str
@@ -23,19 +23,19 @@ class WorkloadRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """Who drives the coroutines, and how a job gets off that loop or stays on it."""
+    """A loop, which drives the coroutines, and a dispatch, by which a job leaves that loop or stays on it."""
 
     loop: str
     dispatch: str
 
     @property
     def on_loop(self) -> bool:
-        """Whether a job runs in the loop's own thread, rather than in a pool, a process or a queue."""
+        """True where a job runs in the loop's own thread, rather than in a pool, a process or a queue."""
         return self.dispatch in {INLINE, NATIVE}
 
     @property
     def inline(self) -> bool:
-        """Whether a job is a plain call in the loop's own thread, so that jobs run one after the other."""
+        """True where a job is a plain call in the loop's own thread, so that jobs run one after the other."""
         return self.dispatch == INLINE
 
     def __str__(self) -> str:
@@ -44,10 +44,10 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How jobs arrive.
+    """The arrival of jobs.
 
     Closed when ``rate`` is None: ``concurrency`` clients, each asking again as soon as it is answered. Open
-    otherwise: jobs are due at ``rate`` a second, whatever became of those before. Ends after ``jobs`` jobs, or,
+    otherwise: jobs are due at ``rate`` a second, whether or not those before have ended. Ends after ``jobs`` jobs, or,
     where that is None, takes no new job after ``seconds``. On a server ``heavy`` is the share of requests that do a
     job; the others are light.
     """
@@ -90,7 +90,7 @@ class Cell:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two cells of different results the same cell, wherever the workload file lies."""
+        """The identity of a cell across results, wherever the workload file lies."""
         return (self.row, str(self.strategy), str(self.load))
 
     @property

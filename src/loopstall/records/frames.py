@@ -1,4 +1,4 @@
-"""Whose code a frame is."""
+"""The owner of a frame's code: the user, Python, a package or loopstall."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,7 +24,7 @@ _LIBRARIES = tuple(
 
 @lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
-    """Says whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
+    """Returns whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
     if file.startswith("<"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""What is made of what was measured: estimates, comparisons, verdicts and trends."""
+"""Estimates, comparisons, verdicts and trends: the judgement of runs."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 STALL, REGRESSION = "stall", "regression"
-"""What a verdict can be about."""
+"""The kinds of a regression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the runs of one cell come to: estimates by metric, and whether the cell is a trap.
+    """The summary of a cell's runs: estimates by metric, and whether the cell is a trap.
 
     ``broke`` says how many of the ``runs`` that went well broke the budget, ``why`` what they broke; ``error`` is
     the first failure of the cell, which leaves it without a verdict.
@@ -57,7 +57,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One metric of one cell on two sides: the ratio head / base, and what is made of it."""
+    """A metric of a cell on two sides: the ratio head / base, and its verdict."""
 
     row: str
     strategy: str
@@ -72,7 +72,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One metric of one cell on two sides that were measured by turns.
+    """A metric of a cell on two sides that were measured in pairs.
 
     ``change`` is relative, 0.1 for ten percent more, or in points of a share; positive where the candidate is worse.
     ``p`` is corrected for all tests of the matrix, None where the metric was not tested.
@@ -88,7 +88,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the gate says of a cell, which rule said so in a sentence, and where, if a line is to blame.
+    """The gate's verdict on a cell, the rule that decided in a sentence, and the line to blame, if there is one.
 
     The word is one of ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added``, ``removed``. Of a
     regression ``kind`` says whether it is a ``stall``, ``amount`` then being the longest one's length in ns, or a
@@ -116,7 +116,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One metric of one cell in one result of a history: the median over its runs with its interval.
+    """A metric of a cell in one result of a history: the median over its runs with its interval.
 
     Times are ISO 8601, UTC; ``commit`` and ``committed_at`` are empty where they are not known.
     """
@@ -146,7 +146,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """One metric of one cell on one machine over the commits, and where it changed."""
+    """A metric of a cell on one machine over the commits, and its changes of level."""
 
     row: str
     strategy: str

@@ -1,4 +1,4 @@
-"""What was measured: one cell in one process."""
+"""Runs: a cell measured once, in a process of its own."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a run was measured on."""
+    """The machine, the Python and the packages of a run."""
 
     python: str
     implementation: str
@@ -60,7 +60,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunError:
-    """Why a run failed: a kind for machines, a sentence for people, and the end of what it printed."""
+    """The failure of a run: a kind for machines, a sentence for people, and the end of what it printed."""
 
     kind: str
     message: str
@@ -78,7 +78,7 @@ class Burst:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How much of the machine others had while something was measured.
+    """The share of the machine that other programs had during a measurement.
 
     Args:
         wall_ns: how long it was measured.
@@ -136,7 +136,7 @@ class Measured:
     errors: int = 0
     """Of a server: requests that were not answered, or not well."""
     noise: Noise | None = None
-    """What the machine did beside it; None where the system does not tell."""
+    """The noise of the machine meanwhile; None where the system does not record it."""
 
     @property
     def throughput(self) -> float:
@@ -181,7 +181,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One cell measured once in a fresh process: figures, or the error that took their place."""
+    """A cell measured once in a fresh process: figures, or the error that took their place."""
 
     cell: Cell
     index: int

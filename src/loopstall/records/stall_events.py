@@ -11,7 +11,7 @@ __all__ = ["StallEvent", "stall_event_from", "to_plain"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StallEvent:
-    """One stall as it was seen.
+    """A stall with the process and the thread of its loop.
 
     Args:
         stall: what the monitor found.

@@ -1,4 +1,4 @@
-"""What the monitor saw: stalls, where they were, and what their cause was judged by."""
+"""Stalls, their places, and the evidence of their causes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ DESCHEDULED = "descheduled"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One line of a stack."""
+    """A line of a stack."""
 
     file: str
     line: int
@@ -22,7 +22,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the cause of a stall was judged by: differences over ``window_ns``, which begins shortly before it.
+    """The evidence of a stall's cause: differences over ``window_ns``, which begins shortly before it.
 
     CPU time of the loop's thread and of the process' other threads; ``run_delay_ns``, for how long the loop's
     thread was ready and had no CPU (None where the system does not tell); for how long a CPU quota stopped the
@@ -58,7 +58,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSample:
-    """Where the loop's thread was at one moment of a stall, ``at_ns`` from its start.
+    """The place of the loop's thread at one moment of a stall, ``at_ns`` from its start.
 
     ``state`` is the system call that it waited in, ``GIL`` where it waited for that, or ``running``.
     """
@@ -70,7 +70,7 @@ class StackSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
-    """One span in which the loop ran no due callback: start from the measurement's start, both in ns.
+    """A span in which the loop ran no due callback; its start counts from the measurement's, in ns.
 
     ``rule`` says by which comparison of the evidence the cause was chosen; ``task`` and ``coroutine`` name what the
     loop was running, ``label`` is what the program itself says of it (a route); ``glimpses`` split a long stall;

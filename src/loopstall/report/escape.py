@@ -13,7 +13,7 @@ import re
 __all__ = ["csv_row", "csv_text", "github_command", "json_text", "markdown_text", "paragraph", "printable", "tamed"]
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(#)(?=#\w*\[)")
-"""What a CI server takes for a command of its own.
+"""Signs that a CI server takes for a command of its own.
 
 GitHub's runner does so with ``::`` after any white space at the start of a line, and with ``##[`` anywhere
 (actions/runner, src/Runner.Common/ActionCommand.cs); Azure Pipelines with ``##vso[``, TeamCity with ``##teamcity[``.

@@ -20,7 +20,7 @@ _COLUMNS = (
 
 
 class FigureReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure of a cell: the median over its runs, its interval and the confidence of that."""
+    """A figure of a cell: the median over its runs, its interval and the confidence of that."""
 
     value: float
     low: float
@@ -31,7 +31,7 @@ class FigureReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of a cell come to."""
+    """The summary of a cell's runs."""
 
     workload: str
     params: dict[str, int | float | str | bool]
@@ -48,7 +48,7 @@ class CellReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding: the rule and what was measured; ``row`` and ``strategies`` are empty where it is of all cells."""
+    """A finding: the rule and the measured value; ``row`` and ``strategies`` are empty where it is about all cells."""
 
     rule: str
     title: str

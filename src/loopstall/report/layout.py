@@ -1,4 +1,4 @@
-"""How a matrix is laid out in every report: one layout a loop, workload rows and dispatch columns."""
+"""The layout of a matrix in every report: a table a loop, with workload rows and dispatch columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +56,6 @@ def layouts(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[La
 
 
 def is_served(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> bool:
-    """Says whether there are servers under load among the cells."""
+    """Returns whether any cell is a server under load."""
     cells = [*(item.cell for item in summaries), *(item.cell for item in skipped)]
     return any(cell.load.heavy is not None for cell in cells)

@@ -12,7 +12,7 @@ __all__ = ["CulpritReport", "Session", "StallDocument", "document", "stalls_to_j
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a report of stalls is made from.
+    """The content of a report of stalls.
 
     Args:
         title: what was watched.

@@ -15,12 +15,12 @@ _WORST = 10
 
 
 def summed_up(summary: StallSummary) -> list[str]:
-    """Says a session's ten worst culprits, a line each."""
+    """Writes a session's ten worst culprits, a line each."""
     return [culprit_line(item) for item in summary.culprits[:_WORST]]
 
 
 def culprit_line(item: Culprit) -> str:
-    """Says all the stalls of a line in one."""
+    """Writes all the stalls of a culprit in one line."""
     tests = [name for name in item.places if "::" in name]
     within = f" in {_counted(len(tests), 'test')}" if tests else ""
     times = f"{format_ns(item.longest_ns)} at worst, {format_ns(item.total_ns)} in all"
@@ -29,7 +29,7 @@ def culprit_line(item: Culprit) -> str:
 
 
 def described(stall: Stall, length_ns: int) -> str:
-    """Says how long a stall was, why, where, in which task, through which frames of the user's, and what to do."""
+    """Describes a stall: length, cause, place, task, the user's frames, and what to do."""
     lines = [f"{format_ns(length_ns)}, {stall.cause}: {stall.rule or 'nothing more was seen'}"]
     if stall.holder is not None:
         lines.append(f"  the GIL was held by thread {stall.holder_thread} at {place(stall.holder)}")
@@ -48,7 +48,7 @@ def described(stall: Stall, length_ns: int) -> str:
 
 
 def in_a_line(seen: StallEvent) -> str:
-    """Says how long a stall was, why, where, and in which task."""
+    """Describes a stall in a line: length, cause, place and task."""
     stall, frame = seen.stall, seen.blamed
     where = place(frame) if frame is not None else "no culprit was seen"
     held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""

@@ -1,4 +1,4 @@
-"""What every report says in words."""
+"""Texts that all reports share."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ def _short(file: str) -> str:
 
 
 def remarks(runs: "Iterable[Run]") -> list[str]:
-    """Says what a reader has to know of how runs were measured, in how many of them, the most frequent first."""
+    """Returns remarks on how runs were measured, with the number of runs, the most frequent first."""
     said = Counter(fault for run in runs if run.measured is not None for fault in dict.fromkeys(run.measured.faults))
     return [
         printable(f"in {count} run{'' if count == 1 else 's'}: {fault}") for fault, count in said.most_common(_REMARKS)
@@ -50,7 +50,7 @@ def remarks(runs: "Iterable[Run]") -> list[str]:
 
 
 def verdict(summaries: "Sequence[Summary]") -> str:
-    """Says in a sentence or two what a matrix found."""
+    """Sums a matrix up in a sentence or two."""
     measured = [summary for summary in summaries if summary.runs]
     failed = [summary for summary in summaries if summary.error is not None]
     if not summaries:

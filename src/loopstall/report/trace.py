@@ -11,7 +11,7 @@ from loopstall.report.escape import json_text, printable
 __all__ = ["to_trace"]
 
 _LOOP, _HOLDER = 1, 2
-"""Threads of each process: the loop's own, and whoever held the GIL."""
+"""Threads of each process: the loop's own, and the holder of the GIL."""
 
 
 def to_trace(made: Digest) -> str:

@@ -51,7 +51,7 @@ def trend_table(trends: Sequence[Trend]) -> Table:
 
 
 def sentences(trends: Sequence[Trend]) -> list[str]:
-    """Says every change in a sentence, the newest first."""
+    """Describes every change in a sentence, the newest first."""
     found = [(item, change) for item in trends for change in item.changes]
     found.sort(key=lambda pair: pair[0].readings[pair[1].at].measured_at, reverse=True)
     said = []

@@ -27,7 +27,7 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
 
 
 def gate_sentence(verdicts: Sequence[Verdict]) -> str:
-    """Says in a sentence or two what a gate found, and of the worst cell what."""
+    """Sums a gate's verdicts up in a sentence or two, with the worst cell."""
     said = f"Gate: {sentence(verdicts)}."
     worst = ordered(verdicts)[0]
     if worst.verdict not in {"failed", "regressed"}:
@@ -36,7 +36,7 @@ def gate_sentence(verdicts: Sequence[Verdict]) -> str:
 
 
 def left_out(skipped: Sequence[Skipped]) -> list[str]:
-    """Says why cells were not measured, a sentence a reason."""
+    """Lists the reasons why cells were not measured, a sentence each."""
     reasons = Counter(item.reason for item in skipped)
     return [f"not measured, {count} cells: {why}" for why, count in reasons.items()]
 
@@ -51,7 +51,7 @@ def change(item: Finding) -> str:
 
 
 def detail(item: Verdict) -> str:
-    """Says everything of a verdict in lines: the rule, where, the stack, the figures."""
+    """Describes a verdict in lines: the rule, the place, the stack, the figures."""
     lines = [item.rule]
     if item.accepted:
         lines.append(f"accepted: {item.accepted}")

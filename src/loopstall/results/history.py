@@ -37,7 +37,7 @@ ORDER BY CASE committed_at WHEN '' THEN measured_at ELSE committed_at END, measu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a history keeps of a result as a whole: times in ISO 8601, UTC; what is not known is empty."""
+    """A result as a history keeps it: times in ISO 8601, UTC; unknown values are empty."""
 
     name: str
     measured_at: str

@@ -43,7 +43,7 @@ class _RoundBenchmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """What tells the two formats apart."""
+    """The differences between the two formats."""
 
     benchmarks: list[msgspec.Raw]
     machine_info: Any = None

@@ -49,7 +49,7 @@ class _Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What was read of one or more results folders: the plan of the first, every run, and what was unreadable."""
+    """The content of one or more results folders: the plan of the first, every run, and the unreadable files."""
 
     plan: Plan | None
     runs: tuple[Run, ...]

@@ -1,4 +1,4 @@
-"""A stored result as one side of a comparison, whoever wrote it."""
+"""A stored result as one side of a comparison, by whichever tool."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["Stored", "read"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One side: the figures of its cells and, where it is a result of loopstall's, its plan and its machine."""
+    """A side: the figures of its cells and, for a result of loopstall, its plan and its machine."""
 
     name: str
     figures: tuple[Figures, ...]

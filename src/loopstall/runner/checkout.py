@@ -185,7 +185,7 @@ def _settings(tree: Path) -> dict[str, Any]:
 
 
 def _is_project(tree: Path) -> bool:
-    """Says whether a tree is something to install, or only holds code."""
+    """Returns whether a tree is an installable project or only holds code."""
     return (tree / "setup.py").is_file() or not _settings(tree).keys().isdisjoint({"build-system", "project"})
 
 

@@ -124,7 +124,7 @@ def _carried_out(hosts: "_Hosts", plan: Plan, turns: Iterable[Turn], limits: Lim
 
 
 def _done(under_way: Mapping[Any, _Sent]) -> list[Any]:
-    """Waits a while for turns, and returns those that have come back."""
+    """Waits a while for turns, and returns the finished ones."""
     from distributed import wait  # an extra
 
     if not under_way:
@@ -161,7 +161,7 @@ class _Hosts:
         return {address: self._known[address] for address in there if address in self._known}
 
     def sentence(self) -> str:
-        """Says how many there are."""
+        """Describes the workers and their hosts in a sentence."""
         there = self.look()
         workers, hosts = len(there), len(set(there.values()))
         return (

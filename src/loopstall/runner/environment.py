@@ -1,4 +1,4 @@
-"""What a matrix is measured on, found out once for all its runs."""
+"""The environment of a matrix, found out once for all its runs."""
 
 from importlib import metadata
 import os

@@ -19,7 +19,7 @@ Executes = Callable[[Plan, list[schedule.Slot], Callable[[Run], object]], Genera
 
 @dataclass(slots=True)
 class Execution:
-    """What became of a plan: all of its runs, how long the new ones took, and what ended it early."""
+    """The outcome of a plan: all of its runs, the time of the new ones, and the reason of an early end."""
 
     runs: list[Run]
     count: int = 0

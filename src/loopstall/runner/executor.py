@@ -1,4 +1,4 @@
-"""What the runners ask of measuring processes, so that tests can play recorded outcomes instead of starting any."""
+"""The interface of measuring processes to the runners; tests play recorded outcomes through it and start none."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ __all__ = ["Executor", "Process"]
 
 
 class Process(Protocol):
-    """One measuring process: either ``run``, or ``begin``, any number of ``turn`` and ``end``; ``close`` at last."""
+    """A measuring process: either ``run``, or ``begin``, any number of ``turn`` and ``end``; ``close`` at last."""
 
     def run(self, request: Request, *, limit_s: float, load_ended: Callable[[], None]) -> Outcome:
         """Measures a request as a whole; calls ``load_ended`` when the load is over."""

@@ -179,7 +179,7 @@ def serve(
 
 
 def _missing(item: Workload, cell: Cell) -> str | None:
-    """Says why a cell cannot be measured here, None where it can."""
+    """Returns why a cell cannot be measured here, None where it can."""
     loop, way = cell.strategy.loop, cell.strategy.dispatch
     reason = SERVERS[loop].missing() if cell.load.heavy is not None else LOOPS[loop].missing()
     reason = reason or item.why_not(way, dict(cell.params))
@@ -187,7 +187,7 @@ def _missing(item: Workload, cell: Cell) -> str | None:
 
 
 def _sorted(planned: Iterable[tuple[Workload, Cell]]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
-    """Tells the cells that can be measured here from those that cannot."""
+    """Splits cells into those that can be measured here and those that cannot."""
     cells: list[Cell] = []
     skipped: list[Skipped] = []
     for item, cell in planned:

@@ -1,4 +1,4 @@
-"""Tells whether a machine was busy with something else while something was measured on it.
+"""Recognises a machine that was busy with other programs during a measurement.
 
 Two figures together say so: the measuring thread waited for a CPU (its run delay), and others computed. Run delay alone
 may be the program's own doing, whose workers fill the CPUs; others alone do no harm where there are CPUs for all.
@@ -80,12 +80,12 @@ def total(*parts: Noise | None) -> Noise | None:
 
 
 def disturbed(noise: Noise | None) -> bool:
-    """Says whether what was measured tells more of the machine than of the program."""
+    """Returns whether the figures show the machine rather than the program."""
     return noise is not None and noise.delay_share > _MOST_DELAY and noise.others_share > _MOST_OTHERS
 
 
 def told(noise: Noise) -> str:
-    """Says what was seen, and how much of it would pass."""
+    """Describes the noise, and the limits that would pass."""
     return (
         f"other programs took {noise.others_share:.0%} of the time of this machine's {noise.cores} CPUs, and what was"
         f" measured waited {noise.delay_share:.0%} of its time for one (up to {_MOST_OTHERS:.0%} or {_MOST_DELAY:.0%}"
@@ -94,7 +94,7 @@ def told(noise: Noise) -> str:
 
 
 def run_delay_ns(thread_id: int) -> int | None:
-    """Returns how long a thread of this process has been ready and had no CPU, in ns, None where nobody tells."""
+    """Returns the time a thread of this process was ready without a CPU, in ns, None where it is not recorded."""
     try:
         return int(Path(f"/proc/self/task/{thread_id}/schedstat").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
@@ -109,7 +109,7 @@ def cpus() -> frozenset[int]:
 
 
 def _busy_ns(usable: frozenset[int]) -> int | None:
-    """Returns how long CPUs have computed, for whomever, in ns, None where the system does not tell."""
+    """Returns the time that CPUs have computed for any program, in ns, None where the system does not record it."""
     try:
         lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
         tick_ns = NS_PER_S // os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Two live processes, one a side, that do the same jobs by turns: what disturbs the one disturbs the other."""
+"""Two live processes, one a side, that take turns at the same jobs: a disturbance hits both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from loopstall.runner.single import Limits, record
 __all__ = ["BURST_S", "PairedRunner"]
 
 BURST_S = 0.02
-"""What a burst should last: long beside a clock's step and a timer's slack, short beside a drift of the machine."""
+"""The length of a burst: long beside a clock's step and a timer's slack, short beside a drift of the machine."""
 
 _CALIBRATIONS = 3  # the first jobs of a process are slow
 
@@ -92,7 +92,7 @@ class PairedRunner:
             process.begin(request, limit_s=self._limits.time_limit_s)
 
     def _warm_up(self, processes: dict[int, Process], cell: Cell) -> bool:
-        """Has each side do jobs that are not counted; finds out with the first pair how many a burst takes.
+        """Lets each side do jobs that do not count; the first pair shows how many a burst takes.
 
         Returns:
             False where a side failed.
@@ -110,7 +110,7 @@ class PairedRunner:
         return True
 
     def _alternate(self, processes: dict[int, Process], jobs: int, chance: random.Random) -> None:
-        """Gives each side its turns, the order by chance every time, until one fails."""
+        """Gives each side its turns, each time in random order, until one fails."""
         for _ in range(self._turns):
             for side in chance.sample((0, 1), 2):
                 if processes[side].turn(jobs, limit_s=self._limits.time_limit_s) is None:

@@ -1,4 +1,4 @@
-"""One measuring process: started ahead, given its request when its turn has come, and explained when it dies."""
+"""A measuring process: it starts ahead, gets its request later, and its death is explained."""
 
 from collections.abc import Callable
 import contextlib
@@ -105,7 +105,7 @@ class MeasuringProcess:
         return self._end(not self._wait(limit_s, load_ended), limit_s)
 
     def begin(self, request: Request, *, limit_s: float) -> bool:
-        """Sends a request by turns and waits until the process is ready for the first; False where it never is.
+        """Sends a request in turns and waits until the process is ready for the first; False where it never is.
 
         Raises:
             OSError: the request cannot be written.
@@ -114,7 +114,7 @@ class MeasuringProcess:
         return self._line(limit_s) == protocol.READY
 
     def turn(self, jobs: int, *, limit_s: float) -> Burst | None:
-        """Has the process do its next jobs; None where it ends, hangs or fails instead: ``end`` says why.
+        """Asks the process for its next jobs; None where it ends, hangs or fails instead: ``end`` says why.
 
         Args:
             jobs: how many; below zero for jobs that warm up and are not counted.
@@ -127,7 +127,7 @@ class MeasuringProcess:
             return None
 
     def end(self, *, limit_s: float) -> Outcome:
-        """Says that there are no more turns, and returns what the process measured."""
+        """Ends the turns, and returns the outcome."""
         self._say(b"0\n")
         self._hang_up()
         return self._end(self._late or not self._wait(limit_s, lambda: None), limit_s)
@@ -148,7 +148,7 @@ class MeasuringProcess:
             self._process.stdin.close()
 
     def _line(self, limit_s: float) -> bytes:
-        """Returns the next line that the process tells; b"" where it ends or the time is over first."""
+        """Returns the next line from the process; b"" where it ends or the time is over first."""
         deadline = time.monotonic() + limit_s
         while b"\n" not in self._told:
             ready = select.select([self._done_reader], [], [], max(0.0, deadline - time.monotonic()))[0]
@@ -193,7 +193,7 @@ class MeasuringProcess:
         reaper.kill_marked(self._token)
 
     def _wait(self, limit_s: float, load_ended: Callable[[], None]) -> bool:
-        """Waits for the end without reaping, and says whether it came within the limit."""
+        """Waits for the end without reaping, and returns whether the process ended within the limit."""
         deadline = time.monotonic() + limit_s
         try:
             ended = os.pidfd_open(self.pid)  # Popen.wait with a timeout polls, which disturbs what is measured
@@ -213,7 +213,7 @@ class MeasuringProcess:
             os.close(ended)
 
     def _ask_where(self) -> None:
-        """Has a hung process write its stack: faulthandler answers SIGABRT even inside C code."""
+        """Makes a hung process write its stack: faulthandler answers SIGABRT even inside C code."""
         with contextlib.suppress(OSError, ValueError):  # ValueError: Windows has no such signal
             self._process.send_signal(signal.SIGABRT)
             self._wait(_LAST_WORDS_S, lambda: None)

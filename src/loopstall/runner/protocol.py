@@ -1,4 +1,4 @@
-"""What a measuring process and whoever started it say to each other: one file each way, and turns.
+"""The protocol between a measuring process and the runner: one file each way, and turns.
 
 A turn is a line with a number of jobs on the process' stdin, answered by the line of a ``Burst`` on its pipe; a
 number below zero is of jobs that warm up and are not counted, and 0 ends the run. Before the first turn it says that
@@ -35,7 +35,7 @@ ENDED = b"ended\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be measured, and within which bounds."""
+    """A measurement to do, with its bounds."""
 
     cell: Cell
     seed: int
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it: figures or an error, the loop that it really ran on, and whether its Python then had a GIL."""
+    """The outcome of a request: figures or an error, the loop that it really ran on, and whether there was a GIL."""
 
     loop: str
     load_1min: float | None
@@ -74,7 +74,7 @@ def read_burst(line: bytes) -> Burst:
 
 
 def write(message: Request | Outcome, path: Path) -> None:
-    """Writes a message so that whoever reads the file finds all of it or nothing."""
+    """Writes a message so that a reader of the file finds all of it or nothing."""
     draft = path.with_suffix(".draft")
     draft.write_bytes(encode(message))
     draft.replace(path)

@@ -1,4 +1,4 @@
-"""One cell in a fresh process: whatever the workload does there, what comes back is a Run."""
+"""Measures a cell in a fresh process and returns a Run, whatever the workload does there."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -17,12 +17,12 @@ from loopstall.runner.protocol import Outcome, Request
 __all__ = ["Limits", "Runner", "record"]
 
 _AHEAD = 2
-"""Processes started at a time: two import in the time of one where there are two cores."""
+"""The number of processes that are started at a time: on two cores, two import in the time of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a run may use, and from when a lag is a stall."""
+    """The limits of a run, and the threshold of a stall."""
 
     time_limit_s: float
     memory_limit_bytes: int
@@ -69,7 +69,7 @@ class Runner:
 
     @property
     def time_limit_s(self) -> float:
-        """How long each run may take."""
+        """The time limit of each run."""
         return self._limits.time_limit_s
 
     def run(self, cell: Cell, *, index: int, seed: int, limit_s: float = math.inf) -> Run:

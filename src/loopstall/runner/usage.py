@@ -1,4 +1,4 @@
-"""What a process and its children used: CPU, memory, context switches.
+"""Resource usage of a process and its children: CPU, memory, context switches.
 
 On Linux the children's part is read from /proc while they live; elsewhere only children that have ended count.
 """

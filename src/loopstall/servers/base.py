@@ -1,4 +1,4 @@
-"""What a server is to the rest of the suite."""
+"""The interface of a server."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["Server", "needs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One way to serve a light route and a heavy one, in processes of its own.
+    """A way to serve a light route and a heavy one, in processes of its own.
 
     ``missing`` returns why this machine cannot have it, or None. ``command`` gives the arguments of a Python that
     serves on a port of this machine. ``dispatches`` are the ways in which it can run the heavy route. ``workers`` says

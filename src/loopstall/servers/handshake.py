@@ -1,4 +1,4 @@
-"""What a server process is told to serve, and what it tells: files in a folder that both sides know."""
+"""The exchange with a server process: its job and its answer, as files in a folder that both sides know."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ def read() -> ServerJob:
 
 
 def ready() -> None:
-    """Tells that this process can answer."""
+    """Reports that this process can answer."""
     (_folder() / f"ready-{os.getpid()}").touch()
 
 

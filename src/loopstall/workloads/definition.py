@@ -73,7 +73,7 @@ class Workload:
 
     @property
     def ref(self) -> WorkloadRef:
-        """How another process finds this workload."""
+        """The reference by which another process finds this workload."""
         return WorkloadRef(path=self.path, name=self.name)
 
     def native(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
@@ -124,7 +124,7 @@ class Workload:
         return self
 
     def why_not(self, dispatch: str, params: Mapping[str, Value]) -> str | None:
-        """Returns why a dispatch cannot be had at a point of the parameters; None where it can."""
+        """Returns why a dispatch is not available at a point of the parameters; None where it is."""
         if self.dispatches and dispatch not in self.dispatches:
             return f"the workload is about {' and '.join(self.dispatches)} alone"
         return self.find_missing(dispatch, **params) if self.find_missing is not None else None

@@ -76,7 +76,7 @@ def resolve(path: str, name: str) -> Workload:
 
 
 def folders() -> tuple[Path, ...]:
-    """Where workloads are looked for: the current directory's ``workloads``, then the suite's own."""
+    """Returns the folders of workloads: the current directory's ``workloads``, then the suite's own."""
     here = Path(__file__).resolve().parent
     bundled = here.parent / "_bundled" / "workloads"
     if not bundled.is_dir():

@@ -43,7 +43,7 @@ def module_and_folder(target: str) -> tuple[str, str, Path]:
 
 
 def make_importable(folder: Path) -> None:
-    """Has this process and those that it starts import from a folder first."""
+    """Makes this process and those that it starts import from a folder first."""
     text = str(folder)
     if text not in sys.path:
         sys.path.insert(0, text)

@@ -1,4 +1,4 @@
-"""Has the Python processes that a watched program starts watched too; then what would have been here without it."""
+"""Watches the Python processes that a watched program starts, then runs the ``sitecustomize`` that it hides."""
 
 import importlib.machinery
 import importlib.util

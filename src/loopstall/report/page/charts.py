@@ -1,4 +1,4 @@
-"""What the page's charts draw, as plain data: times in ms, to the µs, for that is as fine as a plot shows."""
+"""The data of the page's charts: times in ms, to the µs, which is as fine as a plot shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,7 +84,7 @@ def _stalls(stalls: Sequence[Stall], stacks: dict[str, int]) -> list[list[Any]]:
 
 
 def _told(stall: Stall) -> str:
-    """Says where a stall was: the culprit, who held the GIL, and the stack."""
+    """Describes the place of a stall: the culprit, the holder of the GIL, and the stack."""
     lines = [place(stall.culprit) if stall.culprit is not None else f"no culprit was seen: {printable(stall.rule)}"]
     if stall.label:
         lines.append(f"during {printable(stall.label)}")

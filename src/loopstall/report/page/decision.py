@@ -12,7 +12,7 @@ from loopstall.report.layout import Layout, layouts
 __all__ = ["FIGURES", "Figure", "Row", "Table", "decision_table"]
 
 FIGURES = ("throughput", "lag_p99", "availability", "longest_stall", "cpu_per_job", "peak_memory")
-"""What the table can show, the first at first."""
+"""The metrics of the table; it begins with the first."""
 
 _SHADES = 6
 _NEAR = 1.02
@@ -21,7 +21,7 @@ _NEAR = 1.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure of a cell as it is shown: its shade is 0 where it is good to 6 where it is bad."""
+    """A figure of a cell as it is shown; its shade runs from 0 for good to 6 for bad."""
 
     name: str
     text: str
@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableCell:
-    """One cell of the table: figures, a reason why there are none, or the kind of failure."""
+    """A cell of the table: figures, a reason why there are none, or the kind of failure."""
 
     number: int = -1
     figures: tuple[Figure, ...] = ()
@@ -120,7 +120,7 @@ def _figure(name: str, estimate: Estimate, scale: _Scale, *, choice: bool) -> Fi
 
 
 def _scale(name: str, row: Sequence[Summary]) -> _Scale:
-    """Returns the function that gives a value its shade and says whether it is the best of its row or as good.
+    """Returns a function from a value to its shade, and whether it is the best of its row or as good.
 
     A trap is no choice: the best is one of the others, where there are any.
     """

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["Block", "icicle", "source_line"]
 
 _LEAST_SHARE = 0.004
-"""What is narrower in the icicle cannot be seen."""
+"""The least width in the icicle: a narrower block cannot be seen."""
 _DEEPEST = 40
 _LONGEST_LINE = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One frame of the icicle: left edge and width as shares of the whole, and its depth."""
+    """A frame of the icicle: left edge and width as shares of the whole, and its depth."""
 
     frame: Frame
     left: float

@@ -14,7 +14,7 @@ __all__ = ["IndexEntry", "entry_of", "to_index"]
 
 
 class IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the list says of a result; times in ISO 8601, UTC."""
+    """A result in the list; times in ISO 8601, UTC."""
 
     kind: str
     verdict: str

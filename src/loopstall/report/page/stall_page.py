@@ -22,7 +22,7 @@ _LEAST = 1.5  # of a bar that would be too narrow to be seen
 
 
 def sentence(session: Session) -> str:
-    """Says in a sentence what there was."""
+    """Describes the session in a sentence."""
     summary = session.summary
     if not summary.count:
         return f"No event loop was blocked for over {format_ns(session.threshold_ns)}."

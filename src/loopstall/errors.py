@@ -58,7 +58,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns a hint for a misspelt word.
 
     Args:
-        word: what the user wrote.
+        word: the user's word.
         known: the words that would have been right.
 
     Returns:

@@ -32,12 +32,12 @@ class LoopFigures:
     """Figures since the start, over all loops of the process.
 
     Args:
-        loops: how many are watched now.
-        watched_s: for how long loops have been watched, in seconds; two loops count twice.
-        kept_s: how much of that callbacks kept a loop for over 1 ms at a time.
+        loops: the number of loops that are watched now.
+        watched_s: the time that loops have been watched, in seconds; two loops count twice.
+        kept_s: the part of it in which callbacks kept a loop for over 1 ms at a time.
         spans: those by length in ns: what a callback that fell due in one had to wait, at most.
-        stalls: by cause, how many.
-        stalled_s: by cause, for how long.
+        stalls: the number of stalls by cause.
+        stalled_s: the time in stalls by cause, in seconds.
         availability: share of the last minute that no callback kept, 0 to 1; of the time since figures were last asked
             for, where that was longer ago.
         lag_max_s: the longest span of that time, 0 where none was over 1 ms.
@@ -154,7 +154,7 @@ class LoopMetrics:
         """Makes observable instruments of OpenTelemetry.
 
         Args:
-            meter: which makes them; that of the global provider for None.
+            meter: the meter that makes them; that of the global provider for None.
 
         Raises:
             ImportError: OpenTelemetry's API is not installed.
@@ -236,7 +236,7 @@ class _Collector:
     """The collector that prometheus_client asks at every scrape.
 
     Args:
-        metrics: what is told.
+        metrics: the figures to export.
     """
 
     def __init__(self, metrics: LoopMetrics) -> None:

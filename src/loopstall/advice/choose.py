@@ -107,12 +107,12 @@ def choose(
 
     Args:
         target: as the user named it.
-        load: how jobs came.
+        load: the arrival of jobs.
         profile: the function by itself.
         runs: of each dispatch, in the order of rounds; without the rounds that the machine disturbed.
         missing: why a dispatch was not measured.
         cores: that this process may use.
-        noises: what the machine did in each round that it disturbed.
+        noises: the noise of the machine in each round that it disturbed.
 
     Returns:
         The advice; its choice is "" where too little was measured, or the machine was too busy with something else.
@@ -180,7 +180,7 @@ def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile
 
     Args:
         runs: of each dispatch, in the order of rounds.
-        load: how jobs came.
+        load: the arrival of jobs.
         profile: the function by itself.
     """
     busy = busy_share(load, profile)

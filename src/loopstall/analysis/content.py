@@ -17,13 +17,13 @@ class Content:
 
     Args:
         title: the report's heading.
-        runs: what was measured; of a gate, the candidate.
-        plan: what was to be measured, where it is known.
+        runs: the measured runs; of a gate, the candidate's.
+        plan: the plan of them, where it is known.
         skipped: cells that were left out, where there is no plan that says so.
-        budgets: what makes a cell a trap.
-        warnings: what could not be read.
-        verdicts: what a gate said.
-        baselines: what the gate measured on the other side.
+        budgets: the limits beyond which a cell is a trap.
+        warnings: files that could not be read.
+        verdicts: the verdicts of a gate.
+        baselines: the runs of the gate's other side.
         trends: figures over commits.
         notes: sentences about a gate's comparison as a whole.
         inconclusive_fails: whether a cell that a gate could not judge counts as an error.

@@ -70,7 +70,7 @@ class StallSummary:
     """Counts and culprits of a session's stalls.
 
     Args:
-        kept: how many stalls are kept in full, the longest ones.
+        kept: the number of stalls that are kept in full, the longest ones.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:

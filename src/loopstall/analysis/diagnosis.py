@@ -43,7 +43,7 @@ def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]
     Args:
         summaries: of a matrix.
         samples: the runs of each cell.
-        budgets: what makes a trap.
+        budgets: the limits beyond which a cell is a trap.
 
     Returns:
         What was found, the worst first; ``clean`` alone where no loop was blocked.

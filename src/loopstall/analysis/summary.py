@@ -89,9 +89,9 @@ def summarise(cell: Cell, runs: Sequence[Run], budget: Budget) -> Summary:
     run that the machine disturbed makes none.
 
     Args:
-        cell: whose runs these are.
+        cell: the cell of the runs.
         runs: the sample, failed runs among them.
-        budget: what is held against each run.
+        budget: the limits of each run.
     """
     good = [run.measured for run in runs if run.measured is not None]
     failures = [run.error for run in runs if run.error is not None]

@@ -48,9 +48,9 @@ def against(
     Args:
         baseline: a results folder, or JSON of pyperf or pytest-benchmark.
         options: the command's; ``candidate_results`` is the candidate where it is stored too.
-        rules: by what to judge.
+        rules: thresholds and sample sizes.
         folder: makes the results folder of what is measured.
-        progress: where to tell how far it is.
+        progress: the console that shows progress.
 
     Raises:
         InputError: a side cannot be read, or the baseline holds nothing that can be measured again.

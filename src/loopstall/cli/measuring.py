@@ -38,12 +38,12 @@ def measure(
     """Measures what of a plan is missing, shows it, and writes the page.
 
     Args:
-        plan: what to measure.
-        folder: where the runs go.
+        plan: the plan to measure.
+        folder: the folder of the runs.
         done: those that are there already.
         limited: whether any cell over its budget fails the command, or only one with a budget of its own.
         begun: when the command began, as ``time.perf_counter`` has it.
-        executes: what measures; one run after the other on this machine for None.
+        executes: a function that measures; one run after the other on this machine for None.
 
     Returns:
         The exit code.

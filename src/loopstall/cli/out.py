@@ -19,7 +19,7 @@ class _Harmless:
     What the stream's encoding has no sign for stands as an escape.
 
     Args:
-        stream: where the lines go; each write begins at the start of one, as rich's do.
+        stream: the target of the lines; each write begins at the start of one, as rich's do.
     """
 
     def __init__(self, stream: IO[str]) -> None:

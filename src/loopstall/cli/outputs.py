@@ -50,7 +50,7 @@ class Outputs:
 
         Args:
             verdicts: of the matrix.
-            skipped: what was not measured.
+            skipped: the cells that were not measured.
             notes: sentences about the comparison as a whole.
 
         Raises:

@@ -135,8 +135,8 @@ def plan_of(
     """Returns the plan of some cells.
 
     Args:
-        cells: what is measured.
-        skipped: what is not, with the reason.
+        cells: the cells to measure.
+        skipped: the others, with the reason.
         options: those of ``bounds``.
         name: of the result.
         processes: runs a cell.

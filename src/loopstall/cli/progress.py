@@ -84,10 +84,10 @@ def shown(console: Console, total: int = 0, done: int = 0, *, what: str = "runs"
     """Shows progress while it is entered.
 
     Args:
-        console: where.
-        total: how many there are, as far as is known.
-        done: how many of them are done.
-        what: how they are called.
+        console: the terminal.
+        total: the number of steps, as far as it is known.
+        done: the number of finished steps.
+        what: the name of the steps.
     """
     if not console.is_terminal:
         yield _Lines(console, total, done, what)

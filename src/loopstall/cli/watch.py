@@ -110,7 +110,7 @@ class _Said:
     """Output for people: plain lines, or colours on a terminal.
 
     Args:
-        stacks: whether to tell all of each stall.
+        stacks: whether to report each stall with its stack.
     """
 
     def __init__(self, *, stacks: bool) -> None:

@@ -22,7 +22,7 @@ def make(broker: str, backend: str, folder: str) -> Any:
 
     Args:
         broker: its address.
-        backend: where results go.
+        backend: the address of the results.
         folder: of messages, where the broker is the file system.
     """
     made = Celery("loopstall", broker=broker, backend=backend)

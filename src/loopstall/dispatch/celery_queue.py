@@ -155,8 +155,8 @@ class _Desk:
         broker: address of the broker.
         backend: address of the results.
         files: folder of a broker without a server.
-        worker: whose end is the end of all tasks.
-        output: what it prints.
+        worker: the worker process, with which all tasks end.
+        output: the file of its output.
     """
 
     def __init__(self, broker: str, backend: str, files: str, worker: "subprocess.Popen[bytes]", output: Path) -> None:

@@ -31,9 +31,9 @@ async def start_threads(job: Job, in_thread: Callable[[Callable[[], object]], Aw
     Under jobs that keep the GIL this takes several ms a thread, on the loop.
 
     Args:
-        job: what they are for.
+        job: the job that they do.
         in_thread: calls a function in a thread of the pool.
-        count: how many threads to start; the pool can have that many.
+        count: the number of threads to start, which the pool can have.
     """
     all_there = threading.Barrier(count)
 
@@ -58,7 +58,7 @@ async def each_worker(width: int, prime: Callable[[], Awaitable[Hashable]]) -> N
     """Primes until each of a pool's workers has been.
 
     Args:
-        width: how many there are.
+        width: the number of workers.
         prime: primes one, whichever is free, and returns what tells it from the others.
 
     Raises:

@@ -39,8 +39,8 @@ def prime(path: str, name: str, seeds: tuple[int, ...], kwargs: dict[str, Any], 
         path: the workload's file.
         name: its name there.
         seeds: of the jobs; none where the first job is what matters, and the workload is loaded only.
-        kwargs: what every job is called with.
-        hold_s: how long to keep the worker, so that others have their turn.
+        kwargs: the keyword arguments of every job.
+        hold_s: the time to keep the worker, so that others have their turn.
     """
     _target(path, name)
     if (path, name, seeds) not in _primed:

@@ -25,10 +25,10 @@ class Criteria:
     Args:
         effect: the least relative change that counts; 0.02 is two percent, or two points of availability.
         effects: the same for single workloads, by name.
-        alpha: how probable one false alarm in the whole matrix may be.
+        alpha: the probability of one false alarm in the whole matrix.
         rounds: pairs a cell that screen.
         confirm: pairs more of a cell that looks worse; as many again where these leave it open.
-        budget: what makes a trap.
+        budget: the limits beyond which a cell is a trap.
         budgets: the same for single workloads, by name.
         limited: whether a candidate that breaks its budget fails whatever the baseline does.
     """

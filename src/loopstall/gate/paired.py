@@ -51,7 +51,7 @@ def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
 
     Args:
         evidence: of a cell that was measured again.
-        rules: by what to judge.
+        rules: thresholds and sample sizes.
         cells: of the whole matrix.
     """
     budget, needed = rules.budget_of(evidence.cell), rules.confirming(cells)
@@ -80,7 +80,7 @@ def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
 
     Args:
         measured: every cell of it, with what was measured in the time there was.
-        rules: by what to judge.
+        rules: thresholds and sample sizes.
     """
     needed = rules.confirming(len(measured))
     p_values = holm([_p_value(item, metric, rules, needed) for item in measured for metric in TESTED])

@@ -28,7 +28,7 @@ def decide(case: _Case, rules: Sequence[Callable[[_Case], Ruling | None]]) -> Ru
     """Returns the ruling of the first rule that applies to a case.
 
     Args:
-        case: what the rules look at.
+        case: the case to decide.
         rules: in the order of their precedence; the last one applies to every case.
     """
     return next(ruling for rule in rules if (ruling := rule(case)) is not None)

@@ -27,7 +27,7 @@ def measure(
 
     Args:
         cells: the matrix.
-        rules: how many pairs screen and confirm, and what looks worse.
+        rules: the numbers of pairs that screen and confirm, and the thresholds.
         seed: of the order.
         pair: measures a cell's pair of a number.
         out_of_time: whether to stop.

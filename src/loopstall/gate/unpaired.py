@@ -51,7 +51,7 @@ def noise_between(
     Args:
         base: the cells of the one side.
         head: those of the other.
-        machines: what each was measured on, where that is known.
+        machines: the machine of each side, where it is known.
         least: the threshold where the control cells do not widen it.
     """
     controls = noise_of_controls(base, head)

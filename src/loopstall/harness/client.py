@@ -54,9 +54,9 @@ async def drive(port: int, planned: Sequence[Planned], *, started_ns: int, limit
 
     Args:
         port: the server's.
-        planned: what is sent.
+        planned: the requests to send.
         started_ns: the beginning, on the clock of ``now_ns``.
-        limit_s: how long one may wait for its answer.
+        limit_s: the time limit of an answer.
     """
     answers: list[Answer] = []
 

@@ -24,9 +24,9 @@ class Measurement:
     """Measures bursts on the running loop; nothing runs between them.
 
     Args:
-        workload: whose jobs they are.
-        kwargs: what every job is called with.
-        threshold_ns: from when a lag is a stall.
+        workload: the workload of the jobs.
+        kwargs: the keyword arguments of every job.
+        threshold_ns: the lag from which there is a stall.
         adapter: of the running loop.
         clock: monotonic time in ns.
     """
@@ -81,8 +81,8 @@ class Measurement:
         """Sums the bursts up.
 
         Args:
-            setup_ns: how long the workload's context took to enter.
-            priming_ns: how long the dispatch took to open.
+            setup_ns: the time to enter the workload's context.
+            priming_ns: the time to open the dispatch.
 
         Raises:
             WrongResultError: a job's result is not what the workload accepts.

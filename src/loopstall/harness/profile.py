@@ -65,8 +65,8 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
 
     Args:
         function: does one call.
-        subject: what it calls, whose code and module are looked at.
-        travels: what would go to another process for a call.
+        subject: the called function, whose code and module are examined.
+        travels: the arguments that would go to another process for a call.
 
     Raises:
         BaseException: whatever the function raises.
@@ -117,13 +117,13 @@ def cpu_share(cpu_ns: int, wall_ns: int, delay_ns: int) -> float:
 
 
 def missed_ns(absence_ns: int, delay_ns: int, sleeps: int) -> float:
-    """Returns for how much of the time that a spinning thread did not run others had the GIL, in ns.
+    """Returns the part of a spinning thread's absence in which others had the GIL, in ns.
 
     Args:
-        absence_ns: how long it did not run.
-        delay_ns: of that, how long it was ready and had no CPU.
-        sleeps: how often it slept in that time. Without any it was preempted and had the GIL all along. Else it waited
-            for the GIL, and the last of its delays, for they are much alike, came after the GIL was free.
+        absence_ns: the time that it did not run.
+        delay_ns: the part of it in which it was ready without a CPU.
+        sleeps: the number of its sleeps in that time. Without any it was preempted and had the GIL all along. Else it
+            waited for the GIL, and the last of its delays, which are much alike, came after the GIL was free.
     """
     return max(0.0, absence_ns - delay_ns / max(1, sleeps))
 
@@ -135,9 +135,9 @@ def gil_share(missed_ns: float, own_ns: float, delay_ns: int) -> float:
     the time with the GIL in proportion.
 
     Args:
-        missed_ns: how long others had the GIL, as seen by a thread that spins in Python beside it.
-        own_ns: how long the function takes alone on an idle machine.
-        delay_ns: how long its thread was ready and had no CPU.
+        missed_ns: the time that others had the GIL, as seen by a thread that spins in Python beside it.
+        own_ns: the time that the function takes alone on an idle machine.
+        delay_ns: the time that its thread was ready without a CPU.
     """
     return min(1.0, max(0.0, missed_ns / max(1.0, own_ns + delay_ns)))
 

@@ -44,8 +44,8 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int) -> Measured:
 
     Args:
         cell: the heavy route's work, the server and dispatch as its strategy, and the load.
-        seed: what arrivals and jobs follow from.
-        threshold_ns: from when on a light request has waited too long.
+        seed: the seed of arrivals and jobs.
+        threshold_ns: the wait of a light request from which it is a stall.
 
     Raises:
         ServerError: the server does not start or answers no heavy request.

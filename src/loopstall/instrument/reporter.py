@@ -29,12 +29,12 @@ class Settings:
     """Settings of the processes of a watched program.
 
     Args:
-        threshold_ns: from when on a span without progress is a stall.
-        fail_over_ns: which stall breaks the budget; 0 for none.
+        threshold_ns: the span without progress from which there is a stall.
+        fail_over_ns: the length from which a stall breaks the budget; 0 for none.
         home: number of the process that sums up.
-        folder: where the others hand their stalls over.
+        folder: the folder in which the others hand their stalls over.
         lines: the file to which each stall is appended as JSON, "" for none.
-        stacks: whether to tell all of each.
+        stacks: whether to report each with its stack.
     """
 
     threshold_ns: int
@@ -51,7 +51,7 @@ class StallReporter:
     Args:
         settings: how.
         summary: of the process that sums up.
-        say: how a stall is said to people; in a line of stderr for None.
+        say: a function that reports a stall to people; a line of stderr for None.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class Stalls:
 
         Args:
             began_ns: when it began, by this module's clock.
-            seen: what there was.
+            seen: the stall.
         """
         self._found.append((began_ns, seen))
 
@@ -82,7 +82,7 @@ class Recorder:
     """Watches every event loop of the process, and hands each stall to the test that runs.
 
     Args:
-        threshold_s: from when on a span without progress is a stall, in seconds.
+        threshold_s: the span without progress from which there is a stall, in seconds.
     """
 
     def __init__(self, threshold_s: float) -> None:

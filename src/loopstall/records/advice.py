@@ -13,20 +13,20 @@ class Profile:
     """A function measured by itself, in a fresh process; times in ns a call.
 
     Args:
-        calls: how many were measured, the first one apart.
-        first_ns: how long the first one took.
-        duration: how long the later ones took, less what the calling thread waited for a CPU.
+        calls: the number of measured calls without the first one.
+        first_ns: the duration of the first call.
+        duration: the duration of the later calls, less the calling thread's wait for a CPU.
         cpu_share: of that time, how much the calling thread computed; 0 to 1.
         process_cpu_ns: CPU time of all threads and of child processes.
-        gil_share: of that time, how much nobody else could run Python; 0 to 1, None where it cannot be told.
-        gil_note: why it cannot be told.
+        gil_share: the share of that time in which no other thread could run Python; 0 to 1, None where it is unknown.
+        gil_note: the reason why it is unknown.
         sent_bytes: the arguments, pickled; None where they cannot be.
         returned_bytes: the result, pickled; None where it cannot be.
         pickling_ns: pickling and reading both.
         unpicklable: why something cannot travel to another process, "" where all can.
         memory_bytes: by how much the peak memory of the process grew over the calls.
-        caveats: what else was seen, a sentence each.
-        noise: what the machine did beside it; None where the system does not tell.
+        caveats: further observations, a sentence each.
+        noise: the noise of the machine meanwhile; None where the system does not record it.
     """
 
     calls: int
@@ -51,7 +51,7 @@ class Way:
 
     Args:
         strategy: loop and dispatch.
-        runs: how many there are.
+        runs: the number of runs.
         jobs: done in all of them.
         response: ns from when a job was due to its end, the median of each run.
         wait: ns that others on the loop may have to wait for it: see ``advice.choose``.
@@ -80,16 +80,16 @@ class Advice:
 
     Args:
         target: as the user named it.
-        load: how jobs came.
+        load: the arrival of jobs.
         profile: the function by itself.
         ways: in the order of simplicity.
         choice: ``inline``, ``native``, ``to_thread``, ``processes``, ``task queue`` or ``native code``; "" where it
             is not known.
         reason: why, in a sentence with the figures.
-        break_even: from what duration of a job on leaving the loop pays, in a sentence; "" where nothing is told.
-        caveats: what to look out for, a sentence each.
-        code: what to paste.
-        noise: what the machine did in the rounds that it disturbed; None where there were none.
+        break_even: the duration of a job from which leaving the loop pays, in a sentence; "" where it is unknown.
+        caveats: things to look out for, a sentence each.
+        code: the code to paste.
+        noise: the noise of the machine in the rounds that it disturbed; None where there were none.
     """
 
     target: str

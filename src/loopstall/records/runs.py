@@ -81,8 +81,8 @@ class Noise:
     """The share of the machine that other programs had during a measurement.
 
     Args:
-        wall_ns: how long it was measured.
-        delay_ns: how long the measuring thread was ready to run and had no CPU.
+        wall_ns: the length of the measurement.
+        delay_ns: the time that the measuring thread was ready to run without a CPU.
         others_ns: CPU time of other programs, and of other guests of a virtual machine's host, on ``cores``.
         cores: the CPUs that this process may use.
     """

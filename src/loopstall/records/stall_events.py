@@ -14,8 +14,8 @@ class StallEvent:
     """A stall with the process and the thread of its loop.
 
     Args:
-        stall: what the monitor found.
-        length_ns: how much of it counts: what lies in a test or its windows; else all of it.
+        stall: the monitor's record of it.
+        length_ns: the part of it that counts: the part within a test or its windows; else all of it.
         at: when it began, in seconds since 1970, UTC.
         process: name and number of the process.
         thread: name of the loop's thread.

@@ -26,8 +26,8 @@ class Unit:
     """A kind of amount.
 
     Args:
-        name: how help names it.
-        factors: what a unit multiplies by; "" for none.
+        name: its name in help texts.
+        factors: the factor of each unit; "" for no unit.
         low: the least value, after multiplication.
         high: the greatest.
         example: shown where the value is wrong.

@@ -83,7 +83,7 @@ def github_command(kind: str, message: str, *, file: str, line: int | None, titl
 
     Args:
         kind: ``error``, ``warning`` or ``notice``.
-        message: what is said, in any number of lines.
+        message: the text, in any number of lines.
         file: where; no place for "".
         line: of the file, if one is known.
         title: above the message.

@@ -62,7 +62,7 @@ def rendered(form: str, made: "Digest") -> str:
 
     Args:
         form: one of ``FORMATS``.
-        made: what was measured, summed up.
+        made: the digest of a result.
 
     Raises:
         InputError: the format needs a library that is not installed.
@@ -87,7 +87,7 @@ def stalls_rendered(form: str, session: "Session") -> str:
 
     Args:
         form: one of the values of ``STALL_FORMATS``.
-        session: what was watched.
+        session: the watched session.
     """
     return _renderer(_STALLS[form])(session)
 

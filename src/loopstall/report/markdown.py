@@ -76,7 +76,7 @@ def gate_to_markdown(made: Digest, *, limit_bytes: int = _LIMIT - 536) -> str:
     """Renders a table of all cells, the worst first, and the ten worst in full.
 
     Args:
-        made: what a gate said.
+        made: the content with a gate's verdicts.
         limit_bytes: of the whole text; rows that do not fit are counted instead.
     """
     verdicts, notes = made.content.verdicts, (*made.content.notes, *left_out(made.skipped))

@@ -15,11 +15,11 @@ class Session:
     """The content of a report of stalls.
 
     Args:
-        title: what was watched.
+        title: the name of the watched program or session.
         summary: its stalls.
         watched_ns: for how long.
         began: when, in seconds since 1970, UTC.
-        threshold_ns: from when on a span without progress was a stall.
+        threshold_ns: the span without progress from which there was a stall.
         about: more to say of it, a sentence each.
     """
 

@@ -90,8 +90,8 @@ class History:
         """Adds a result, whole or not at all; one that is there already is replaced.
 
         Args:
-            result: what it is.
-            runs: what was measured.
+            result: the result as a whole.
+            runs: its runs.
 
         Returns:
             How many cells it has, and whether it was there.

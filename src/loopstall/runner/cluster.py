@@ -64,12 +64,12 @@ def execute(
     """Measures slots on a cluster and yields each run when it has been saved.
 
     Args:
-        plan: where the seeds come from.
-        slots: what to measure.
+        plan: the plan, with its seed.
+        slots: the slots to measure.
         scheduler: its address.
         limits: of each run.
         save: keeps a run.
-        told: called with what there is to say about the cluster.
+        told: called with remarks about the cluster.
 
     Raises:
         InputError: Dask is not installed, the scheduler cannot be reached, or its workers could do two runs at a time.

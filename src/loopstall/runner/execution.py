@@ -48,12 +48,12 @@ def carry_out(
     """Measures what of a plan is missing.
 
     Args:
-        plan: what to measure.
-        slots: what of it is missing, in the order in which it is measured.
+        plan: the plan to measure.
+        slots: its missing slots, in the order of measurement.
         folder: the results folder where the runs go.
         done: the runs that are there already.
         advance: called after each new run.
-        executes: what measures; one run after the other on this machine for None.
+        executes: a function that measures; one run after the other on this machine for None.
 
     Returns:
         All runs, with the error or the interruption that ended the measurement early, if one did.

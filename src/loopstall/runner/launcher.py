@@ -48,7 +48,7 @@ class Launcher:
         """Starts a process.
 
         Args:
-            side: whose code it runs; this interpreter's own for None.
+            side: the side whose code it runs; this interpreter's own for None.
 
         Raises:
             MeasurementError: it cannot be started.

@@ -119,10 +119,10 @@ def build(
     """Spreads workloads, parameters and strategies out into cells.
 
     Args:
-        workloads: what to run.
+        workloads: the workloads to run.
         grids: the parameters of each workload, by its name.
         wanted: the strategies.
-        load: how jobs arrive.
+        load: the arrival of jobs.
 
     Returns:
         The cells that can be measured here, and those that cannot, with the reason.
@@ -142,7 +142,7 @@ def again(before: Iterable[Cell], workloads: Iterable[Workload]) -> tuple[tuple[
 
     Args:
         before: the cells; those of other workloads are left out.
-        workloads: where they are now.
+        workloads: their places now.
 
     Returns:
         The cells that can be measured here, and those that cannot, with the reason.
@@ -162,10 +162,10 @@ def serve(
     """Spreads heavy work and servers out into cells.
 
     Args:
-        workloads: what heavy requests do.
+        workloads: the jobs of heavy requests.
         grids: the parameters of each workload, by its name.
         wanted: servers with their dispatches.
-        load: how requests arrive.
+        load: the arrival of requests.
 
     Returns:
         The cells that can be measured here, and those that cannot, with the reason.

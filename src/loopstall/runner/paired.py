@@ -26,7 +26,7 @@ class PairedRunner:
 
     Args:
         executor: starts the processes, and leaves none behind.
-        environment: what every run's record says of the machine.
+        environment: the machine, for every run's record.
         limits: the bounds of each process.
         sides: baseline and candidate.
         turns: bursts a side in a pair.
@@ -47,8 +47,8 @@ class PairedRunner:
 
         Args:
             cells: the cell as the one side and the other find it; they differ in the workload's path at most.
-            index: which of the cell's pairs this is.
-            seed: what the jobs of both sides, and whose turn is first, follow from.
+            index: the number of the pair within the cell.
+            seed: the seed of both sides' jobs and of the order of turns.
 
         Raises:
             MeasurementError: no process can be started, or no temporary file written.

@@ -35,8 +35,8 @@ class MeasuringProcess:
     """A fresh interpreter that has imported the harness and waits for one request.
 
     Args:
-        token: what marks it and everything it starts, in the environment.
-        side: whose code it runs; this interpreter's own for None.
+        token: the mark of it and of everything it starts, in the environment.
+        side: the side whose code it runs; this interpreter's own for None.
 
     Raises:
         OSError: it cannot be started, or its temporary folder not made.
@@ -93,8 +93,8 @@ class MeasuringProcess:
         """Sends the request and waits for the end.
 
         Args:
-            request: what to measure.
-            limit_s: how long it may take.
+            request: the measurement.
+            limit_s: its time limit.
             load_ended: called when the load is over and the process has only to sum up and end.
 
         Raises:
@@ -117,8 +117,8 @@ class MeasuringProcess:
         """Asks the process for its next jobs; None where it ends, hangs or fails instead: ``end`` says why.
 
         Args:
-            jobs: how many; below zero for jobs that warm up and are not counted.
-            limit_s: how long they may take.
+            jobs: their number; below zero for jobs that warm up and are not counted.
+            limit_s: their time limit.
         """
         self._say(b"%d\n" % jobs)
         try:

@@ -47,8 +47,8 @@ def execute(
     they are recorded as failed for that reason.
 
     Args:
-        plan: where the seeds come from.
-        slots: what to measure, in order.
+        plan: the plan, with its seed.
+        slots: the slots to measure, in order.
         run: measures (cell, index, seed).
         save: keeps a run.
     """

@@ -45,7 +45,7 @@ class Runner:
     another one's load.
 
     Args:
-        environment: what every run's record says of the machine.
+        environment: the machine, for every run's record.
         limits: the bounds of each run.
         executor: starts the processes; real ones for None.
     """
@@ -76,10 +76,10 @@ class Runner:
         """Measures a cell once.
 
         Args:
-            cell: what to measure.
-            index: which of the sample's runs this is.
-            seed: what the run's jobs and arrivals follow from.
-            limit_s: how long it may take, where that is less than the limits have.
+            cell: the cell to measure.
+            index: the number of the run within the sample.
+            seed: the seed of the run's jobs and arrivals.
+            limit_s: its time limit, where that is less than the common one.
 
         Raises:
             MeasurementError: no process can be started, or no temporary file written.
@@ -137,13 +137,13 @@ def record(
     """Returns the run that an outcome is.
 
     Args:
-        cell: what was measured.
-        outcome: what the process told, or why it told nothing.
+        cell: the measured cell.
+        outcome: the answer of the process, or the reason why there is none.
         environment: of all runs; the loop's version, the load and the GIL are this one's own.
-        index: which of the sample's runs this is.
-        seed: what its jobs and arrivals followed from.
+        index: the number of the run within the sample.
+        seed: the seed of its jobs and arrivals.
         started_at: when, in ISO 8601.
-        process_ns: how long the process took as a whole.
+        process_ns: the time of the process as a whole.
     """
     return Run(
         cell=cell,

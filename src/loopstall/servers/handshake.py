@@ -27,9 +27,9 @@ class ServerJob:
     Args:
         path: the workload's file.
         name: its name there.
-        kwargs: what every job is called with.
-        dispatch: how it gets off the server's loop.
-        threshold_ns: from when on a span without progress is a stall.
+        kwargs: the keyword arguments of every job.
+        dispatch: the way off the server's loop.
+        threshold_ns: the span without progress from which there is a stall.
     """
 
     path: str

@@ -23,7 +23,7 @@ def main(loop_name: str, port: str) -> None:
     """Serves until SIGTERM.
 
     Args:
-        loop_name: which loop.
+        loop_name: the name of the loop.
         port: where.
     """
     with asyncio.Runner(loop_factory=LOOPS[loop_name].make) as runner:

@@ -111,7 +111,7 @@ def find(words: Sequence[str], *, everything: bool = False) -> tuple[Workload, .
     """Returns the workloads that the words name: names, or paths of files; the default ones for no words.
 
     Args:
-        words: what to find.
+        words: names or paths of workloads.
         everything: for no words, also those that are left out of the default matrix.
 
     Raises:

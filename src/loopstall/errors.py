@@ -45,7 +45,7 @@ class RunFailureError(Exception):
     """A failure of a run, said in one sentence inside the measuring process; each subclass names its ``kind``."""
 
     kind: ClassVar[str]
-    """What a result's ``error.kind`` says."""
+    """The value of a result's ``error.kind``."""
 
 
 class InconclusiveError(LoopstallError):

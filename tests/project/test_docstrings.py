@@ -7,11 +7,7 @@ from documents import ROOT
 import pytest
 
 SOURCE = ROOT / "src" / "loopstall"
-MODULES = [
-    path
-    for path in sorted(SOURCE.rglob("*.py"))
-    if "monitor" not in path.parts and path.name != "study.py" and path != SOURCE / "harness" / "run.py"
-]
+MODULES = sorted(SOURCE.rglob("*.py"))
 WITHOUT_ITS_NOUN = re.compile(r"(What|Who|Whose|Whoever|How|When|Where|Whether|Why|By what|Those that) ")
 
 

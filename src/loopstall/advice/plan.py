@@ -1,4 +1,4 @@
-"""Plans what is measured of a function whose profile is known: under which load, which dispatches, how often.
+"""Plans the measurement of a function whose profile is known: the load, the dispatches, the number of rounds.
 
 It hands on a ``Plan`` that can be told before it is carried out, and starts no process.
 """
@@ -54,7 +54,7 @@ def default_load(profile: Profile, *, rate: float | None, concurrency: int | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be measured, told before it is.
+    """A plan of a measurement, which is shown before it is carried out.
 
     Args:
         names: the ways, simplest first.
@@ -74,11 +74,11 @@ class Plan:
 
     @property
     def round_s(self) -> float:
-        """How long each way once takes, about."""
+        """The approximate time of a round: each way once."""
         return len(self.names) * self.run_s
 
     def told(self, left_s: float) -> str:
-        """Says in a sentence what is going to be measured.
+        """Describes the planned measurement in a sentence.
 
         Args:
             left_s: how long it may take.

@@ -1,4 +1,4 @@
-"""What was measured in rounds, each way once a round, apart from the rounds that the machine disturbed."""
+"""Rounds of a measurement, each way once a round, without the rounds that the machine disturbed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ __all__ = ["Rounds"]
 
 
 class Rounds:
-    """What was measured by turns, apart from the rounds that the machine disturbed."""
+    """The runs of interleaved rounds, without the rounds that the machine disturbed."""
 
     def __init__(self, names: Sequence[str], missing: Mapping[str, str]) -> None:
         self.names = list(names)

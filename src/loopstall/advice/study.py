@@ -23,13 +23,13 @@ _SILENT = "it told nothing"
 
 
 class Progress(Protocol):
-    """Is told how far the measurement has come."""
+    """Progress of the measurement."""
 
     def expect(self, more: int, /) -> None:
-        """Is told how many more runs are to come."""
+        """Takes the number of further runs."""
 
     def advance(self, label: str, /) -> None:
-        """Is told that one of them is done."""
+        """Counts a finished run."""
 
 
 def study(
@@ -41,7 +41,7 @@ def study(
     allowance: Allowance,
     progress: Progress,
 ) -> Advice:
-    """Measures every way by turns, and recommends one.
+    """Measures every way in interleaved rounds, and recommends one.
 
     Args:
         subject: what to measure.
@@ -83,7 +83,7 @@ def study(
 
 
 def _told_enough(rounds: Rounds, found: Advice, planned: Plan, profile: Profile) -> bool:
-    """Says whether further rounds would change nothing, or the machine has disturbed every one so far."""
+    """Returns whether further rounds would change nothing, or the machine has disturbed every one so far."""
     return not rounds.quiet or (bool(found.choice) and choose.settled(rounds.runs, planned.load, profile))
 
 

@@ -1,4 +1,4 @@
-"""What advice is asked on: a function or a workload, and how long finding out may take.
+"""The subject of advice, a function or a workload, and the time that finding out may take.
 
 It hands on cells of the subject under each dispatch, and measures nothing.
 """
@@ -19,7 +19,7 @@ __all__ = ["Allowance", "Subject", "of_function", "of_workload"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is measured: a workload with parameters, and how the user named it."""
+    """The subject of a measurement: a workload with parameters, and the user's name for it."""
 
     target: str
     workload: Workload
@@ -55,7 +55,7 @@ def of_workload(workload: Workload, params: tuple[tuple[str, int | float | str |
 
 
 class Allowance:
-    """How long the whole of it may take, from now on.
+    """The time limit of the whole, from now on.
 
     Args:
         seconds: as the user said.

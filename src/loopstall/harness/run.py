@@ -35,7 +35,7 @@ class NoJobError(RunFailureError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wire:
-    """How whoever started this process speaks with it: turns come from ``orders``, a file; ``tell`` sends a line."""
+    """The connection to the runner: turns come from ``orders``, a file; ``tell`` sends a line."""
 
     orders: int
     tell: Callable[[bytes], object]
@@ -83,7 +83,7 @@ def _take_stdin() -> int:
 
 
 def _teller(done_writer: str) -> Callable[[bytes], object]:
-    """Returns what sends a line to whoever started this process."""
+    """Returns a function that sends a line to the runner."""
     if not done_writer:
         return lambda _line: None
     descriptor = int(done_writer)
@@ -126,7 +126,7 @@ _MEASURES: dict[str, Callable[[Request, _Wire, Outcome], Outcome]] = {
     "server": _measure_server,
     "function": _measure_function,
 }
-"""What can be measured; each fills its part of the outcome in."""
+"""The kinds of measurement; each fills in its part of the outcome."""
 
 
 def measure(

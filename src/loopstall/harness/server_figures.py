@@ -23,7 +23,7 @@ _FAULTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What a server under load showed.
+    """The figures of a server under load.
 
     Args:
         answers: of every request.

@@ -27,7 +27,7 @@ _MODULES = {
     "Watch": "context_manager",
     "watch": "context_manager",
 }
-"""Where each name is; no module has the name of what another one hands on, for importing it would take the name."""
+"""The module of each name; no module has the name of another one's export, because importing it would take the name."""
 
 
 if not TYPE_CHECKING:  # a type checker that saw it would let any name pass

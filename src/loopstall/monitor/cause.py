@@ -1,4 +1,4 @@
-"""Why a stall happened, from differences of counters over it: pure rules with named thresholds.
+"""The cause of a stall, from differences of counters over it: pure rules with named thresholds.
 
 The shares were found by experiment on 2-core Linux machines; each verdict carries the rule that made it, so that a
 reader can disagree.
@@ -89,7 +89,7 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
 
 
 def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
-    """Says by what it was seen that somebody kept the GIL, "" where nobody did."""
+    """Returns the sign that a thread kept the GIL, "" where none did."""
     length = _length_ns(evidence)
     if evidence.overran_ns / length >= _OVERRAN_SHARE:
         return f"coming back from its wait for events took it {evidence.overran_ns / length:.0%}"
@@ -116,7 +116,7 @@ def _length_ns(evidence: Evidence) -> int:
 
 
 def _its_own(evidence: Evidence) -> tuple[str, str]:
-    """Tells what the loop's thread itself did: compute, in Python or in C, or wait."""
+    """Recognises the work of the loop's thread itself: it computed, in Python or in C, or it waited."""
     length = _length_ns(evidence)
     own = evidence.own_cpu_ns / length
     if own >= _CPU_SHARE:
@@ -131,7 +131,7 @@ def _its_own(evidence: Evidence) -> tuple[str, str]:
 
 
 def _native(evidence: Evidence) -> str:
-    """Says why it was C code that computed, "" where it was Python's.
+    """Returns the sign that C code computed, "" where it was Python's.
 
     The watchdog looks while it has the GIL: a thread that computes meanwhile is in C and has given the GIL up. Without
     one it looks at any time, and sees whether the thread takes a step.
@@ -148,7 +148,7 @@ def _native(evidence: Evidence) -> str:
 
 
 def _unanswered(evidence: Evidence) -> str:
-    """Says that signals were not answered, by whoever the watchdog could not look at.
+    """Describes signals that went unanswered while the watchdog could not look.
 
     It passes them on, so that it lacked a CPU: that some were late says nothing.
     """

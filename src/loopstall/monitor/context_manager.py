@@ -111,12 +111,12 @@ class Watch:
 
     @property
     def count(self) -> int:
-        """How many stalls there were, also those that are not kept in full."""
+        """The number of stalls, also of those that are not kept in full."""
         return sum(monitor.stall_log.count for monitor in self._monitors)
 
     @property
     def dropped(self) -> int:
-        """How many stalls were counted and are not kept in full."""
+        """The number of stalls that are counted and not kept in full."""
         return sum(monitor.stall_log.dropped for monitor in self._monitors)
 
     @property
@@ -136,7 +136,7 @@ class Watch:
 
     @property
     def by_culprit(self) -> dict[str, int]:
-        """How many stalls by culprit, the most frequent first."""
+        """The number of stalls by culprit, the most frequent first."""
         total: Counter[str] = sum((monitor.stall_log.by_culprit for monitor in self._monitors), Counter())
         return dict(total.most_common())
 
@@ -150,7 +150,7 @@ class Watch:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What of the monitor cannot be had here, or has failed and was switched off."""
+        """Parts of the monitor that are not available here, or have failed and were switched off."""
         return tuple(fault for monitor in self._monitors for fault in monitor.faults)
 
 

@@ -125,7 +125,7 @@ class Monitor:
         _ACTIVE.add(self)
 
     def _watch_restarts(self) -> None:
-        """Has the loop tell when it is run anew: what lies between two runs is no stall."""
+        """Detects restarts of the loop: the time between two runs is no stall."""
         inner = getattr(self._loop, "run_forever", None)
         if inner is None:
             return
@@ -171,13 +171,13 @@ class Monitor:
 
     @property
     def busy_since_ns(self) -> int:
-        """When the loop's present span of work began, 0 while it waits for events."""
+        """The start of the loop's present span of work, 0 while it waits for events."""
         loop = self._loop
         return self._probe.busy_since() if loop is not None and loop.is_running() else 0
 
     @property
     def wall_ns(self) -> int:
-        """For how long has been watched."""
+        """The time that has been watched."""
         return (self.ended_ns or self._clock()) - self.started_ns
 
     def expect(self, due_ns: int) -> None:

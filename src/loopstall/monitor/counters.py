@@ -46,7 +46,7 @@ class CounterReading(NamedTuple):
 
     @property
     def run_delay_ns(self) -> int | None:
-        """For how long the thread has been ready and had no CPU, None where the system does not tell."""
+        """The time that the thread has been ready without a CPU, None where the system does not record it."""
         fields = self.schedstat.split()  # CPU time, run delay, slices: the kernel's sched-stats.rst
         return int(fields[1]) if len(fields) > 1 else None
 
@@ -78,7 +78,7 @@ class Counters:
             self._schedstat = KeptFile(f"/proc/self/task/{thread_id}/schedstat")
 
     def collected(self, phase: str, _info: dict[str, int]) -> None:
-        """Is called by the garbage collector when it starts and when it has ended."""
+        """Counts a collection; the garbage collector calls it at its start and at its end."""
         if phase == "start":
             self._gc_began_ns = self._clock()
         else:
@@ -99,7 +99,7 @@ class Counters:
 
 
 class Throttle:
-    """Tells for how long the CPU quota of this process' control group has stopped it, where it has one.
+    """Reads the time that the CPU quota of this process' control group has stopped it, where it has one.
 
     Run delay does not grow while a group is throttled; cpu.stat of the group does.
     """
@@ -144,7 +144,7 @@ def _candidates(root: str, groups: str) -> Iterator[str]:
 
 
 def _is_limited(folder: str) -> bool:
-    """Says whether a group has a CPU quota."""
+    """Returns whether a group has a CPU quota."""
     new = read_file(f"{folder}/cpu.max").split()
     old = read_file(f"{folder}/cpu.cfs_quota_us").split()
     return bool((new and new[0] != b"max") or (old and not old[0].startswith(b"-")))
@@ -176,7 +176,7 @@ def futex_of(thread_id: int) -> int:
 
 
 class _GilFutex:
-    """Where the threads of this process wait for the GIL, once ``address`` is known; 0 before."""
+    """The futex in which the threads of this process wait for the GIL; ``address`` is 0 until it is known."""
 
     address = 0
 

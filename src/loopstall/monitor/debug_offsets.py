@@ -1,4 +1,4 @@
-"""Where CPython keeps things in memory: the table of offsets that it has for debuggers (``_Py_DebugOffsets``).
+"""The layout of CPython's structures in memory: the table of offsets for debuggers (``_Py_DebugOffsets``).
 
 Hands on ``DebugOffsets``, read once from this process' memory and checked as far as it can be without following a
 pointer. It knows nothing of threads, stacks and code; what is found at an offset is the reader's matter.
@@ -40,7 +40,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "bytes": ("size", "ob_size", "ob_sval"),
     "unicode": ("size", "state", "length", "asciiobject_size"),
 }  # fmt: skip
-"""What Python 3.13 says about its structures after the cookie, its version and a flag: a number of 8 bytes each."""
+"""The entries of Python 3.13's table after the cookie, its version and a flag: a number of 8 bytes each."""
 
 _SINCE_3_14: dict[str, tuple[str, ...]] = {
     "interpreter": (
@@ -61,14 +61,14 @@ _SINCE_3_15: dict[str, tuple[str, ...]] = {
     "type": (*_GROUPS["type"], "tp_basicsize", "tp_dictoffset"),
     "heap_type": ("size", "ht_cached_keys"),
 }  # fmt: skip
-"""Where later ones tell more."""
+"""The differences of later versions."""
 
 _SAMPLES = tuple(chr(letter) * 2 for letter in (0x61, 0xE9, 0x151, 0x1F40D))
 """Texts that nobody shares: ASCII, and of one, two and four bytes a letter."""
 WIDTH_BITS, ASCII_BIT = 0b10111, 0b10000
 """Of the state of a text, from ``DebugOffsets.width_at`` on: how wide a letter is, and whether it is ASCII."""
 _WIDTHS = [0b10001, 0b00001, 0b00010, 0b00100]
-"""What their state says from some bit on: the bytes a letter, a bit that matters to nobody here, and whether ASCII."""
+"""The fields of a string's state from some bit on: the bytes a letter, an unused bit, and whether it is ASCII."""
 
 
 class UnknownLayoutError(Exception):
@@ -76,7 +76,7 @@ class UnknownLayoutError(Exception):
 
 
 class DebugOffsets:
-    """Where things lie, as the interpreter tells debuggers: ``offsets["frame.previous"]`` is one.
+    """Offsets of fields, as the interpreter publishes them for debuggers: ``offsets["frame.previous"]`` is one.
 
     Args:
         memory: this process'.

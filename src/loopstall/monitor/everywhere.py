@@ -1,4 +1,4 @@
-"""Every loop of the process, in any thread, also those made later: loops tell when they begin to run.
+"""Watches every loop of the process, in any thread, also those made later.
 
 The classes' ``run_forever`` is wrapped while somebody wants to know, and put back when nobody does.
 """
@@ -27,7 +27,7 @@ _arrivals: list[ImportHook] = []
 
 
 def add(beginner: Beginner) -> None:
-    """Has every loop that begins to run from now on told to ``beginner``: of asyncio, uvloop, trio or curio."""
+    """Calls ``beginner`` with every loop that begins to run from now on: of asyncio, uvloop, trio or curio."""
     with _lock:
         _beginners.append(beginner)
         if not _arrivals:
@@ -84,7 +84,7 @@ def _wrap_trio(_trio: Any) -> None:
 
 
 def _wrap_curio(_curio: Any) -> None:
-    """Has each run of a kernel of curio told; a kernel makes what we time when it is first run."""
+    """Reports each run of a kernel of curio; a kernel makes what the probe times when it is first run."""
     kind, meta = sys.modules["curio.kernel"].Kernel, sys.modules["curio.meta"]
     inner = kind.run
 

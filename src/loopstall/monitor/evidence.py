@@ -1,4 +1,4 @@
-"""From samples and counters to a stall: pure functions, which a test can call with samples made by hand.
+"""Makes a stall of samples and counters: pure functions, which a test can call with samples made by hand.
 
 Hands on ``stall_of``, which the monitor calls when a span of work over the threshold has ended. It knows nothing of
 loops, threads, clocks and signals: what was read of them is in its arguments.
@@ -24,7 +24,7 @@ _MOST = 0.5
 _PROMPT_NS = NS_PER_MS  # for the watchdog to get the GIL: less than anybody keeps it who computes in Python
 _ABLE_SHARE = 0.6  # of the stall, that whoever held the GIL has computed
 _RANK = {GIL: 3, READY: 2, RUNNING: 0}
-"""Who may have held the GIL, by what it is in afterwards; waiting for anything else: 1."""
+"""The rank of a thread as the holder of the GIL, by its state afterwards; waiting for anything else: 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class StalledSpan:
 
     @property
     def length_ns(self) -> int:
-        """How long the loop was kept."""
+        """The length of the span."""
         return self.end_ns - self.start_ns
 
 

@@ -1,4 +1,4 @@
-"""Whether this interpreter has a GIL: a question for the moment, for a free-threaded build may have one as well.
+"""The GIL of this interpreter: a question for the moment, because a free-threaded build may have one as well.
 
 It has one where it was started with ``PYTHON_GIL=1``, while an extension is imported, and from then on where that
 extension has asked for it.
@@ -11,7 +11,7 @@ import sysconfig
 __all__ = ["FREE_THREADED", "has_gil"]
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-"""Whether this build can do without a GIL: then another thread may run at any moment, whatever ``has_gil`` says."""
+"""True where this build can do without a GIL: then another thread may run at any moment, whatever ``has_gil`` says."""
 
 has_gil: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
-"""Says whether threads of this process wait for a GIL now."""
+"""Returns whether threads of this process wait for a GIL now."""

@@ -1,4 +1,4 @@
-"""Modules that are imported later: who waits for one is told once it is there."""
+"""Import hook: calls back after a module has been imported."""
 
 from collections.abc import Callable, Sequence
 import importlib.abc
@@ -33,7 +33,7 @@ class ImportHook(importlib.abc.MetaPathFinder):
             sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Finds a module that is waited for where the other finders do, and has its loader tell."""
+        """Finds an awaited module by the other finders, and wraps its loader."""
         if name not in self._wanted:
             return None
         for finder in [finder for finder in sys.meta_path if finder is not self]:
@@ -51,7 +51,7 @@ class ImportHook(importlib.abc.MetaPathFinder):
 
 
 class _Telling(importlib.abc.Loader):
-    """A loader that tells when the module has been loaded, and then has never been there."""
+    """A loader that calls back when the module has been loaded, and leaves no trace in it."""
 
     def __init__(self, inner: Any, name: str, told: Callable[[str, ModuleType], object]) -> None:
         self._inner = inner

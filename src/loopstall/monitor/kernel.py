@@ -1,4 +1,4 @@
-"""What the monitor asks of the Linux kernel and Python does not offer: timers, and reads that keep the GIL.
+"""Calls of the Linux kernel that Python does not offer: timers, and reads that keep the GIL.
 
 Everything goes through ``ctypes.PyDLL``, which keeps the GIL: giving it up costs more than these calls take, and
 where other threads compute, the loop would wait up to a switch interval to get it back.
@@ -66,7 +66,7 @@ def _checked(result: int) -> int:
 
 
 class _Timer:
-    """What both kinds of timer share: a delay is set by handing the kernel a prepared structure."""
+    """The common part of both kinds of timer: a delay is set by handing the kernel a prepared structure."""
 
     def __init__(self) -> None:
         self._specs: dict[int, _TimerSpec] = {}
@@ -218,7 +218,7 @@ class _Buffers(threading.local):
 
 
 _KINDS: dict[int, type[ctypes.Array[ctypes.c_char]]] = {}
-"""Kept, or ctypes makes them anew."""
+"""Kept here, because ctypes would make them again for each call."""
 _BUFFERS = _Buffers()
 
 

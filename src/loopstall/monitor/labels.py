@@ -1,4 +1,4 @@
-"""What a program itself says of what its loop is running, such as the route of a request."""
+"""Labels that a program gives to the work of its loop, such as the route of a request."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _CONTEXT_IS_SEEN = sys.version_info >= (3, 12) and not FREE_THREADED
 
 @contextlib.contextmanager
 def labelled(label: Label) -> Iterator[None]:
-    """Has stalls of this task, and of the tasks that it starts, carry a label.
+    """Gives a label to the stalls of this task and of the tasks that it starts.
 
     Args:
         label: returns the text.
@@ -44,7 +44,7 @@ def labelled(label: Label) -> Iterator[None]:
 
 @contextlib.contextmanager
 def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Has tasks that a task starts take over its label, where their context does not tell.
+    """Passes a task's label on to the tasks that it starts, where their context does not.
 
     Args:
         loop: whose tasks; one that has a task factory of its own keeps it, and they do not.

@@ -13,14 +13,14 @@ __all__ = ["Cancellable", "LagMeter", "Readable", "read_by"]
 
 
 class Cancellable(Protocol):
-    """What is to be called later, or again and again."""
+    """A call that is due later, or again and again."""
 
     def cancel(self) -> object:
-        """Has it not called any more."""
+        """Cancels the calls."""
 
 
 Readable = Callable[[int, Callable[[], object]], Cancellable | None]
-"""Has a loop call a function whenever a file can be read; None where the loop reads none."""
+"""Makes a loop call a function whenever a file can be read; None where the loop reads no files."""
 
 
 class LagMeter:
@@ -64,7 +64,7 @@ class LagMeter:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What a reader of the lag has to know."""
+        """Remarks for readers of the lag."""
         if not self.early:
             return ()
         told = f"{self.early} of {self.early + self._beats} heartbeats came before they were due"
@@ -88,7 +88,7 @@ class LagMeter:
         self._ask(now)
 
     def _watched(self, readable: Readable | None) -> Cancellable | None:
-        """Has the loop read a timer of the kernel's; None where it cannot be."""
+        """Lets the loop read a timer of the kernel's; None where it cannot."""
         if readable is None or self._clock is not now_ns:
             return None
         with contextlib.suppress(UnavailableError, OSError):
@@ -147,7 +147,7 @@ class _Reading:
         self._file = file
 
     def cancel(self) -> None:
-        """Has it not read any more."""
+        """Ends the reading."""
         with contextlib.suppress(RuntimeError):  # the loop has been closed
             self._loop.remove_reader(self._file)
 

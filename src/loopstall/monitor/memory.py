@@ -41,18 +41,18 @@ _COMPACT_BYTES = 16  # between the head and the letters of a text that is not AS
 
 
 class _TornError(Exception):
-    """What was read does not fit together: the thread has gone on, or has ended."""
+    """The values that were read do not fit together: the thread has gone on, or has ended."""
 
 
 class SeenCode(NamedTuple):
-    """What a stack says about code; no code object, for a free-threaded build never frees all of one."""
+    """The parts of a code object that a stack needs: a free-threaded build never frees all of the object itself."""
 
     co_filename: str
     co_qualname: str
 
 
 class Seen(NamedTuple):
-    """Where a thread stands: its stack, and the place in it, which changes with every step of Python code."""
+    """The place of a thread: its stack, and the position in it, which changes with every step of Python code."""
 
     stack: RawStack
     place: tuple[int, int]
@@ -251,7 +251,7 @@ class StackReader:
 
 
 _PROVEN = threading.Event()
-"""Whether a stack of this process has been found as it is."""
+"""True once a stack of this process has been read correctly."""
 
 _CODECS = {1: "latin-1", 2: f"utf-16-{sys.byteorder[0]}e", 4: f"utf-32-{sys.byteorder[0]}e"}
 

@@ -1,4 +1,4 @@
-"""When the loop's thread is looked at while it is late: by a sleeping thread first, and by itself on a signal.
+"""Looks at the loop's thread while it is late: by a sleeping thread first, and by itself on a signal.
 
 Hands on ``Observer``, which owns the watchdog and the timer of the signal. What a look takes down is the sampler's
 matter.
@@ -34,7 +34,7 @@ _LONGEST_PAUSE_NS = NS_PER_S
 _SHORTEST_PAUSE_NS = NS_PER_MS
 
 _ANY_THREAD = sys.version_info >= (3, 13)
-"""Whether the main thread handles a signal soon that another thread was sent, which cuts none of its system calls."""
+"""True where the main thread soon handles a signal to another thread, which cuts none of its own system calls."""
 
 
 class Observer:
@@ -76,7 +76,7 @@ class Observer:
 
     @property
     def by_signal(self) -> bool:
-        """Whether the loop's thread can be asked by a signal."""
+        """True where the loop's thread can be asked by a signal."""
         return self._timer is not None
 
     def start(self) -> None:
@@ -182,7 +182,7 @@ class Observer:
 
     @property
     def asked_ns(self) -> int:
-        """When the watchdog was last told to look."""
+        """The time for which the watchdog was last set."""
         return self._asked_ns
 
     def take(self) -> tuple[list[Sample], list[ThreadView]]:
@@ -212,7 +212,7 @@ class Observer:
             self._on_fault(f"a free-threaded Python: stacks come from the main thread alone, by signal: {error}")
 
     def _poll(self, wait: Wait) -> None:
-        """Without an alarm: wakes up twice a threshold to see whether the loop is late."""
+        """Replaces the alarm where there is none: wakes up twice a threshold to see whether the loop is late."""
         self._open_reader()
         while not wait(self._threshold_ns // 2):
             since = self._busy_since()
@@ -250,7 +250,7 @@ class Observer:
         self._ask(pause_ns)
 
     def _ask(self, delay_ns: int) -> None:
-        """Has the signal sent once, later."""
+        """Schedules the signal, once."""
         timer = self._timer
         if timer is not None:
             self._signal_asked_ns = self._clock() + delay_ns

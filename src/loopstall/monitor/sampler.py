@@ -1,4 +1,4 @@
-"""What one look takes down: a sample of the loop's thread, from its frame or from memory, and the threads beside it.
+"""Takes a sample of the loop's thread, from its frame or from memory, and of the threads beside it.
 
 Hands on ``Sampler``, which keeps what it has seen until the monitor asks for it. When to look, and whether a watchdog
 or a signal does, is the observer's matter: this module knows no alarm and no timer.
@@ -40,7 +40,7 @@ _STEP_S = 50e-6
 _OUR_DEPTH = 9  # calls from a handler or callback of ours to where it lets others in
 
 _TASKS_ARE_SEEN = not FREE_THREADED or sys.version_info < (3, 14)
-"""Whether asyncio tells the task of another thread's loop without stopping all threads: see ``memory``."""
+"""True where asyncio gives the task of another thread's loop without stopping all threads: see ``memory``."""
 
 
 class Sampler:
@@ -180,7 +180,7 @@ class Sampler:
             self._samples.append(sample)
 
     def _stands(self, reader: StackReader, place: tuple[int, int]) -> bool:
-        """Says whether the loop's thread computes for a while and takes no step of Python code."""
+        """Returns whether the loop's thread computes for a while and takes no step of Python code."""
         cpu_ns, until = cpu_of(self._native_id), self._clock() + _STILL_WITHIN_NS
         while self._clock() < until and reader.place(self._native_id) == place:
             if cpu_of(self._native_id) - cpu_ns >= _STILL_NS:

@@ -1,4 +1,4 @@
-"""What is seen of the loop's thread while it is late, and of the threads beside it."""
+"""Samples of the loop's thread while it is late, and of the threads beside it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -30,13 +30,13 @@ __all__ = [
 
 _VIEWS = 4  # threads told of in one look
 READY = "ready"
-"""What a thread is in that would run and has no CPU."""
+"""The state of a thread that would run and has no CPU."""
 
 COLLECTS_ANYWHERE = sys.version_info < (3, 12)
-"""Whether garbage is collected in the middle of C calls, and not between bytecodes alone."""
+"""True where garbage is collected in the middle of C calls, and not between bytecodes alone."""
 
 StackOf = Callable[[int, int], RawStack | None]
-"""Returns where a thread stands, by its identifier and its number in the system; None where nobody can tell."""
+"""Returns the place of a thread, by its identifier and its number in the system; None where it is unknown."""
 
 _STANDING_NS = 30_000  # of CPU time during all looks
 _LOOKS = 60  # at a thread's state, some 3 µs each

@@ -12,7 +12,7 @@ DEPTH = 64
 
 
 class Code(Protocol):
-    """What is told of a code object."""
+    """The part of a code object that reports use."""
 
     @property
     def co_filename(self) -> str:

@@ -48,7 +48,7 @@ class StallLog:
 
     @property
     def dropped(self) -> int:
-        """How many were counted and are not kept in full."""
+        """The number of stalls that are counted and not kept in full."""
         return self.count - len(self._heap)
 
     def __len__(self) -> int:

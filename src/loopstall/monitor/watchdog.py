@@ -16,7 +16,7 @@ __all__ = ["Look", "OnSignal", "Wait", "Watchdog"]
 Wait = Callable[[int], object]
 """Pauses a look for that many ns, or until the alarm goes off."""
 Look = Callable[[Wait], object]
-"""What a watchdog does when its alarm goes off."""
+"""The function that a watchdog calls when its alarm goes off."""
 OnSignal = Callable[[int, FrameType | None], object]
 """A handler of a signal, as Python calls it."""
 

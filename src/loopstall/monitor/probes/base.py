@@ -1,4 +1,4 @@
-"""How a loop's spans of work are timed from inside.
+"""The interface of probes, which time a loop's spans of work from inside.
 
 A span begins when the loop comes back from waiting for events and ends when it waits again; what is due in between
 waits for its end. A probe tells its listener of every span over a floor, and, not too often, that the loop is
@@ -17,7 +17,7 @@ LATE_NS = 3 * NS_PER_MS // 2
 
 
 class Listener(Protocol):
-    """Who is told what a probe sees, always in the loop's thread."""
+    """The receiver of what a probe sees; it is called in the loop's thread."""
 
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """The loop has made progress; when it is to be looked at, unless it tells again; no signal for 0."""
@@ -49,7 +49,7 @@ class Nobody:
 
 
 class Probe(Protocol):
-    """One way to time a loop."""
+    """A way to time a loop."""
 
     def install(self) -> None:
         """Begins; called in the loop's thread, before it runs or while it does."""
@@ -95,7 +95,7 @@ class NoProbe:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a probe that sees every iteration gives a sign of life, and when a look is due without one, in ns."""
+    """The interval between a probe's signs of life, and the delay of a look without one, in ns."""
 
     rearm_ns: int
     watchdog_ns: int

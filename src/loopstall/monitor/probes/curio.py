@@ -41,7 +41,7 @@ class CurioRun:
         self.ended = False
 
     def is_running(self) -> bool:
-        """Whether it goes on."""
+        """True while it goes on."""
         return not self.ended
 
     def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:

@@ -23,7 +23,7 @@ _NOT_IN, _NOT_OUT = ~getattr(select_module, "EPOLLIN", 0), ~getattr(select_modul
 
 
 def is_plain_epoll(selector: object) -> bool:
-    """Says whether a selector is the standard library's own, with nothing changed about it."""
+    """Returns whether a selector is the standard library's own, with nothing changed about it."""
     kind = getattr(selectors, "EpollSelector", None)
     own_select: Any = getattr(kind, "select", None)
     return (

@@ -124,7 +124,7 @@ class _AlarmMetronome:
         self._alarm: Alarm | None = Alarm()
 
     def start(self, beat: Callable[[], None], interval_ns: int) -> None:
-        """Has ``beat`` called every ``interval_ns``, whatever it was before."""
+        """Calls ``beat`` every ``interval_ns``, whatever the interval was before."""
         alarm = self._alarm
         if alarm is None:
             return
@@ -153,7 +153,7 @@ class _TimerMetronome:
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self, beat: Callable[[], None], interval_ns: int) -> None:
-        """Has ``beat`` called every ``interval_ns``, whatever it was before."""
+        """Calls ``beat`` every ``interval_ns``, whatever the interval was before."""
         self.stop()
 
         def expired() -> None:

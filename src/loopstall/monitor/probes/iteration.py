@@ -9,7 +9,7 @@ __all__ = ["IterationProbe"]
 
 
 class IterationProbe:
-    """Is told before and after a loop waits.
+    """A probe that is called before and after a loop waits.
 
     Args:
         threshold_ns: how long a span is a stall.
@@ -50,7 +50,7 @@ class IterationProbe:
         self._expected_ns = due_ns
 
     def retire(self) -> None:
-        """Tells nobody any more."""
+        """Ends its reports."""
         self._listener = Nobody()
 
     def before_wait(self, *, briefly: bool) -> None:

@@ -10,7 +10,7 @@ from loopstall.records.clock import Clock
 __all__ = ["TICK_S", "SelectorProbe"]
 
 TICK_S = 1e-3
-"""What asyncio's selectors round a wait up to."""
+"""The step to which asyncio's selectors round a wait up."""
 
 Select = Callable[[float | None], Any]
 

@@ -27,11 +27,11 @@ class TrioRun:
         self.ended = False
 
     def is_running(self) -> bool:
-        """Whether it goes on."""
+        """True while it goes on."""
         return not self.ended
 
     def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
-        """Has a function called in its thread."""
+        """Calls a function in its thread."""
         try:
             self._token.run_sync_soon(callback)
         except self.trio.RunFinishedError as error:

@@ -54,6 +54,13 @@ def test_no_file_beside_the_tables_lists_their_names_or_asks_for_one():
     assert all(names <= set(DISPATCHES) for names in LISTED.values())
 
 
+def test_no_file_writes_a_strategy_out():
+    pairs = {f"{loop}/{dispatch}" for loop in LOOPS for dispatch in DISPATCHES}
+    for path in PACKAGE.rglob("*.py"):
+        texts = {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+        assert not texts & pairs, path
+
+
 @pytest.mark.parametrize("table", [DISPATCHES, LOOPS, SERVERS])
 def test_each_entry_stands_under_its_own_name_and_says_what_it_is(table):
     assert all(item.name == name and item.summary for name, item in table.items())

@@ -5,7 +5,7 @@ It hands on its profile, and knows no way off the loop.
 
 from loopstall.advice.subject import Allowance, Subject
 from loopstall.errors import InconclusiveError, MeasurementError
-from loopstall.records import Load, Profile
+from loopstall.records import Load, Profile, RunError
 from loopstall.records.cells import INLINE
 from loopstall.runner.launcher import Launcher
 from loopstall.runner.noise import disturbed
@@ -13,10 +13,9 @@ from loopstall.runner.process import TIMEOUT
 from loopstall.runner.protocol import Request
 from loopstall.runner.single import Limits
 
-__all__ = ["measure_profile"]
+__all__ = ["measure_profile", "why"]
 
 _PROBES = 3  # of the function by itself, while the machine is busy
-_SILENT = "it told nothing"
 
 
 def measure_profile(subject: Subject, limits: Limits, allowance: Allowance) -> Profile:
@@ -48,8 +47,6 @@ def _profile(launcher: Launcher, subject: Subject, limits: Limits, allowance: Al
     try:
         limit_s = min(limits.time_limit_s, max(0.0, allowance.left))
         outcome = process.run(request, limit_s=limit_s, load_ended=lambda: None)
-    except OSError as error:
-        raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
     finally:
         process.close()
     if outcome.profile is not None:
@@ -59,4 +56,9 @@ def _profile(launcher: Launcher, subject: Subject, limits: Limits, allowance: Al
             f"{subject.target} by itself takes longer than the {allowance.seconds:g} s of --max-seconds allow, for it"
             " is called four times at least; raise it"
         )
-    raise MeasurementError(f"{subject.target}: {outcome.error.message if outcome.error is not None else _SILENT}")
+    raise MeasurementError(f"{subject.target}: {why(outcome.error)}")
+
+
+def why(error: RunError | None) -> str:
+    """Says in words why a run has no figures."""
+    return error.message if error is not None else "it told nothing"

@@ -8,6 +8,7 @@ import math
 from typing import Protocol
 
 from loopstall.advice import choose
+from loopstall.advice.alone import why
 from loopstall.advice.plan import MOST_ROUNDS, ROUNDS, Plan, cores
 from loopstall.advice.rounds import Rounds
 from loopstall.advice.subject import Allowance, Subject
@@ -19,7 +20,6 @@ from loopstall.runner.single import Limits, Runner
 __all__ = ["Progress", "study"]
 
 _SLACK = 1.2
-_SILENT = "it told nothing"
 
 
 class Progress(Protocol):
@@ -110,7 +110,7 @@ def _round(
         elif run.error is not None and run.error.kind == TIMEOUT and left_s < runner.time_limit_s:
             return False
         else:
-            rounds.fail(name, run.error.message if run.error is not None else _SILENT)
+            rounds.fail(name, why(run.error))
         progress.advance(f"round {number + 1}: {name}")
     rounds.add(measured)
     return True

@@ -5,14 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loopstall.records import Frame, Stall
+from loopstall.records import DESCHEDULED, Frame, Stall, StallEvent
+from loopstall.records.longest import Longest
 
 if TYPE_CHECKING:
     from loopstall.records import Run
-
-import heapq
-
-from loopstall.records import DESCHEDULED, StallEvent
 
 __all__ = ["Culprit", "StallSummary", "culprits"]
 
@@ -74,8 +71,7 @@ class StallSummary:
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
-        self._kept = kept
-        self._heap: list[tuple[int, int, StallEvent]] = []  # the shortest on top
+        self._longest = Longest[StallEvent](kept)
         self._culprits: dict[Frame | None, Culprit] = {}
         self.count = 0
         self.total_ns = 0
@@ -97,11 +93,7 @@ class StallSummary:
         self.processes[seen.process] += 1
         culprit = self._culprits.setdefault(seen.blamed, Culprit(frame=seen.blamed))
         culprit.add(seen.stall, seen.length_ns, seen.test or seen.process)
-        item = (seen.length_ns, self.count, seen)
-        if len(self._heap) < self._kept:
-            heapq.heappush(self._heap, item)
-        else:
-            heapq.heappushpop(self._heap, item)
+        self._longest.add(seen.length_ns, seen)
 
     @property
     def culprits(self) -> list[Culprit]:
@@ -111,4 +103,4 @@ class StallSummary:
     @property
     def longest(self) -> list[StallEvent]:
         """The stalls that are kept in full, the longest first."""
-        return [item[2] for item in sorted(self._heap, key=lambda item: (-item[0], item[1]))]
+        return list(self._longest)

@@ -9,19 +9,21 @@ from typing import Any
 import click
 
 from loopstall.cli.out import say
+from loopstall.cli.pages import REPORTS
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.gate.accepted import Accepted, append, apply
-from loopstall.records import STALL, Advice, Verdict, units
+from loopstall.loops import asyncio_loop
+from loopstall.records import STALL, Advice, Strategy, Verdict, units
+from loopstall.records.cells import INLINE
 from loopstall.records.units import format_ns
 from loopstall.results import store
 from loopstall.results.advice_file import read
 
 __all__ = ["command"]
 
-_REPORTS = Path("reports")
 _DAYS = 90
-_INLINE = "asyncio/inline"
+_INLINE = str(Strategy(loop=asyncio_loop.LOOP.name, dispatch=INLINE))
 _MARGIN = 1.1
 """The margin over the measured value that is accepted: a second measurement never gives the same value."""
 
@@ -75,9 +77,9 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
 
 
 def _newest() -> Path:
-    found = sorted(_REPORTS.glob(f"*/{store.VERDICTS_FILE}"))
+    found = sorted(REPORTS.glob(f"*/{store.VERDICTS_FILE}"))
     if not found:
-        raise InputError(f"there is no result of a gate in {_REPORTS}/; name its folder")
+        raise InputError(f"there is no result of a gate in {REPORTS}/; name its folder")
     return found[-1].parent
 
 

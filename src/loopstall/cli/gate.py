@@ -21,7 +21,7 @@ from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import REPORTS, write_page
 from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
 from loopstall.cli.progress import shown, tell_limit
-from loopstall.cli.settings import by_workload, defaults
+from loopstall.cli.settings import SettingsCommand, by_workload
 from loopstall.cli.types import MINUTES, SHARE
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE, accepted, schedule
@@ -36,6 +36,7 @@ from loopstall.runner import environment
 from loopstall.runner.checkout import Checkout, clean
 from loopstall.runner.launcher import Launcher
 from loopstall.runner.paired import BURST_S, PairedRunner
+from loopstall.runner.schedule import run_seed
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits
 
@@ -45,20 +46,11 @@ _ROUNDS, _CONFIRM, _TURNS = 8, 24, 16
 _QUICK_ROUNDS, _QUICK_CONFIRM = 4, 16
 
 
-class _Gate(click.Command):
-    """Reads its defaults from pyproject.toml."""
-
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        options = {param.name for param in self.params if param.name} - {"workloads", "clean_up", "form", "output"}
-        extra["default_map"] = defaults(Path.cwd(), options, table="gate")
-        return super().make_context(*args, **extra)
-
-
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command("gate", cls=_Gate)
+@click.command("gate", cls=SettingsCommand, table="gate", left_out=("workloads", "clean_up", "form", "output"))
 @matrix_options
 @click.option("--baseline", metavar="REV", help="Revision to compare with. [last one that the default branch has too]")
 @click.option("--baseline-path", type=_FOLDER, help="Folder of code to compare with, instead of a revision.")
@@ -253,7 +245,7 @@ def _measure(
 
         def pair(cell: Cell, index: int) -> Pair:
             nonlocal count
-            measured = paired_runner.measure((cell, cell), index=index, seed=plan.seed * 1_000_003 + index * 101)
+            measured = paired_runner.measure((cell, cell), index=index, seed=run_seed(plan, index))
             for target, run in zip(targets, (measured.base, measured.head), strict=True):
                 target.save(run)
             count += 1

@@ -14,7 +14,7 @@ from loopstall.cli.measuring import budget_asked, measure
 from loopstall.cli.out import say
 from loopstall.cli.pages import REPORTS
 from loopstall.cli.plan import RUN_SECONDS, make_plan, matrix_options
-from loopstall.cli.settings import defaults
+from loopstall.cli.settings import SettingsCommand
 from loopstall.cli.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
@@ -30,16 +30,7 @@ _QUICK = 2
 _RIGOROUS = 20
 
 
-class _Run(click.Command):
-    """Reads its defaults from pyproject.toml."""
-
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        options = {param.name for param in self.params if param.name} - {"resume", "workloads"}
-        extra["default_map"] = defaults(Path.cwd(), options)
-        return super().make_context(*args, **extra)
-
-
-@click.command("run", cls=_Run)
+@click.command("run", cls=SettingsCommand, left_out=("resume", "workloads"))
 @matrix_options
 @click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
 @click.option("--seconds", type=SECONDS, help=f"How long each run takes new jobs. [{RUN_SECONDS:g}s]")

@@ -1,16 +1,40 @@
 """``[tool.loopstall]`` of the nearest pyproject.toml, as defaults of options."""
 
+from collections.abc import Sequence
 from pathlib import Path
 import tomllib
 from typing import Any
 
+import click
+
 from loopstall.errors import InputError, did_you_mean
 
-__all__ = ["by_workload", "defaults"]
+__all__ = ["SettingsCommand", "by_workload", "defaults"]
 
 _BUDGET = {"stall": "budget", "availability": "availability"}
 _TABLES = ("gate", "workload")
 _OF_A_WORKLOAD = ("effect", "stall", "availability")
+
+
+class SettingsCommand(click.Command):
+    """A command that reads its defaults from pyproject.toml.
+
+    Args:
+        words: as click has them, and so are the other options.
+        table: of the command's own settings, as ``defaults`` has it.
+        left_out: options that can be no setting.
+    """
+
+    def __init__(self, *words: Any, table: str = "", left_out: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*words, **options)
+        self._table = table
+        self._left_out = left_out
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Makes the context, with the settings as its defaults."""
+        options = {param.name for param in self.params if param.name}.difference(self._left_out)
+        extra["default_map"] = defaults(Path.cwd(), options, table=self._table)
+        return super().make_context(*args, **extra)
 
 
 def defaults(start: Path, options: set[str], *, table: str = "") -> dict[str, Any]:

@@ -8,14 +8,13 @@ import os
 from pathlib import Path
 import sys
 import threading
-import time
 from typing import Any
 
 from loopstall.analysis.culprits import StallSummary
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.records import DESCHEDULED, Stall, StallEvent, stall_event_from, to_plain
-from loopstall.records.clock import NS_PER_S, now_ns
+from loopstall.records.clock import epoch_s
 from loopstall.report.escape import printable
 from loopstall.report.stall_text import described, in_a_line
 
@@ -91,7 +90,7 @@ class StallReporter:
         seen = StallEvent(
             stall=stall,
             length_ns=stall.duration_ns,
-            at=time.time() - (now_ns() - began_ns) / NS_PER_S,
+            at=epoch_s(began_ns),
             process=process_name(),
             thread=threading.current_thread().name,
             over=bool(over_ns) and stall.duration_ns > over_ns and stall.cause != DESCHEDULED,

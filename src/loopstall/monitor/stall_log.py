@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-import heapq
 
 from loopstall.records import Stall
+from loopstall.records.longest import Longest
 
 __all__ = ["StallLog"]
 
@@ -20,8 +20,7 @@ class StallLog:
     """
 
     def __init__(self, kept: int) -> None:
-        self._kept = kept
-        self._heap: list[tuple[int, int, Stall]] = []  # the shortest on top
+        self._longest = Longest[Stall](kept)
         self.count = 0
         self.total_ns = 0
         self.by_culprit: Counter[str] = Counter()
@@ -40,20 +39,16 @@ class StallLog:
         self.ns_by_culprit[name] += stall.duration_ns
         self.ns_by_cause[stall.cause] += stall.duration_ns
         self.by_cause[stall.cause] += 1
-        item = (stall.duration_ns, self.count, stall)
-        if len(self._heap) < self._kept:
-            heapq.heappush(self._heap, item)
-        else:
-            heapq.heappushpop(self._heap, item)
+        self._longest.add(stall.duration_ns, stall)
 
     @property
     def dropped(self) -> int:
         """The number of stalls that are counted and not kept in full."""
-        return self.count - len(self._heap)
+        return self.count - len(self._longest)
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._longest)
 
     def __iter__(self) -> Iterator[Stall]:
         """The kept ones, in the order of time."""
-        return iter(sorted((item[2] for item in list(self._heap)), key=lambda stall: stall.start_ns))
+        return iter(sorted(self._longest, key=lambda stall: stall.start_ns))

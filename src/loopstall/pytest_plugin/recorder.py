@@ -5,13 +5,12 @@ import contextlib
 from dataclasses import dataclass, field, replace
 import os
 import threading
-import time
 from typing import Any
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.records import DESCHEDULED, Stall, StallEvent
-from loopstall.records.clock import NS_PER_S, now_ns
+from loopstall.records.clock import NS_PER_S, epoch_s, now_ns
 
 __all__ = ["Recorder", "Stalls"]
 
@@ -145,7 +144,7 @@ class Recorder:
         seen = StallEvent(
             stall=stall,
             length_ns=stall.duration_ns,
-            at=time.time() - (now_ns() - began_ns) / NS_PER_S,
+            at=epoch_s(began_ns),
             process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'pytest')} {os.getpid()}",
             thread=threading.current_thread().name,
         )

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DESCHEDULED",
+    "FORMAT",
     "NOT_TRIED",
     "REGRESSION",
     "SCHEMA_VERSION",
@@ -79,7 +80,7 @@ __all__ = [
     "to_plain",
 ]
 
-SCHEMA_VERSION = 1
+FORMAT, SCHEMA_VERSION = "loopstall", 1
 """Of everything that is written for other programs, or for later."""
 
 _NAMES = {

@@ -7,7 +7,7 @@ import msgspec
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.metrics import METRICS
-from loopstall.records import SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
+from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
 from loopstall.records.encoding import encode
 from loopstall.report.escape import csv_row, json_text
 
@@ -85,7 +85,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 def to_json(made: Digest) -> str:
     """Renders a report as JSON; ``json_schema`` says of what shape."""
     document = Document(
-        format="loopstall",
+        format=FORMAT,
         kind="report",
         version=SCHEMA_VERSION,
         title=made.content.title,

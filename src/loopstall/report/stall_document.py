@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 import json
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.records import SCHEMA_VERSION, Frame, StallEvent
+from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, StallEvent
 from loopstall.report.escape import json_text
 
 __all__ = ["CulpritReport", "Session", "StallDocument", "document", "stalls_to_json"]
@@ -68,7 +68,7 @@ def document(session: Session) -> StallDocument:
     """Returns a session as data."""
     summary = session.summary
     return StallDocument(
-        format="loopstall",
+        format=FORMAT,
         kind="stalls",
         version=SCHEMA_VERSION,
         title=session.title,

@@ -6,12 +6,11 @@ from pathlib import Path
 import msgspec
 
 from loopstall.errors import InputError
-from loopstall.records import SCHEMA_VERSION, Advice
+from loopstall.records import FORMAT, SCHEMA_VERSION, Advice
 from loopstall.records.encoding import encode
 
 __all__ = ["read", "write"]
 
-_FORMAT = "loopstall"
 _KIND = "advice"
 
 
@@ -21,7 +20,7 @@ def write(advice: Advice, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    document = {"format": _FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
+    document = {"format": FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
     try:
         path.write_bytes(msgspec.json.format(encode(document), indent=1) + b"\n")
     except OSError as error:

@@ -11,7 +11,7 @@ import msgspec
 
 from loopstall.errors import InputError, MeasurementError
 from loopstall.files import write_text
-from loopstall.records import SCHEMA_VERSION, Frame, Plan, Run, Verdict
+from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, Plan, Run, Verdict
 from loopstall.records.encoding import encode
 
 __all__ = [
@@ -32,7 +32,6 @@ RUNS_FOLDER = "runs"
 VERDICTS_FILE = "verdicts.json"
 SUMMARY_FILE = "summary.json"
 
-_FORMAT = "loopstall"
 _S = TypeVar("_S")
 
 
@@ -197,7 +196,7 @@ def read_summary(folder: Path, kind: type[_S]) -> _S | None:
 
 
 def _encode(kind: str, record: object, **extra: object) -> str:
-    envelope: dict[str, Any] = {"format": _FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record, **extra}
+    envelope: dict[str, Any] = {"format": FORMAT, "version": SCHEMA_VERSION, "kind": kind, "data": record, **extra}
     return encode(envelope).decode("utf-8")
 
 
@@ -258,7 +257,7 @@ def _open(path: Path, kind: str) -> _Envelope:
         raise InputError(f"{path} is not a file of loopstall's: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not whole JSON: {error}; measure it again with --resume") from error
-    if envelope.format != _FORMAT or envelope.kind != kind:
+    if envelope.format != FORMAT or envelope.kind != kind:
         raise InputError(f"{path} is not a loopstall {kind} (it says {envelope.format!r}, {envelope.kind!r})")
     if envelope.version > SCHEMA_VERSION:
         raise InputError(

@@ -12,7 +12,10 @@ __all__ = ["Executor", "Process"]
 
 
 class Process(Protocol):
-    """A measuring process: either ``run``, or ``begin``, any number of ``turn`` and ``end``; ``close`` at last."""
+    """A measuring process: either ``run``, or ``begin``, any number of ``turn`` and ``end``; ``close`` at last.
+
+    ``run`` and ``begin`` raise ``MeasurementError`` where the request cannot be written.
+    """
 
     def run(self, request: Request, *, limit_s: float, load_ended: Callable[[], None]) -> Outcome:
         """Measures a request as a whole; calls ``load_ended`` when the load is over."""

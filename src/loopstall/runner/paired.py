@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 import random
 
-from loopstall.errors import MeasurementError
 from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
 from loopstall.records.clock import now_ns
 from loopstall.runner.executor import Executor, Process
@@ -65,8 +64,6 @@ class PairedRunner:
             if self._warm_up(processes, cells[0]):
                 self._alternate(processes, self._jobs[cells[0]], chance)
             outcomes = _blamed([processes[side].end(limit_s=self._limits.time_limit_s) for side in (0, 1)])
-        except OSError as error:
-            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         finally:
             for process in processes.values():
                 process.close()

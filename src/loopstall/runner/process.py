@@ -14,6 +14,7 @@ import time
 
 import msgspec
 
+from loopstall.errors import MeasurementError
 from loopstall.records import Burst, Frame, RunError
 from loopstall.records.frames import culprit
 from loopstall.runner import protocol, reaper
@@ -98,7 +99,7 @@ class MeasuringProcess:
             load_ended: called when the load is over and the process has only to sum up and end.
 
         Raises:
-            OSError: the request cannot be written.
+            MeasurementError: the request cannot be written.
         """
         self._begin(request)
         self._hang_up()
@@ -108,7 +109,7 @@ class MeasuringProcess:
         """Sends a request in turns and waits until the process is ready for the first; False where it never is.
 
         Raises:
-            OSError: the request cannot be written.
+            MeasurementError: the request cannot be written.
         """
         self._begin(request)
         return self._line(limit_s) == protocol.READY
@@ -133,7 +134,10 @@ class MeasuringProcess:
         return self._end(self._late or not self._wait(limit_s, lambda: None), limit_s)
 
     def _begin(self, request: Request) -> None:
-        protocol.write(request, self._folder / protocol.REQUEST)
+        try:
+            protocol.write(request, self._folder / protocol.REQUEST)
+        except OSError as error:
+            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         self._say(b"go\n")
 
     def _say(self, line: bytes) -> None:

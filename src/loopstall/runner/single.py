@@ -98,8 +98,6 @@ class Runner:
             outcome = process.run(
                 request, limit_s=min(limit_s, self._limits.time_limit_s), load_ended=self._start_ahead
             )
-        except OSError as error:
-            raise MeasurementError(f"cannot write a request for a measuring process: {error}; make room") from error
         finally:
             process.close()
         return record(

@@ -5,6 +5,7 @@ import time
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
 from loopstall.analysis.content import Content, Digest, digest
 from loopstall.analysis.summary import budgets_of
@@ -68,24 +69,35 @@ def measure(
         )
     made = digest(Content(title=folder.name, runs=ended.runs, plan=plan, budgets=budgets_of(plan)))
     if ended.interrupt is not None:
-        _page(folder, made)
-        place = printable(str(folder))
-        progress.print(
-            f"Interrupted: {len(ended.runs)} of {total} runs are saved in {place};"
-            f" complete them with: loopstall run --resume -o {place}",
-            soft_wrap=True,
-        )
-        return 128 + (ended.interrupt.number if isinstance(ended.interrupt, Terminated) else 2)
+        return _interrupted(ended, total, folder, made, progress)
+    _show(ended, time.perf_counter() - begun, folder, made, terminal)
+    if ended.failure is not None:
+        raise ended.failure
+    return _status(made, limited=limited)
+
+
+def _interrupted(ended: execution.Execution, total: int, folder: Path, made: Digest, progress: Console) -> int:
+    """Writes the page, says how to complete the result, and returns the exit code of the interruption."""
+    assert ended.interrupt is not None
+    _page(folder, made)
+    place = printable(str(folder))
+    progress.print(
+        f"Interrupted: {len(ended.runs)} of {total} runs are saved in {place};"
+        f" complete them with: loopstall run --resume -o {place}",
+        soft_wrap=True,
+    )
+    return 128 + (ended.interrupt.number if isinstance(ended.interrupt, Terminated) else 2)
+
+
+def _show(ended: execution.Execution, wall_s: float, folder: Path, made: Digest, terminal: Console) -> None:
+    """Prints the table and what stands under it, and writes the page."""
     terminal.print(results(made.summaries, made.skipped, width=terminal.width))
     for part in closing(made):
         terminal.print(part, soft_wrap=True)
     page = _page(folder, made)
-    terminal.print(_duration(ended, time.perf_counter() - begun), soft_wrap=True)
+    terminal.print(_duration(ended, wall_s), soft_wrap=True)
     if page is not None:
         terminal.print(f"Page: {printable(str(page))}", soft_wrap=True)
-    if ended.failure is not None:
-        raise ended.failure
-    return _status(made, limited=limited)
 
 
 def _status(made: Digest, *, limited: bool) -> int:

@@ -60,12 +60,8 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     --fail-over. The summary and the report are written when the program returns, raises or is ended by SIGINT, SIGTERM
     or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
     """
-    if module is None and not words:
-        raise click.UsageError("say which program to run: a script, or -m and a module")
-    if module is None and words[0].startswith("-"):
-        raise click.UsageError(f"no such option {words[0]}; options of loopstall's come before the script or -m")
-    if module is None and not Path(words[0]).exists():
-        raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
+    if module is None:
+        _check_script(words)
     output, lines = _absolute(options["output"]), _absolute(options["json_lines"])
     form = stall_format_of(output) if output is not None else ""
     for path in filter(None, (output, lines)):
@@ -104,6 +100,16 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     if output is not None:
         write_output(output, stalls_rendered(form, session))
     return 1 if summary.over else status
+
+
+def _check_script(words: tuple[str, ...]) -> None:
+    """Raises an error where the words do not begin with a script that is there."""
+    if not words:
+        raise click.UsageError("say which program to run: a script, or -m and a module")
+    if words[0].startswith("-"):
+        raise click.UsageError(f"no such option {words[0]}; options of loopstall's come before the script or -m")
+    if not Path(words[0]).exists():
+        raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
 
 
 class _Said:

@@ -218,3 +218,66 @@ def test_unchanged_matrices_raise_no_alarm():
             measured.append(item)
         alarms += any(said.verdict == "regressed" for said in judge(measured, RULES))
     assert alarms <= 4  # one in a hundred is expected at most; five are less probable than 1 in 250
+
+
+def again(pairs, **changes):
+    """Whether more pairs are worth measuring after these; of a matrix of one cell, unless said otherwise."""
+    cells = changes.pop("cells", 1)
+    return undecided(PairedSample(cell=cell(), confirmed=tuple(pairs)), replace(RULES, **changes), cells)
+
+
+def test_regression_that_is_certain_needs_no_more_pairs_and_one_that_is_not_does():
+    assert not again(noisy(16, slower=1.1), cells=30)
+    assert again(noisy(8, slower=1.1), cells=30)
+
+
+def test_what_is_certain_depends_on_how_many_cells_are_tested():
+    ten = noisy(10, slower=1.1)  # the least p is 2 looks * 3 metrics / 2 ** 10 for one cell, 0.0059
+    assert not again(ten)
+    assert again(ten, cells=2)
+    assert again(ten, alpha=6 / 2**10)
+    assert not again(ten, alpha=6 / 2**10 + 1e-9)
+
+
+def test_change_below_the_effect_leaves_nothing_open():
+    few = noisy(6, slower=1.01, spread=0.001)
+    assert not again(few)
+    assert again(few, effect=0.005)
+
+
+def test_noise_around_no_change_leaves_it_open():
+    wild = [pair(index=n, head=(100 * (2 if n % 2 else 0.5),) * 8) for n in range(8)]
+    assert differences(wild, "time_per_job", Budget()) == pytest.approx([-0.693, 0.693] * 4, abs=1e-3)
+    assert again(wild)
+
+
+def test_any_trap_that_half_of_the_pairs_show_leaves_it_open_however_large_the_effect_asked_for():
+    trapped = [pair(index=n, head_stalls=(90,) if n % 2 else ()) for n in range(8)]
+    assert again(trapped, effect=0.6)
+    assert not again([pair(index=n) for n in range(8)], effect=0.6)
+
+
+def test_cell_of_which_nothing_was_confirmed_leaves_nothing_open():
+    assert not again(())
+
+
+def test_first_look_counts_where_later_pairs_are_not_worse():
+    sure, rest = noisy(16, slower=1.1), noisy(16, slower=1.021, spread=0.001, seed=3)
+    item = PairedSample(cell=cell(), screened=noisy(8, slower=1.1), confirmed=(*sure, *rest))
+    assert verdict(item).verdict == "regressed"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "looks_worse"),
+    [
+        ({"slower": 1.02}, True),
+        ({"slower": 1.005, "spread": 0.0001}, False),
+        ({"slower": 1.012, "spread": 0.0001}, True),
+        ({"head_stalls": (40, 40)}, True),
+        ({"base_stalls": (40, 40)}, False),
+        ({"head_stalls": (90,)}, True),
+        ({"base_stalls": (90,), "head_stalls": (90,)}, False),
+    ],
+)
+def test_cell_is_measured_again_where_time_availability_or_a_trap_looks_worse_by_half_the_effect(kinds, looks_worse):
+    assert suspicious(PairedSample(cell=cell(), screened=noisy(8, **kinds)), RULES) is looks_worse

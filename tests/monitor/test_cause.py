@@ -132,6 +132,143 @@ def test_counters_that_begin_within_the_stall_are_taken_as_shares_of_what_they_c
     assert classify(late)[0] == "gil-wait"
 
 
+@pytest.mark.parametrize(
+    ("cause", "known"),
+    [
+        ("gc", {"own": 98, "gc": 50}),
+        ("cpu-python", {"own": 98, "gc": 49}),
+        ("gc", {"own": 25, "gc": 50}),
+        ("blocking-call", {"own": 24, "gc": 50}),
+        ("gil-wait", {"own": 49, "others": 50, "starved": 15}),
+        ("cpu-python", {"own": 50, "others": 50, "starved": 15}),
+        ("blocking-call", {"own": 49, "others": 49, "starved": 15}),
+        ("blocking-call", {"own": 49, "others": 50, "starved": 14}),
+        ("gil-wait", {"own": 49, "others": 50, "unanswered": 15}),
+        ("blocking-call", {"own": 49, "others": 50, "unanswered": 14}),
+        ("gil-wait", {"own": 49, "others": 50, "overran": 50}),
+        ("blocking-call", {"own": 49, "others": 50, "overran": 49}),
+        ("gil-wait", {"own": 49, "others": 50, "syscalls": ("futex",), "starved": 50, "unanswered": 50}),
+        ("blocking-call", {"own": 49, "others": 50, "syscalls": ("futex",), "starved": 49, "unanswered": 50}),
+        ("blocking-call", {"own": 49, "others": 50, "syscalls": ("futex",), "starved": 50, "unanswered": 49}),
+        ("gil-wait", {"own": 49, "others": 50, "syscalls": ("futex", GIL, GIL)}),
+        ("blocking-call", {"own": 49, "others": 50, "syscalls": ("futex", GIL)}),
+        ("blocking-call", {"own": 49, "others": 50, "syscalls": (GIL,), "free": 1}),
+        ("gil-wait", {"own": 9, "others": 10, "starved": 90, "unanswered": 90}),
+        ("blocking-call", {"own": 10, "others": 10, "starved": 90, "unanswered": 90}),
+        ("blocking-call", {"own": 9, "others": 9, "starved": 90, "unanswered": 90}),
+        ("blocking-call", {"own": 9, "others": 10, "starved": 89, "unanswered": 90}),
+        ("blocking-call", {"own": 9, "others": 10, "starved": 90, "unanswered": 89}),
+        ("blocking-call", {"own": 9, "others": 10, "starved": 90, "unanswered": 90, "looks": 1}),
+        ("descheduled", {"length": 100, "threshold": 80, "own": 70, "delay": 20}),
+        ("cpu-python", {"length": 100, "threshold": 81, "own": 70, "delay": 19}),
+        ("cpu-python", {"length": 100, "threshold": 79, "own": 70, "delay": 20}),
+        ("descheduled", {"length": 100, "threshold": 80, "own": 70, "delay": 10, "throttled": 10}),
+        ("descheduled", {"own": 9, "others": 9, "starved": 49, "overran": 50}),
+        ("blocking-call", {"own": 10, "others": 9, "starved": 49, "overran": 50}),
+        ("blocking-call", {"own": 9, "others": 10, "starved": 49, "overran": 50}),
+        ("blocking-call", {"own": 9, "others": 9, "starved": 50, "overran": 50}),
+        ("blocking-call", {"own": 9, "others": 9, "starved": 49, "overran": 49}),
+        ("descheduled", {"own": 66, "delay": 40}),
+        ("cpu-python", {"own": 67, "delay": 40}),
+        ("descheduled", {"own": 0, "delay": 40}),
+        ("blocking-call", {"own": 0, "delay": 39}),
+        ("cpu-python", {"own": 50}),
+        ("blocking-call", {"own": 49}),
+        ("unknown", {"own": 49, "delay": None}),
+        ("blocking-call", {"own": 49, "delay": None, "syscalls": ("read",)}),
+    ],
+)
+def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_below(cause, known):
+    assert classify(evidence(**known))[0] == cause
+
+
+@pytest.mark.parametrize(
+    ("cause", "known"),
+    [
+        ("cpu-native", {"looks": 5, "still": 3}),
+        ("cpu-python", {"looks": 5, "still": 2}),
+        ("cpu-python", {"asked": 4, "late": 2}),
+        ("cpu-native", {"asked": 4, "late": 3}),
+        ("cpu-python", {"looks": 6, "in_c": 3}),
+        ("cpu-python", {"looks": 5, "in_c": 2}),
+        ("cpu-native", {"looks": 2, "in_c": 2}),
+        ("cpu-native", {"looks": 1, "in_c": 1}),
+        ("cpu-python", {"looks": 2, "in_c": 2, "asked": 1}),
+        ("cpu-native", {"looks": 3, "in_c": 3, "asked": 1}),
+        ("cpu-python", {"looks": 4, "free": 2}),
+        ("cpu-python", {"looks": 5, "free": 2}),
+        ("cpu-native", {"looks": 4, "free": 3}),
+        ("cpu-python", {"looks": 4, "free": 3, "asked": 1}),
+        ("cpu-native", {"starved": 35}),
+        ("cpu-python", {"starved": 34}),
+        ("cpu-python", {"length": 13, "own": 13, "starved": 6.5}),
+        ("cpu-native", {"length": 13, "own": 13, "starved": 6.6}),
+        ("cpu-native", {"gil": False, "unanswered": 50}),
+        ("cpu-python", {"gil": False, "unanswered": 49}),
+        ("cpu-python", {"gil": False, "unanswered": 50, "looks": 1}),
+        ("cpu-python", {"gil": False, "starved": 95, "in_c": 5, "looks": 5}),
+    ],
+)
+def test_c_code_is_told_from_python_by_more_than_half_of_what_was_seen(cause, known):
+    assert classify(evidence(**{"own": 98, **known}))[0] == cause
+
+
+@pytest.mark.parametrize(
+    ("rule", "known"),
+    [
+        ("garbage collection took 80% of the time", {"own": 98, "gc": 80}),
+        ("other threads computed 95% of the time and the loop 2%; the watchdog starved 20%",
+         {"own": 2, "others": 95, "starved": 20}),
+        ("other threads computed 95% of the time and the loop 2%; a signal went unanswered for 40%",
+         {"own": 2, "others": 95, "unanswered": 40}),
+        ("other threads computed 95% of the time and the loop 2%; a signal went unanswered for 60%",
+         {"own": 2, "others": 95, "unanswered": 60}),
+        ("other threads computed 95% of the time and the loop 2%; coming back from its wait for events took it 90%",
+         {"own": 2, "others": 95, "overran": 90}),
+        ("other threads computed 95% of the time and the loop 2%; it was seen waiting for the GIL 2 times of 3",
+         {"own": 2, "others": 95, "looks": 3, "syscalls": (GIL, GIL)}),
+        ("other threads computed 25% of the time, and kept everybody out for 98%",
+         {"others": 25, "starved": 99, "unanswered": 98}),
+        (("ready to run without a CPU for 96% of the time (others had the CPU); "
+         "without that it had stayed below the threshold"), {"own": 2, "delay": 96}),
+        (("ready to run without a CPU for 96% of the time (others had the CPU); "
+         "without that it had stayed below the threshold"), {"own": 2, "delay": 48, "throttled": 48}),
+        (("ready to run without a CPU for 96% of the time (the CPU quota); "
+         "without that it had stayed below the threshold"), {"own": 2, "delay": 47, "throttled": 49}),
+        ("ready to run without a CPU for 60% of the time, computing for 30%", {"own": 30, "delay": 60}),
+        ("came back from its wait for events 97% late, and no thread here computed", {"own": 6, "overran": 97}),
+        ("came back from its wait for events 90% late, and needs no other thread to let it",
+         {"own": 2, "others": 95, "overran": 90, "gil": False}),
+        ("the loop's thread computed 90% of the time in Python", {"own": 90}),
+        ("the loop's thread computed 90% of the time and 4 times of 5 in the middle of a C call",
+         {"own": 90, "looks": 5, "still": 4}),
+        ("the loop's thread computed 90% of the time and was in a C call 3 times of 4 when a signal came",
+         {"own": 90, "asked": 4, "late": 3}),
+        ("the loop's thread computed 90% of the time and 3 times of 4 in a C call that ran our own code",
+         {"own": 90, "looks": 4, "in_c": 3}),
+        ("the loop's thread computed 90% of the time and 3 times of 4 in C that had given up the GIL",
+         {"own": 90, "looks": 4, "free": 3}),
+        ("the loop's thread computed 90% of the time and kept the GIL from the watchdog for 80% of it",
+         {"own": 90, "starved": 80}),
+        ("the loop's thread computed 90% of the time and left a signal unanswered for 80%",
+         {"own": 90, "unanswered": 80, "gil": False}),
+        ("the loop's thread computed 1% of the time, and the system tells no more", {"own": 1, "delay": None}),
+        ("the loop's thread computed 1% of the time and had a CPU", {"own": 1}),
+        ("the loop's thread computed 1% of the time and had a CPU, seen in fsync, read",
+         {"own": 1, "syscalls": ("fsync", "read", "fsync", GIL)}),
+    ],
+)  # fmt: skip
+def test_rule_says_what_was_measured(rule, known):
+    assert classify(evidence(**known))[1] == rule
+
+
+def test_shares_are_of_what_the_counters_cover_and_never_of_nothing():
+    covered = Evidence(duration_ns=100, threshold_ns=5, window_ns=50, own_cpu_ns=30, other_cpu_ns=0, run_delay_ns=0)
+    assert classify(covered) == ("cpu-python", "the loop's thread computed 60% of the time in Python")
+    longer = Evidence(duration_ns=50, threshold_ns=5, window_ns=100, own_cpu_ns=30, other_cpu_ns=0, run_delay_ns=0)
+    assert classify(longer) == classify(covered)
+
+
 TIME = st.integers(0, 10**12)
 COUNT = st.integers(0, 70)
 

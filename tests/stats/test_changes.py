@@ -120,3 +120,30 @@ def test_levels_of_a_long_series_are_found_in_their_places():
     lengths = (40, 3, 100, 57)
     signal = [level % 2 * 9.0 for level, length in enumerate(lengths) for _ in range(length)]
     assert level_starts(signal, penalty=4 * math.log(len(signal))) == [0, 40, 43, 143]
+
+
+def places(values):
+    return [change.at for change in change_points(values)]
+
+
+def test_two_levels_of_the_shortest_length_are_a_series():
+    values = [100.0] * MIN_SPAN + [150.0] * MIN_SPAN
+    (change,) = change_points(values)
+    assert (change.at, change.before, change.after) == (MIN_SPAN, 100.0, 150.0)
+    assert change_points(values[1:]) == ()
+    assert change_points([]) == ()
+
+
+def test_values_below_one_change_by_their_ratio_too():
+    assert places([0.001] * 10 + [0.0012] * 10) == places([1000.0] * 10 + [1200.0] * 10) == [10]
+
+
+def test_series_with_a_zero_changes_by_shares_of_its_greatest_value():
+    assert places([0.0, 1000.0, 1000.0, 1000.0] + [1000.0] * 6 + [500.0] * 10) == [10]
+    assert places([0.0] * 10 + [0.001] * 10) == [10]
+    assert places([0.0, 0.1, 0.0, 0.2, 0.1, 0.1] * 2 + [100.0] * 10) == [12]
+
+
+def test_change_of_exactly_the_least_share_is_none():
+    assert places([100.0] * 20 + [98.0] * 20) == []
+    assert places([100.0] * 20 + [97.9] * 20) == [20]

@@ -1,7 +1,10 @@
+import sys
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
+from loopstall.errors import InputError
 from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
 
 SIDE = st.lists(st.floats(0.5, 2.0), min_size=MIN_RUNS, max_size=8)
@@ -41,3 +44,24 @@ def test_too_few_runs_are_no_ratio():
 def test_zero_is_no_side_of_a_ratio():
     with pytest.raises(ValueError, match="positive"):
         ratio_estimate([0.0] * MIN_RUNS, [1.0] * MIN_RUNS)
+
+
+def test_head_that_is_zero_is_no_side_of_a_ratio_either():
+    with pytest.raises(ValueError, match=r"^a ratio needs positive figures$"):
+        ratio_estimate([1.0] * MIN_RUNS, [0.0, *[1.0] * MIN_RUNS])
+
+
+def test_estimate_says_its_confidence_and_the_runs_of_the_shorter_side():
+    estimate = ratio_estimate([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0, 10.0])
+    assert (estimate.confidence, estimate.runs) == (0.95, 4)
+
+
+def test_whole_and_large_figures_have_the_ratio_of_the_same_in_floats():
+    whole, floats = [10**25, 2 * 10**25, 3 * 10**25, 4 * 10**25], [1e25, 2e25, 3e25, 4e25]
+    assert ratio_estimate(whole, whole) == ratio_estimate(floats, floats)
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InputError, match=r"^comparing needs numpy and scipy: pip install 'loopstall\[stats\]'$"):
+        ratio_estimate([1.0] * MIN_RUNS, [1.0] * MIN_RUNS)

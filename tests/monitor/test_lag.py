@@ -178,6 +178,12 @@ def test_without_a_kernels_timer_the_loops_own_stands_in_and_never_tells_a_lag_b
     assert from_counts(counts).p50_ns > 1
 
 
+def test_meter_that_was_never_started_has_seen_nothing():
+    meter = LagMeter()
+    meter.stop()
+    assert list(meter.lags.counts()) == []
+
+
 @needs_alarm
 def test_loop_that_reads_no_files_goes_by_its_own_timers():
     class Proactor(asyncio.SelectorEventLoop):

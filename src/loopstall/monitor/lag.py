@@ -58,7 +58,10 @@ class LagMeter:
         self._beats = 0
         self._clock = clock
         self._started_ns = 0
+        self._due_ns = 0
         self._given = (later, readable)
+        self._later: Callable[..., Any] = _never
+        self._timer: Cancellable | None = None
         self._alarm: Alarm | None = None
         self._expect: Callable[[int], object] = _nobody
 
@@ -109,7 +112,7 @@ class LagMeter:
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
-        if now > self._due_ns:
+        if self._due_ns and now > self._due_ns:
             self._note(now)
 
     def _ask(self, now: int) -> None:
@@ -137,6 +140,10 @@ class LagMeter:
 
 def _nobody(_due_ns: int) -> None:
     """Expects nothing."""
+
+
+def _never(_seconds: float, _callback: Callable[[], object]) -> None:
+    """Calls nothing: no loop has been met yet."""
 
 
 class _Reading:

@@ -212,7 +212,7 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     assert count > 20
 
 
-FOREIGN = {"--benchmark-autosave", "--resources", "--smoke", "--stacks", "--target"}
+FOREIGN = {"--benchmark-autosave", "--group", "--resources", "--smoke", "--stacks", "--target"}
 """Options of other programs and of nox's sessions that the documents name."""
 
 

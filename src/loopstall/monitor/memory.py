@@ -120,9 +120,10 @@ class StackReader:
         """Returns the place where a thread stands, as ``Seen`` has it, in a fraction of the time."""
         try:
             frame = self._word(self._thread(thread_id) + self._offsets["thread.current_frame"])
-            return frame, self._word(frame + self._offsets["frame.instr_ptr"])
+            pointer = self._word(frame + self._offsets["frame.instr_ptr"])
         except _TornError:
             return None
+        return (frame, pointer) if pointer else None  # a frame of a thread that has ended points nowhere
 
     def _prove(self) -> None:
         """Finds the stack of a thread that stands still, and holds it against what Python says."""

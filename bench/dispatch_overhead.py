@@ -23,7 +23,8 @@ def time_jobs(loops: int, loop: str, dispatch: str) -> float:
     (noop,) = load_file(NOOP)
 
     async def timed() -> float:
-        async with DISPATCHES[dispatch].open(Job(workload=noop, kwargs={}, concurrency=1, loop=loop)) as call:
+        job = Job(workload=noop, kwargs={}, concurrency=1, loop=loop, adapter=LOOPS[loop].adapter())
+        async with DISPATCHES[dispatch].open(job) as call:
             return await time_calls(loops, call)
 
     return float(LOOPS[loop].run(timed))

@@ -101,7 +101,7 @@ def strategies(cells: Sequence[dict[str, Any]]) -> set[str]:
     return {f"{cell['loop']}/{cell['dispatch']}" for cell in cells}
 
 
-TWIN = "no async twin"
+TWIN = r"no async twin|no a?synchronous side|TaskGroup is asyncio's|is about \w+ alone"
 NEW = "comes with Python 3.1"
 
 
@@ -325,7 +325,7 @@ def build(folder: Path) -> str:
 
 BEGINS = {
     "html": "<!doctype html", "markdown": "### loopstall", "terminal": "asyncio", "json": '{"format":"loopstall"',
-    "csv": "workload,params,loop", "junit": "<?xml", "github": "", "speedscope": '{"$schema":"https://www.speedscope',
+    "csv": "workload,params,loop", "junit": "<?xml", "github": "", "speedscope": '{"$schema": "https://www.speedscope',
     "trace": '{"traceEvents":[', "pyperf": '{"benchmarks":[',
 }  # fmt: skip
 

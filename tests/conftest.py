@@ -4,15 +4,17 @@ from importlib.util import find_spec
 from pathlib import Path
 import sysconfig
 
-from hypothesis import settings
 import pytest
 
 _TESTS = Path(__file__).parent
 _MEASURING = {"monitor"}
 """Folders of which every test judges what it measures, so that nothing may run beside it; other modules say so."""
 
-settings.register_profile("loopstall", deadline=None)  # no test asserts a duration of the machine
-settings.load_profile("loopstall")
+if find_spec("hypothesis"):  # `pytest-benchmark compare` reads this file too, where the tests' libraries may be missing
+    from hypothesis import settings
+
+    settings.register_profile("loopstall", deadline=None)  # no test asserts a duration of the machine
+    settings.load_profile("loopstall")
 
 _LAGGING = ("msgspec",)
 """What some free-threaded Python cannot have, because it does not build there."""

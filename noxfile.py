@@ -94,7 +94,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def bench_all(session: nox.Session) -> None:
     """Measure every workload under every strategy and every server, one run each; what is missing says why."""
-    session.install("--quiet", ".[suite,web,celery,dask]", "httpx", "aiohttp", "trio")
+    session.install("--quiet", ".[suite,web,celery,dask,curio]", "httpx", "aiohttp", "trio")
     if smoke_form(session):
         return
     once = ("--processes", "1", *session.posargs)

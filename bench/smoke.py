@@ -102,7 +102,7 @@ def strategies(cells: Sequence[dict[str, Any]]) -> set[str]:
 
 
 TWIN = r"no async twin|no a?synchronous side|TaskGroup is asyncio's|is about \w+ alone"
-NEW = "comes with Python 3.1"
+NEW = "comes with Python 3.1|does not run on Python"
 
 
 def bench(folder: Path) -> str:

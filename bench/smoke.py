@@ -121,7 +121,9 @@ def bench_all(folder: Path) -> str:
     python(*OURS, "run", *words, "-s", "inline", "-s", "native", "-o", folder / "all", codes=(0, 1))
     every = result(folder / "all", absent=TWIN)
     names = {cell["workload"] for cell in every}
-    listed = set(re.findall(r"^@(?:workload|.*\.workload)\b.*\n(?:.*\n)*?(?:async )?def (\w+)", sources(), re.MULTILINE))
+    listed = set(
+        re.findall(r"^@(?:workload|.*\.workload)\b.*\n(?:.*\n)*?(?:async )?def (\w+)", sources(), re.MULTILINE)
+    )
     need(listed <= names, f"not measured: {sorted(listed - names)}")
     python(*OURS, "run", "checksum", "-p", "how=native-code", *words, "-o", folder / "ways", codes=(0, 1))
     ways = strategies(result(folder / "ways", absent=f"{TWIN}|{NEW}"))

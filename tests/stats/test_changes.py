@@ -5,6 +5,7 @@ import math
 import random
 import statistics
 import sys
+import sysconfig
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,7 +96,10 @@ def test_no_division_into_levels_costs_less(signal, penalty):
     assert cost(signal, found, penalty) == pytest.approx(best, abs=1e-6)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="ruptures cannot be installed on Python 3.14 and newer")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 14) or bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="ruptures cannot be installed on Python 3.14 and newer, and switches a GIL on",
+)
 @pytest.mark.parametrize("spread", [0.3, 3.0])
 def test_levels_are_those_that_ruptures_finds_or_cost_less(spread):
     import numpy as np

@@ -83,3 +83,12 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_complete_it(played, caps
     assert played(executor)("run", "mine.py", "-s", "inline", "--processes", 4, "-o", "out") == 130
     assert "2 of 4 runs are saved in out; complete them with: loopstall run --resume -o out" in capsys.readouterr().err
     assert all(process.closed for process in executor.started)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("terminal", "nothing was measured."), ("junit", 'name="loopstall gate" tests="0"')]
+)
+def test_gate_without_a_cell_to_measure_says_so_in_its_own_way_and_is_exit_5(played, capsys, form, said):
+    sides = ("--baseline-path", ".", "--candidate-path", ".")
+    assert played(FakeExecutor())("gate", "mine.py", "-s", "native", *sides, "--format", form) == 5
+    assert said in capsys.readouterr().out

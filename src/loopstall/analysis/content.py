@@ -26,6 +26,7 @@ class Content:
         baselines: the runs of the gate's other side.
         trends: figures over commits.
         notes: sentences about a gate's comparison as a whole.
+        gated: whether this is a gate's, also where it has no verdict.
         inconclusive_fails: whether a cell that a gate could not judge counts as an error.
         root: the checkout to which paths in annotations are relative; the working directory for None.
     """
@@ -40,8 +41,14 @@ class Content:
     baselines: Sequence[Run] = ()
     trends: Sequence[Trend] = ()
     notes: Sequence[str] = ()
+    gated: bool = False
     inconclusive_fails: bool = True
     root: Path | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether a gate has judged the runs, be it that it found nothing to measure."""
+        return self.gated or bool(self.verdicts)
 
     @property
     def complete(self) -> bool:

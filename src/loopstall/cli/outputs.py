@@ -61,6 +61,7 @@ class Outputs:
                 title="loopstall gate",
                 runs=(),
                 verdicts=verdicts,
+                gated=True,
                 notes=notes,
                 skipped=skipped,
                 inconclusive_fails=self._inconclusive_fails,

@@ -67,7 +67,7 @@ def rendered(form: str, made: "Digest") -> str:
     Raises:
         InputError: the format needs a library that is not installed.
     """
-    return _renderer(_VERDICTS.get(form, _RESULTS[form]) if made.content.verdicts else _RESULTS[form])(made)
+    return _renderer(_VERDICTS.get(form, _RESULTS[form]) if made.content.judged else _RESULTS[form])(made)
 
 
 def stall_format_of(path: Path) -> str:

@@ -40,7 +40,7 @@ def gate_to_terminal(made: Digest) -> str:
 def closing(made: Digest) -> list[RenderableType]:
     """Returns what stands under the table: a gate's sentence and notes, remarks on the runs, figures over commits."""
     content = made.content
-    parts: list[RenderableType] = [Text(f"{sentence(content.verdicts)}.")] if content.verdicts else []
+    parts: list[RenderableType] = [Text(f"{sentence(content.verdicts)}.")] if content.judged else []
     parts += [Text(printable(note), style="dim") for note in (*content.notes, *remarks(content.runs))]
     if content.trends:
         parts += [trend_table(content.trends), *map(Text, sentences(content.trends))]

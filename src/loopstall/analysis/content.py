@@ -26,7 +26,7 @@ class Content:
         baselines: the runs of the gate's other side.
         trends: figures over commits.
         notes: sentences about a gate's comparison as a whole.
-        gated: whether this is a gate's, also where it has no verdict.
+        gated: true for a gate, also where it has no verdict.
         inconclusive_fails: whether a cell that a gate could not judge counts as an error.
         root: the checkout to which paths in annotations are relative; the working directory for None.
     """
@@ -47,7 +47,7 @@ class Content:
 
     @property
     def judged(self) -> bool:
-        """Whether a gate has judged the runs, be it that it found nothing to measure."""
+        """True where a gate has judged the runs, or has found none to judge."""
         return self.gated or bool(self.verdicts)
 
     @property

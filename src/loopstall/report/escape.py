@@ -4,11 +4,11 @@ Every report and every line that a command prints goes through here, so that no 
 is not, or gives an order to a spreadsheet, a browser or a CI server.
 """
 
-import csv
-import io
-import json
-from pathlib import Path
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["csv_row", "csv_text", "github_command", "json_text", "markdown_text", "paragraph", "printable", "tamed"]
 
@@ -62,6 +62,9 @@ def csv_text(text: str) -> str:
 
 def csv_row(*fields: object) -> str:
     """Returns a line of CSV: numbers as they are, everything else as text."""
+    import csv  # `loopstall --help` comes through here, and starts without it
+    import io
+
     out = io.StringIO()
     shown = [field if isinstance(field, int | float) else csv_text(str(field)) for field in fields]
     csv.writer(out, lineterminator="\n").writerow(shown)
@@ -75,10 +78,12 @@ def json_text(text: str) -> str:
 
 
 def _json_sign(char: str) -> str:
+    import json  # `loopstall --help` starts without it
+
     return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
-def github_command(kind: str, message: str, *, file: str, line: int | None, title: str, root: Path) -> str:
+def github_command(kind: str, message: str, *, file: str, line: int | None, title: str, root: "Path") -> str:
     """Returns a workflow command that annotates a line.
 
     Args:
@@ -89,6 +94,8 @@ def github_command(kind: str, message: str, *, file: str, line: int | None, titl
         title: above the message.
         root: the checkout, to which the path is relative.
     """
+    from pathlib import Path  # `loopstall --help` starts without it
+
     path = Path(file)
     relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else file
     fields = [("file", relative)] if file else []

@@ -74,8 +74,9 @@ def test_share_that_falls_from_nothing_lost_is_found():
     assert [change.at for change in change_points([0.0] * 10 + [4.0] * 10)] == [10]
 
 
-@given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 10_000))
-def test_unit_does_not_matter(factor, seed):
+@given(exponent=st.integers(-20, 20), seed=st.integers(0, 10_000))
+def test_unit_does_not_matter(exponent, seed):
+    factor = 2.0**exponent  # exact: rounding moves no place
     values = series(100, 120, spread=0.03, seed=seed)
     places = [change.at for change in change_points(values)]
     assert [change.at for change in change_points([value * factor for value in values])] == places

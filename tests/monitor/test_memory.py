@@ -11,7 +11,7 @@ from types import FunctionType
 from helpers import until
 import pytest
 
-from loopstall.monitor import debug_offsets
+from loopstall.monitor import layout
 from loopstall.monitor import memory as module
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
@@ -201,14 +201,14 @@ def test_of_threads_that_run_what_is_told_is_true(reader):
 
 def test_layout_that_does_not_hold_is_not_used(monkeypatch):
     monkeypatch.setattr(module, "_PROVEN", threading.Event())
-    monkeypatch.setitem(debug_offsets._GROUPS, "object", ("ob_type", "size"))
+    monkeypatch.setitem(layout._GROUPS, "object", ("ob_type", "size"))
     with pytest.raises(UnavailableError, match="unknown way"):
         StackReader()
 
 
 def test_python_that_does_not_tell_its_layout_is_not_read(monkeypatch):
     monkeypatch.setattr(module, "_PROVEN", threading.Event())
-    monkeypatch.setattr(debug_offsets, "_COOKIE", b"nothing!")
+    monkeypatch.setattr(layout, "_COOKIE", b"nothing!")
     before = os.listdir("/proc/self/fd")
     with pytest.raises(UnavailableError, match="unknown way"):
         StackReader()

@@ -12,6 +12,9 @@ import signal
 import sys
 import threading
 
+from loopstall.monitor.process_memory import Memory
+from loopstall.monitor.unavailable import UnavailableError
+
 __all__ = ["Alarm", "KeptFile", "OwnMemory", "SignalTimer", "UnavailableError", "read_file"]
 
 _CLOCK_MONOTONIC = 1
@@ -19,10 +22,6 @@ _ABSOLUTE = 1
 _SIGEV_THREAD_ID = 4
 _NS = 10**9
 _SPECS_KEPT = 64
-
-
-class UnavailableError(Exception):
-    """This process cannot have what was asked for, and why."""
 
 
 class _SigEvent(ctypes.Structure):
@@ -222,7 +221,7 @@ _KINDS: dict[int, type[ctypes.Array[ctypes.c_char]]] = {}
 _BUFFERS = _Buffers()
 
 
-class OwnMemory:
+class OwnMemory(Memory):
     """The memory of this process, as the kernel reads it: what is not there is missing, and nothing crashes.
 
     A forked child that goes on to use it would read its parent's.

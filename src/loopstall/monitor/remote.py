@@ -1,0 +1,187 @@
+"""Stacks of a process' threads, read from its memory while they run: the process does nothing for it and never waits.
+
+What was read while a thread went on may not fit together; it is checked, and left out where it does not. Hands on
+``RemoteReader``; whose memory it is, and when it is looked at, is no matter of this module. It imports little, as
+``process_memory`` does.
+"""
+
+from loopstall.monitor.code_reader import CodeReader, SeenCode, TornError, read_word, word_in
+from loopstall.monitor.interpreter_reader import InterpreterReader
+from loopstall.monitor.layout import Layout, UnknownLayoutError
+from loopstall.monitor.process_memory import Memory
+from loopstall.monitor.unavailable import UnavailableError
+
+__all__ = ["RemoteReader"]
+
+_DEPTH = 64
+"""Frames kept of a stack; the innermost ones, for they say what blocks."""
+_TAGS = 7  # low bits of a pointer that say how it is counted
+_BY_INTERPRETER = 3  # who owns a frame: from here on it runs no code in Python
+_THREADS_KEPT = 10_000
+_INT_BITS = 0xFFFFFFFF
+_DEEPER = 16  # calls that a thread may return from while it is looked at
+_TRIES = 3
+_WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
+
+_Frame = tuple[tuple[int, int, int], int, int, bool]
+"""The link of a frame to its caller, its place, the copy of bytecode that is meant, and whether it runs Python code."""
+
+
+class RemoteReader:
+    """Reads where the threads of a process stand. One thread at a time may use it, unless the memory is for several.
+
+    Args:
+        memory: of the process.
+        runtime: the address of ``_PyRuntime``.
+        version: of its interpreter.
+        free_threaded: whether the build can do without a GIL.
+
+    Raises:
+        UnavailableError: this interpreter keeps its frames in an unknown way.
+    """
+
+    def __init__(self, memory: Memory, runtime: int, version: tuple[int, int], *, free_threaded: bool) -> None:
+        try:
+            self._layout = layout = Layout(memory.read, runtime, version, free_threaded=free_threaded)
+        except UnknownLayoutError as error:
+            said = ".".join(map(str, version))
+            raise UnavailableError(f"Python {said} keeps its frames in an unknown way") from error
+        self._memory = memory
+        self._interpreters = InterpreterReader(memory, layout, runtime)
+        self._codes = CodeReader(memory, layout)
+        self._addresses: dict[int, int] = {}
+
+    def look(self, thread_id: int) -> tuple[tuple[str, str, int], ...] | None:
+        """Returns file, function and line of each frame of a thread, innermost first.
+
+        None where it runs no Python code, has ended, or goes on too fast.
+
+        Args:
+            thread_id: its number in the system, as its process sees it.
+        """
+        seen = self.walk(thread_id)
+        return None if seen is None else tuple((code.co_filename, code.co_qualname, line) for code, line in seen[0])
+
+    def walk(self, thread_id: int) -> tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int]] | None:
+        """Returns what ``look`` does as code and line of each frame, and the ``place``."""
+        for _ in range(_TRIES):
+            try:
+                return self._walk(thread_id)
+            except TornError:
+                continue
+        return None
+
+    def place(self, thread_id: int) -> tuple[int, int] | None:
+        """Returns frame and position of a thread, which change with every step of Python code; quicker than a look."""
+        try:
+            frame = self._innermost(self._state(thread_id))
+            pointer = read_word(self._memory, frame + self._layout["frame.instr_ptr"])
+        except TornError:
+            return None
+        return (frame, pointer) if pointer else None  # a frame of a thread that has ended points nowhere
+
+    def threads(self) -> list[int]:
+        """Returns the numbers of all threads that have run Python code; those it has when it changes too fast."""
+        found: list[int] = []
+        try:
+            for address, state in self._interpreters.threads():
+                thread_id = word_in(state, self._layout["thread.native_thread_id"])
+                self._keep(thread_id, address)
+                found.append(thread_id)
+        except TornError:
+            pass
+        return found
+
+    def holder(self) -> int:
+        """Returns the number of the thread that holds the main interpreter's GIL, 0 where none does."""
+        try:
+            _, locked, thread = self._interpreters.gil()
+            return word_in(self._interpreters.state(thread), self._layout["thread.native_thread_id"]) if locked else 0
+        except TornError:
+            return 0
+
+    def gil_range(self) -> range:
+        """Returns the addresses of the main interpreter's GIL: a thread that waits at one of them waits for it."""
+        try:
+            begin = self._interpreters.gil()[0]
+        except TornError:
+            return range(0)
+        return range(begin, begin + self._layout.gil_bytes)
+
+    def collects(self) -> bool:
+        """Returns whether the main interpreter looks for garbage right now."""
+        try:
+            return self._interpreters.collects()
+        except TornError:
+            return False
+
+    def _keep(self, thread_id: int, address: int) -> None:
+        if len(self._addresses) >= _THREADS_KEPT:
+            self._addresses.clear()
+        self._addresses[thread_id] = address
+
+    def _state(self, thread_id: int) -> bytes:
+        """Returns the state of a thread."""
+        at = self._layout["thread.native_thread_id"]
+        address = self._addresses.get(thread_id)
+        if address is not None:
+            state = self._memory.read(address, self._layout.thread_bytes)
+            if len(state) == self._layout.thread_bytes and word_in(state, at) == thread_id:
+                return state
+        for address, state in self._interpreters.threads():
+            if word_in(state, at) == thread_id:
+                self._keep(thread_id, address)
+                return state
+        raise TornError
+
+    def _innermost(self, state: bytes) -> int:
+        """Returns the address of a thread's innermost frame, 0 where it runs no Python code."""
+        layout = self._layout
+        if not layout.has_cframe:
+            return word_in(state, layout["thread.current_frame"])
+        return read_word(self._memory, word_in(state, layout["thread.cframe"]) + layout["cframe.current_frame"])
+
+    def _walk(self, thread_id: int) -> tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int]]:
+        """Reads a stack twice, and keeps what stood in between: all but what a thread calls while it is looked at."""
+        before = self._frames(self._state(thread_id), _DEPTH + _DEEPER)
+        heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3]})
+        if learned:
+            before = self._frames(self._state(thread_id), _DEPTH + _DEEPER)
+        links = {one[0] for one in before}
+        after = self._frames(self._state(thread_id), _DEPTH)
+        moving = next((at for at in range(len(after), 0, -1) if after[at - 1][0] not in links), 0)
+        stack: list[tuple[SeenCode, int]] = []
+        for (_, code, _), pointer, copy, runs_python in after[moving:]:
+            if runs_python:
+                if code not in heads:
+                    raise TornError
+                stack.append(self._codes.line(code, heads[code], pointer, copy))
+        if not stack:
+            raise TornError
+        return tuple(stack), (after[0][0][0], after[0][1])
+
+    def _frames(self, state: bytes, most: int) -> list[_Frame]:
+        """Reads a thread's frames, from the innermost outwards; those that lie close together at once."""
+        layout = self._layout
+        size, read = layout.frame_bytes, self._memory.read
+        executable_at, pointer_at = layout["frame.executable"], layout["frame.instr_ptr"]
+        previous_at, owner_at, copy_at = layout["frame.previous"], layout["frame.owner"], layout["frame.tlbc_index"]
+        piece = word_in(state, layout["thread.datastack_chunk"])
+        window, begin = b"", 0
+        found: list[_Frame] = []
+        frame = self._innermost(state)
+        while frame and len(found) < most:
+            at = frame - begin
+            if not 0 <= at <= len(window) - size:
+                in_piece = piece and 0 < frame - piece < _WINDOW
+                begin, at = (piece, frame - piece) if in_piece else (frame, 0)
+                window = read(begin, at + size)
+                if len(window) < at + size:
+                    raise TornError
+            executable = word_in(window, at + executable_at) & ~_TAGS
+            pointer, previous = word_in(window, at + pointer_at), word_in(window, at + previous_at)
+            copy = word_in(window, at + copy_at) & _INT_BITS if copy_at else 0
+            runs_python = window[at + owner_at] < _BY_INTERPRETER
+            found.append(((frame, executable, previous), pointer, copy, runs_python))
+            frame = previous
+        return found

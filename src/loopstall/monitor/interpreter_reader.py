@@ -77,10 +77,10 @@ class InterpreterReader:
         raw = self._memory.read(self._gil, layout.gil_bytes)
         if len(raw) < layout.gil_bytes:
             raise TornError
-        locked = _int_in(raw, layout["interpreter.gil_locked"]) == 1
-        if layout.free_threaded and not _int_in(raw, layout["interpreter.gil_enabled"]):
+        locked = _int_in(raw, layout["gil.locked"]) == 1
+        if layout.free_threaded and not _int_in(raw, layout["gil.enabled"]):
             locked = False
-        return self._gil, locked, word_in(raw, layout["interpreter.gil_holder"])
+        return self._gil, locked, word_in(raw, layout["gil.holder"])
 
     def collects(self) -> bool:
         """Returns whether the main interpreter looks for garbage right now.

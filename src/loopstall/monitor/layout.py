@@ -84,7 +84,8 @@ class Layout:
     """Offsets of fields by their names in the table of 3.13: ``layout["frame.previous"]`` is one.
 
     Two are of older versions alone: ``thread.cframe`` points at what has ``cframe.current_frame``, and ``runtime.gil``
-    is the GIL itself. There ``frame.instr_ptr`` is the unit of bytecode before the next instruction.
+    is the GIL itself. There ``frame.instr_ptr`` is the unit of bytecode before the next instruction. In the GIL are
+    ``gil.locked``, ``gil.holder`` and, on free-threaded builds, ``gil.enabled``.
 
     Args:
         read: returns bytes of the memory of the process that has the interpreter, or fewer.
@@ -143,4 +144,8 @@ def _table(
     table = read(runtime + _HEAD, _WORD * len(names))
     if len(table) < _WORD * len(names):
         raise UnknownLayoutError
-    return dict(zip(names, struct.unpack(f"={len(names)}Q", table), strict=True))
+    offsets = dict(zip(names, struct.unpack(f"={len(names)}Q", table), strict=True))
+    for name in ("locked", "holder"):  # told as offsets in an interpreter that has a GIL of its own, which most share
+        offsets[f"gil.{name}"] = offsets[f"interpreter.gil_{name}"] - offsets["interpreter.gil"]
+    offsets["gil.enabled"] = offsets["interpreter.gil_enabled"]
+    return offsets

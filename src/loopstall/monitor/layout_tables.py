@@ -8,8 +8,8 @@ __all__ = ["OFFSETS"]
 _COMMON = {
     "runtime.interpreters_head": 40,
     "interpreter.next": 0,
-    "interpreter.gil_locked": 16,
-    "interpreter.gil_holder": 8,
+    "gil.locked": 16,
+    "gil.holder": 8,
     "gc.collecting": 200,
     "thread.next": 8,
     "thread.interp": 16,

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import ctypes
 import errno
 import os
-import struct
 import sys
 
 from loopstall.monitor.unavailable import UnavailableError
@@ -37,6 +36,8 @@ class Memory:
 class ProcessMemory(Memory):
     """The memory of another process, or of this one. One thread at a time may use it.
 
+    The arguments of the call are kept ready, because making them takes as long as the call.
+
     Args:
         pid: its number.
 
@@ -47,17 +48,12 @@ class ProcessMemory(Memory):
     def __init__(self, pid: int) -> None:
         if sys.platform != "linux":
             raise UnavailableError(f"{sys.platform} does not show a process the memory of another one")
-        self._pid = pid
         self._call = ctypes.CDLL(None, use_errno=True)["process_vm_readv"]  # not ``.name``, which all share
-        self._call.argtypes = (
-            *(ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong),
-            *(ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong),
-        )
         self._call.restype = ctypes.c_ssize_t
-        self._remote = ctypes.create_string_buffer(16 * _MOST_RANGES)  # of struct iovec
-        self._remote_at = ctypes.addressof(self._remote)
-        self._local = ctypes.create_string_buffer(16)
-        self._local_at = ctypes.addressof(self._local)
+        remote, self._remote = _words(2 * _MOST_RANGES)  # of struct iovec
+        local, self._local = _words(2)
+        self._before = ctypes.c_int(pid), ctypes.c_void_p(local), ctypes.c_ulong(1), ctypes.c_void_p(remote)
+        self._counts = [ctypes.c_ulong(number) for number in range(_MOST_RANGES + 1)]
         self._room = 0
         self._make_room(_FIRST_ROOM)
         if self._fill(((0, 1),), 1) < 0 and (code := ctypes.get_errno()) != errno.EFAULT:
@@ -93,16 +89,24 @@ class ProcessMemory(Memory):
         """Copies ranges one behind the other into the buffer, and returns how many bytes that were, -1 for none."""
         if size > self._room:
             self._make_room(size)
-        struct.pack_into("=QQ", self._local, 0, self._buffer_at, size)
-        for number, (address, length) in enumerate(ranges):
-            struct.pack_into("=QQ", self._remote, 16 * number, address, length)
-        return int(self._call(self._pid, self._local_at, 1, self._remote_at, len(ranges), 0))
+        self._local[1] = size
+        at, remote = 0, self._remote
+        for address, length in ranges:
+            remote[at], remote[at + 1] = address, length
+            at += 2
+        return int(self._call(*self._before, self._counts[len(ranges)], self._counts[0]))
 
     def _make_room(self, size: int) -> None:
         self._room = 1 << (size - 1).bit_length()
-        self._buffer = ctypes.create_string_buffer(self._room)
-        self._buffer_at = ctypes.addressof(self._buffer)
-        self._view = memoryview(self._buffer).cast("B")
+        buffer = ctypes.create_string_buffer(self._room)
+        self._local[0] = ctypes.addressof(buffer)
+        self._view = memoryview(buffer).cast("B")
+
+
+def _words(count: int) -> tuple[int, memoryview]:
+    """Returns the address of numbers of 8 bytes, and a view of them that keeps them."""
+    buffer = ctypes.create_string_buffer(8 * count)
+    return ctypes.addressof(buffer), memoryview(buffer).cast("B").cast("Q")
 
 
 def _refusal(pid: int, code: int) -> str:

@@ -21,6 +21,7 @@ _THREADS_KEPT = 10_000
 _INT_BITS = 0xFFFFFFFF
 _DEEPER = 16  # calls that a thread may return from while it is looked at
 _TRIES = 3
+_SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
 
 _Frame = tuple[tuple[int, int, int], int, int, bool]
@@ -74,7 +75,7 @@ class RemoteReader:
     def place(self, thread_id: int) -> tuple[int, int] | None:
         """Returns frame and position of a thread, which change with every step of Python code; quicker than a look."""
         try:
-            frame = self._innermost(self._state(thread_id))
+            _, frame = self._innermost(*self._state(thread_id))
             pointer = read_word(self._memory, frame + self._layout["frame.instr_ptr"])
         except TornError:
             return None
@@ -120,35 +121,37 @@ class RemoteReader:
             self._addresses.clear()
         self._addresses[thread_id] = address
 
-    def _state(self, thread_id: int) -> bytes:
-        """Returns the state of a thread."""
+    def _state(self, thread_id: int) -> tuple[int, bytes]:
+        """Returns address and content of the state of a thread."""
         at = self._layout["thread.native_thread_id"]
         address = self._addresses.get(thread_id)
         if address is not None:
             state = self._memory.read(address, self._layout.thread_bytes)
             if len(state) == self._layout.thread_bytes and word_in(state, at) == thread_id:
-                return state
+                return address, state
         for address, state in self._interpreters.threads():
             if word_in(state, at) == thread_id:
                 self._keep(thread_id, address)
-                return state
+                return address, state
         raise TornError
 
-    def _innermost(self, state: bytes) -> int:
-        """Returns the address of a thread's innermost frame, 0 where it runs no Python code."""
+    def _innermost(self, thread: int, state: bytes) -> tuple[int, int]:
+        """Returns where the address of a thread's innermost frame is, and the address, 0 if it runs no Python code."""
         layout = self._layout
         if not layout.has_cframe:
-            return word_in(state, layout["thread.current_frame"])
-        return read_word(self._memory, word_in(state, layout["thread.cframe"]) + layout["cframe.current_frame"])
+            at = layout["thread.current_frame"]
+            return thread + at, word_in(state, at)
+        where = word_in(state, layout["thread.cframe"]) + layout["cframe.current_frame"]
+        return where, read_word(self._memory, where)
 
     def _walk(self, thread_id: int) -> tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int]]:
         """Reads a stack twice, and keeps what stood in between: all but what a thread calls while it is looked at."""
-        before = self._frames(self._state(thread_id), _DEPTH + _DEEPER)
+        before = self._frames(thread_id, _DEPTH + _DEEPER)
         heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3]})
         if learned:
-            before = self._frames(self._state(thread_id), _DEPTH + _DEEPER)
+            before = self._frames(thread_id, _DEPTH + _DEEPER)
         links = {one[0] for one in before}
-        after = self._frames(self._state(thread_id), _DEPTH)
+        after = self._frames(thread_id, _DEPTH)
         moving = next((at for at in range(len(after), 0, -1) if after[at - 1][0] not in links), 0)
         stack: list[tuple[SeenCode, int]] = []
         for (_, code, _), pointer, copy, runs_python in after[moving:]:
@@ -160,22 +163,21 @@ class RemoteReader:
             raise TornError
         return tuple(stack), (after[0][0][0], after[0][1])
 
-    def _frames(self, state: bytes, most: int) -> list[_Frame]:
+    def _frames(self, thread_id: int, most: int) -> list[_Frame]:
         """Reads a thread's frames, from the innermost outwards; those that lie close together at once."""
         layout = self._layout
-        size, read = layout.frame_bytes, self._memory.read
+        size = layout.frame_bytes
         executable_at, pointer_at = layout["frame.executable"], layout["frame.instr_ptr"]
         previous_at, owner_at, copy_at = layout["frame.previous"], layout["frame.owner"], layout["frame.tlbc_index"]
+        thread, state = self._state(thread_id)
         piece = word_in(state, layout["thread.datastack_chunk"])
-        window, begin = b"", 0
+        frame, begin, window = self._first(thread, state, piece)
         found: list[_Frame] = []
-        frame = self._innermost(state)
         while frame and len(found) < most:
             at = frame - begin
             if not 0 <= at <= len(window) - size:
-                in_piece = piece and 0 < frame - piece < _WINDOW
-                begin, at = (piece, frame - piece) if in_piece else (frame, 0)
-                window = read(begin, at + size)
+                begin, length = self._around(frame, piece)
+                window, at = self._memory.read(begin, length), frame - begin
                 if len(window) < at + size:
                     raise TornError
             executable = word_in(window, at + executable_at) & ~_TAGS
@@ -185,3 +187,31 @@ class RemoteReader:
             found.append(((frame, executable, previous), pointer, copy, runs_python))
             frame = previous
         return found
+
+    def _first(self, thread: int, state: bytes, piece: int) -> tuple[int, int, bytes]:
+        """Returns the innermost frame, and a copy of memory around it that was made while it was the innermost one.
+
+        What a thread leaves behind where it returns looks like frames. So its innermost frame is read before and after
+        the copy, by one call of the system; where it changes each time, the copy is taken as it is.
+        """
+        where, frame = self._innermost(thread, state)
+        head, window = self._layout["thread.cframe"], b""
+        begin = 0
+        for _ in range(_TRIES if frame else 0):
+            begin, length = self._around(frame, piece)
+            before, window, after, links = self._memory.read_many(
+                [(where, 8), (begin, length), (where, 8), (thread + head, 8)]
+            )
+            frame = word_in(before, 0)
+            if self._layout.has_cframe and word_in(links, 0) != word_in(state, head):
+                raise TornError
+            if before == after and 0 <= frame - begin <= len(window) - self._layout.frame_bytes:
+                break
+        return frame, begin, window
+
+    def _around(self, frame: int, piece: int) -> tuple[int, int]:
+        """Returns which range to read for a frame: with its callers and a few calls if it lies in a piece of stack."""
+        size = self._layout.frame_bytes
+        if piece and 0 < frame - piece <= _WINDOW - size:
+            return piece, min(frame - piece + size + _SLACK, _WINDOW)
+        return frame, size

@@ -1,6 +1,16 @@
 import asyncio
+import sys
 
 import pytest
+
+
+@pytest.fixture(params=["outside", "inside"])
+def sampler(request, monkeypatch):
+    """Who looks at the loops of the test."""
+    if request.param == "outside" and sys.platform != "linux":
+        pytest.skip("the helper process is Linux's")
+    monkeypatch.setenv("LOOPSTALL_SAMPLER", request.param)
+    return request.param
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 import pytest
 
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import GIL
+from loopstall.monitor.syscalls import GIL
 from loopstall.records import Evidence
 
 MS = 1_000_000

@@ -143,7 +143,8 @@ def test_without_an_alarm_a_thread_polls_and_the_record_says_so(monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
     monitor = watched(blocks)
     assert longest(monitor).culprit.function == "block"
-    assert "darwin" in monitor.faults[0]
+    assert "looked at from inside its process: darwin" in monitor.faults[0]
+    assert "polling thread: darwin" in monitor.faults[1]
 
 
 @linux
@@ -154,7 +155,7 @@ from loopstall.monitor import Monitor
 for number in range(signal.SIGRTMIN, signal.SIGRTMAX + 1):
     signal.signal(number, lambda *_: None)
 async def main():
-    monitor = Monitor()
+    monitor = Monitor(sampler="inside")
     monitor.start()
     await asyncio.sleep(0.01)
     time.sleep(0.1)
@@ -260,7 +261,7 @@ class Text:
     def inner(self):
         return str(Path("/proc/self/task/12", "stat"))
 async def main():
-    monitor = Monitor(threshold_ns=1_000_000)
+    monitor = Monitor(threshold_ns=1_000_000, sampler="inside")
     monitor.start()
     timer = monitor._observer._timer
     end = time.monotonic() + 3

@@ -3,11 +3,13 @@ import os
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from loopstall.monitor import counters
-from loopstall.monitor.counters import GIL, RUNNING, Counters, Throttle, cpu_of, futex_of, syscall_of
+from loopstall.monitor.counters import Counters, Throttle, cpu_of, futex_of, syscall_of
+from loopstall.monitor.syscalls import GIL, RUNNING
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -21,7 +23,7 @@ def proc(monkeypatch):
         return next((text[:size] for end, text in files.items() if path.endswith(end)), b"")
 
     monkeypatch.setattr(counters, "read_file", read_file)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(machine="x86_64"))
     return files
 
 

@@ -13,6 +13,7 @@ from stalling import MS, longest, watched
 from loopstall.monitor.gil import has_gil
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
+pytestmark = pytest.mark.usefixtures("sampler")
 
 
 def block(seconds=0.08):
@@ -85,9 +86,9 @@ def test_thread_that_keeps_the_gil_is_named_with_its_line(new_loop):
         holds()
 
     go = threading.Event()
+    thread = threading.Thread(target=hog, name="the hog")  # whose name is known for as long as it is
 
     async def body():
-        thread = threading.Thread(target=hog, name="the hog")
         thread.start()
         await asyncio.sleep(0.02)
         go.set()
@@ -97,7 +98,7 @@ def test_thread_that_keeps_the_gil_is_named_with_its_line(new_loop):
     stall = longest(watched(body, new_loop))
     assert stall.cause in {"gil-wait", "descheduled"}
     if stall.cause == "gil-wait":
-        assert stall.holder_thread == "the hog"
+        assert stall.holder_thread == "the hog", stall
         assert stall.holder.function in {"holds", "hog"}
 
 

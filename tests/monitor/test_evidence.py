@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from loopstall.monitor.counters import GIL, RUNNING, CounterReading
+from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.evidence import StalledSpan, stall_of
-from loopstall.monitor.samples import READY, Sample, ThreadView
+from loopstall.monitor.samples import Sample, ThreadView
+from loopstall.monitor.syscalls import GIL, READY, RUNNING
 
 MS = 1_000_000
 START = 1000 * MS

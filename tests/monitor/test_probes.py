@@ -1,6 +1,7 @@
 """The probes on a clock that the test sets, with selectors and loops that do what it says."""
 
 import asyncio
+import math
 import random
 import select
 import selectors
@@ -28,12 +29,14 @@ class ManualClock:
 class Ears:
     def __init__(self):
         self.spans, self.overruns, self.alive_at, self.rests = [], [], [], 0
+        self.late_s = [math.inf]
 
     def alive(self, now, watchdog_ns, signal_ns):
         assert watchdog_ns < signal_ns or not signal_ns
         self.alive_at.append(now)
 
-    def rest(self):
+    def rest(self, due_s=math.inf):
+        assert due_s == self.late_s[0]
         self.rests += 1
 
     def overran(self, due, now):

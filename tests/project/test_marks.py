@@ -13,7 +13,7 @@ WHOLE = {
     "cli/test_against.py", "cli/test_gate.py", "cli/test_watch.py", "docs/test_outputs.py",
     "end_to_end/test_theory.py", "end_to_end/test_traps.py", "end_to_end/test_ways_out.py",
     "harness/test_load.py", "harness/test_profile.py",
-    *(f"monitor/{path.name}" for path in (TESTS / "monitor").glob("test_*.py")),
+    *(path.relative_to(TESTS).as_posix() for path in (TESTS / "monitor").rglob("test_*.py")),
 }  # fmt: skip
 """Modules of which every test measures."""
 SINGLE = {

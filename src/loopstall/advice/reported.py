@@ -20,6 +20,7 @@ _HINTS = {
     "blocking-call": "it waits in the system without the GIL: a thread or an async library takes it off the loop",
     "cpu-python": "it computes in Python: in a thread it would share the GIL with the loop; processes do not",
     "cpu-native": "it computes in C: a thread helps if that code gives the GIL up, else processes do",
+    "cpu": "it computes: processes take it off the loop, a thread only where it gives the GIL up",
     "gil-wait": "this line, in another thread, keeps the GIL: that work belongs in a process",
     "gc": "garbage is collected: make fewer objects, or call gc.freeze() when the program has started",
     "descheduled": "the machine gave the CPU to others: nothing to move",
@@ -28,6 +29,7 @@ _HINTS_WITHOUT_GIL = {
     "blocking-call": "it waits in the system: a thread or an async library takes it off the loop",
     "cpu-python": "it computes in Python: this Python has no GIL, so that a thread takes it off the loop",
     "cpu-native": "it computes in C: a thread takes it off the loop",
+    "cpu": "it computes: this Python has no GIL, so that a thread takes it off the loop",
 }
 
 

@@ -38,8 +38,8 @@ __all__ = ["command"]
 _WORST = 10
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
 _COLORS = {
-    "blocking-call": "blue", "cpu-python": "red", "cpu-native": "magenta", "gil-wait": "yellow", "gc": "green",
-    "descheduled": "dim",
+    "blocking-call": "blue", "cpu-python": "red", "cpu-native": "magenta", "cpu": "red", "gil-wait": "yellow",
+    "gc": "green", "descheduled": "dim",
 }  # fmt: skip
 
 

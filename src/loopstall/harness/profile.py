@@ -80,7 +80,7 @@ def probe(function: Callable[[], Any], subject: Callable[..., Any], travels: Any
     typical_ns = statistics.median(alone.durations)
     held, gil_note, beside = _gil_share(function, typical_ns)
     seen = noise.total(alone.noise, beside)
-    if held is not None and noise.disturbed(seen):
+    if held is not None and has_gil() and noise.disturbed(seen):
         held, gil_note = None, "the machine was busy with something else"
     sent, sending_ns, sent_why = _pickled(travels, "arguments")
     returned, returning_ns, returned_why = _pickled(result, "result")

@@ -18,6 +18,7 @@ from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
 from loopstall.loops import LOOPS
 from loopstall.monitor.gil import has_gil
+from loopstall.monitor.outside.link import prepare
 from loopstall.records import Cell, Measured
 from loopstall.records.clock import Clock, now_ns
 from loopstall.runner import protocol
@@ -99,6 +100,7 @@ def _kind(request: Request) -> str:
 
 
 def _measure_loop(request: Request, wire: _Wire, outcome: Outcome) -> Outcome:
+    prepare()
     measured = measure(
         request.cell,
         seed=request.seed,

@@ -4,7 +4,7 @@ The shares were found by experiment on 2-core Linux machines; each verdict carri
 reader can disagree.
 """
 
-from loopstall.monitor.counters import GIL
+from loopstall.monitor.syscalls import GIL
 from loopstall.records import Evidence
 from loopstall.records.clock import NS_PER_MS
 
@@ -36,6 +36,8 @@ def classify(evidence: Evidence) -> tuple[str, str]:
     Returns:
         The cause, and the rule that chose it with the measured values.
     """
+    if evidence.outside:
+        return _collector(evidence) or _shortage(evidence) or _proved(evidence)
     return _collector(evidence) or _other_threads(evidence) or _machine(evidence) or _its_own(evidence)
 
 
@@ -68,24 +70,76 @@ def _other_threads(evidence: Evidence) -> tuple[str, str] | None:
 
 def _machine(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises that the CPU went to someone else."""
+    shortage = _shortage(evidence)
+    if shortage:
+        return shortage
     length = _length_ns(evidence)
     own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
-    delay_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns
-    if delay_ns >= _DELAY_THAT_TELLS * length and evidence.duration_ns - delay_ns <= evidence.threshold_ns:
-        why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
-        return "descheduled", (
-            f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
-            f"without that it had stayed below the threshold"
-        )
     overran, starved = evidence.overran_ns / length, evidence.starved_ns / length
     free_to_run = not evidence.gil or (others < _SOME_OTHERS_SHARE and starved < _OVERRAN_SHARE)
     if overran >= _OVERRAN_SHARE and own < _SOME_OTHERS_SHARE and free_to_run:
         why = "no thread here computed" if evidence.gil else "needs no other thread to let it"
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and {why}"
-    delay = delay_ns / length
+    delay = _delay_ns(evidence) / length
     if delay >= _DELAY_SHARE and delay >= _DELAY_OF_OWN * own:
         return "descheduled", f"ready to run without a CPU for {delay:.0%} of the time, computing for {own:.0%}"
     return None
+
+
+def _delay_ns(evidence: Evidence) -> int:
+    """Returns for how long the loop's thread could have run and had no CPU."""
+    return (evidence.run_delay_ns or 0) + evidence.throttled_ns
+
+
+def _shortage(evidence: Evidence) -> tuple[str, str] | None:
+    """Recognises a stall that only the want of a CPU made one."""
+    length, delay_ns = _length_ns(evidence), _delay_ns(evidence)
+    if delay_ns < _DELAY_THAT_TELLS * length or evidence.duration_ns - delay_ns > evidence.threshold_ns:
+        return None
+    why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
+    return "descheduled", (
+        f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
+        f"without that it had stayed below the threshold"
+    )
+
+
+def _proved(evidence: Evidence) -> tuple[str, str]:
+    """Chooses by what looks from outside saw, of the part of the stall that is not a want of CPU."""
+    looked_ns = evidence.python_ns + evidence.native_ns + evidence.gil_ns + evidence.waiting_ns
+    own = evidence.own_cpu_ns / max(1, _length_ns(evidence) - _delay_ns(evidence))
+    if evidence.gil_ns > looked_ns / 2:
+        return "gil-wait", f"waited for the GIL in {evidence.gil_ns / looked_ns:.0%} of the time that was looked at"
+    if own >= _CPU_SHARE:
+        return _computed(evidence, f"the loop's thread computed {own:.0%} of the time that it had a CPU")
+    if not looked_ns:
+        return _unseen(evidence, own)
+    seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
+    seen = f", seen in {seen}" if seen else ""
+    return "blocking-call", f"the loop's thread computed {own:.0%} of the time that it had a CPU{seen}"
+
+
+def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
+    """Tells Python code from native code by whether the thread took steps while it was looked at."""
+    if not evidence.python_ns + evidence.native_ns:
+        return "cpu", f"{computed}; nobody looked meanwhile"
+    share = evidence.native_ns / (evidence.python_ns + evidence.native_ns)
+    return (
+        "cpu-native" if share > _CPU_SHARE else "cpu-python",
+        f"{computed}, {share:.0%} of it without a step of Python",
+    )
+
+
+def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:
+    """Chooses by the counters alone, where the thread did not compute and nobody looked."""
+    length = _length_ns(evidence)
+    overran, others = evidence.overran_ns / length, evidence.other_cpu_ns / length
+    if overran >= _OVERRAN_SHARE and evidence.gil and others >= _OTHERS_SHARE:
+        return "gil-wait", f"came back from its wait for events {overran:.0%} late while other threads computed"
+    if overran >= _OVERRAN_SHARE and (not evidence.gil or others < _SOME_OTHERS_SHARE):
+        return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
+    if evidence.gil and others >= _SOME_OTHERS_SHARE:
+        return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and nobody looked"
+    return "blocking-call", f"the loop's thread computed {own:.0%} of the time that it had a CPU, and nobody looked"
 
 
 def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs

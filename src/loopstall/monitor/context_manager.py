@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from loopstall.monitor import everywhere
-from loopstall.monitor.core import Monitor
+from loopstall.monitor.core import SAMPLERS, Monitor
 from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, now_ns
@@ -31,16 +31,27 @@ class Watch:
         threshold: seconds from which on a span without progress is a stall.
         on_stall: called with every stall when it has ended, in the loop's thread.
         kept: how many stalls are kept in full; all are counted.
+        sampler: who looks at the loop's thread while it is late: a helper process from "outside", a thread of this
+            process from "inside", or "auto", the helper where it can be had. None for what the variable
+            ``LOOPSTALL_SAMPLER`` says, else "auto".
 
     Raises:
-        ValueError: the threshold is not positive.
+        ValueError: the threshold is not positive, or there is no such sampler.
     """
 
     def __init__(
-        self, threshold: float = 0.005, *, on_stall: Callable[[Stall], object] | None = None, kept: int = _KEPT
+        self,
+        threshold: float = 0.005,
+        *,
+        on_stall: Callable[[Stall], object] | None = None,
+        kept: int = _KEPT,
+        sampler: str | None = None,
     ) -> None:
         if not threshold > 0:
             raise ValueError(f"threshold must be a positive number of seconds, not {threshold!r}")
+        if sampler not in {None, *SAMPLERS}:
+            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, not {sampler!r}")
+        self._sampler = sampler
         self._threshold_ns = round(threshold * NS_PER_S)
         self._on_stall = on_stall
         self._kept = kept
@@ -73,7 +84,7 @@ class Watch:
         """Returns the function, watched while it runs with a watch of these settings."""
 
         def again() -> Watch:
-            return Watch(self._threshold_ns / NS_PER_S, on_stall=self._on_stall, kept=self._kept)
+            return Watch(self._threshold_ns / NS_PER_S, on_stall=self._on_stall, kept=self._kept, sampler=self._sampler)
 
         if inspect.iscoroutinefunction(function):
 
@@ -93,7 +104,9 @@ class Watch:
 
     def _begin(self, loop: Any) -> Callable[[], object]:
         """Watches one loop; returns what ends that."""
-        monitor = Monitor(threshold_ns=self._threshold_ns, kept=self._kept, on_stall=self._on_stall)
+        monitor = Monitor(
+            threshold_ns=self._threshold_ns, kept=self._kept, on_stall=self._on_stall, sampler=self._sampler
+        )
         monitor.start(loop)
         with self._lock:
             self._monitors.append(monitor)
@@ -151,7 +164,7 @@ class Watch:
     @property
     def faults(self) -> tuple[str, ...]:
         """Parts of the monitor that are not available here, or have failed and were switched off."""
-        return tuple(fault for monitor in self._monitors for fault in monitor.faults)
+        return tuple(dict.fromkeys(fault for monitor in self._monitors for fault in monitor.faults))
 
 
 watch = Watch

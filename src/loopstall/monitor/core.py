@@ -6,7 +6,7 @@ matter of this module: it reads them when a long span has ended, and ``evidence`
 
 import asyncio
 import atexit
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 import contextlib
 import os
 import sys
@@ -17,8 +17,11 @@ import weakref
 from loopstall.monitor.counters import CounterReading, Counters, Throttle
 from loopstall.monitor.evidence import StalledSpan, stall_of
 from loopstall.monitor.gil import has_gil
+from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.observer import Observer
+from loopstall.monitor.outside.observer import OutsideObserver
 from loopstall.monitor.probes import NoProbe, Probe, probe_for
+from loopstall.monitor.probes.base import NEVER_S
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stack import capture
@@ -26,7 +29,12 @@ from loopstall.monitor.stall_log import StallLog
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, Clock, now_ns
 
-__all__ = ["Monitor"]
+__all__ = ["SAMPLERS", "Monitor"]
+
+SAMPLERS = ("auto", "outside", "inside")
+_AUTO, _, _INSIDE = SAMPLERS
+_VARIABLE = "LOOPSTALL_SAMPLER"
+"""Names the one to take where a program does not say: for all that a command runs."""
 
 _FLOOR_NS = NS_PER_MS  # shorter spans of work are not counted
 
@@ -40,6 +48,8 @@ class Monitor:
         stall_log: where to enter them, for a watch that goes on with an earlier one's; a new one of that size for None.
         clock: monotonic time in ns.
         on_stall: called in the loop's thread with every stall when it has ended.
+        sampler: who looks at the loop's thread: a helper process from "outside", a thread of this process from
+            "inside", or "auto", the helper where it can be had; None for what ``LOOPSTALL_SAMPLER`` says, else "auto".
     """
 
     def __init__(
@@ -50,6 +60,7 @@ class Monitor:
         stall_log: StallLog | None = None,
         clock: Clock = now_ns,
         on_stall: Callable[[Stall], object] | None = None,
+        sampler: str | None = None,
     ) -> None:
         self.threshold_ns = threshold_ns
         self._clock = clock
@@ -65,18 +76,38 @@ class Monitor:
         self._ident = 0  # of the loop's thread
         self._loop: Any = None
         self._probe: Probe = NoProbe()
-        self._observer = Observer(
-            busy_since=lambda: self.busy_since_ns,
-            threshold_ns=threshold_ns,
-            clock=clock,
-            on_fault=self.faults.append,
-        )
+        self.late_s: MutableSequence[float] = [NEVER_S]
+        self._sampler = sampler or os.environ.get(_VARIABLE) or _AUTO
+        self._observer = self._choose()
         self._counters = Counters(clock)
         self._throttle = Throttle()
         self._baseline: CounterReading | None = None
         self._run_forever: Callable[[], None] | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
+
+    def _choose(self) -> Observer | OutsideObserver:
+        if self._sampler != _INSIDE and self._clock is now_ns:
+            try:
+                return OutsideObserver(threshold_ns=self.threshold_ns, clock=self._clock)
+            except UnavailableError as error:
+                self.faults.append(f"the loop is looked at from inside its process: {error}")
+        return Observer(
+            busy_since=lambda: self.busy_since_ns,
+            threshold_ns=self.threshold_ns,
+            clock=self._clock,
+            on_fault=self.faults.append,
+        )
+
+    def _fall_back(self, why: str) -> None:
+        """Looks from inside from now on; called in the loop's thread."""
+        self.faults.append(f"the loop is looked at from inside its process: {why}")
+        self._observer.stop()
+        self._sampler = _INSIDE
+        self._observer = self._choose()
+        self._observer.start()
+        if self._loop is not None:
+            self._observer.attach(self._loop)
 
     def start(self, loop: Any = None) -> None:
         """Starts watching, in the loop's own thread.
@@ -96,7 +127,12 @@ class Monitor:
         if not self.started_ns:
             self._open()
         self._ident = threading.get_ident()
-        self._observer.attach(loop)
+        try:
+            self._observer.attach(loop)
+        except UnavailableError as error:
+            self._fall_back(str(error))
+            self._observer.attach(loop)
+        self.late_s = self._observer.late_s
         self._counters.attach()
         self._probe = probe_for(
             loop,
@@ -193,10 +229,10 @@ class Monitor:
             self._baseline = reading
         self._observer.put_off(now, watchdog_ns, signal_ns)
 
-    def rest(self) -> None:
-        """Asks for no look while the loop waits for events."""
+    def rest(self, due_s: float = NEVER_S) -> None:
+        """Asks for no look while the loop waits for events, until it should be back."""
         if not self.ended_ns:
-            self._observer.rest()
+            self._observer.rest(due_s)
 
     def overran(self, due: int, now: int) -> None:
         """Looks at once who had the GIL: whoever gave it up has not moved since."""
@@ -227,6 +263,8 @@ class Monitor:
 
     def _enter(self, start: int, end: int) -> None:
         samples, views = self._observer.take()
+        if not samples and self._observer.fault:
+            self._fall_back(self._observer.fault)
         after = self._counters.read()
         before, self._baseline = self._baseline or after, after
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
@@ -240,6 +278,7 @@ class Monitor:
             looking_ns=self._looked_ns - looked_before_ns,
             throttled_ns=self._throttle.since_last_ns(),
             gil=has_gil(),
+            outside=self._observer.outside,
         )
         stall = stall_of(
             span,

@@ -3,36 +3,18 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 import gc
-import platform
 import threading
 import time
 from typing import NamedTuple
 
 from loopstall.monitor.kernel import KeptFile, read_file
+from loopstall.monitor.syscalls import GIL, wait_in
 from loopstall.records.clock import Clock
 
-__all__ = ["GIL", "RUNNING", "CounterReading", "Counters", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
-
-GIL = "GIL"
-"""Stands among the names of system calls for waiting in futex for the GIL."""
-
-RUNNING = "running"
-"""Stands among them for computing, in the program or in the kernel."""
+__all__ = ["CounterReading", "Counters", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
 
 _SAME_FUTEX_BYTES = 192  # two condition variables and two mutexes of glibc side by side
 _PER_THREAD_CLOCK = 6  # CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of the kernel's posix-timers.h
-_SYSCALLS = {
-    "x86_64": {
-        0: "read", 1: "write", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 45: "recvfrom", 47: "recvmsg",
-        61: "wait4", 72: "fcntl", 73: "flock", 74: "fsync", 75: "fdatasync", 202: "futex", 230: "clock_nanosleep",
-        232: "epoll_wait", 247: "waitid", 257: "openat", 270: "pselect6", 271: "ppoll", 281: "epoll_pwait",
-    },
-    "aarch64": {
-        22: "epoll_pwait", 25: "fcntl", 32: "flock", 56: "openat", 63: "read", 64: "write", 72: "pselect6", 73: "ppoll",
-        82: "fsync", 83: "fdatasync", 95: "waitid", 98: "futex", 101: "nanosleep", 115: "clock_nanosleep",
-        203: "connect", 207: "recvfrom", 212: "recvmsg", 260: "wait4",
-    },
-}  # fmt: skip
 
 
 class CounterReading(NamedTuple):
@@ -159,20 +141,14 @@ def syscall_of(thread_id: int, gil_address: int = 0) -> str:
 
     A thread that waits for nothing is ``RUNNING``.
     """
-    fields = read_file(f"/proc/self/task/{thread_id}/syscall", 256).decode("ascii", "replace").split()
-    if not fields or not fields[0].isdigit():  # "running", or "-1" and not to be read
-        return RUNNING if fields == [RUNNING] else ""
-    name = _SYSCALLS.get(platform.machine(), {}).get(int(fields[0]), f"system call {fields[0]}")
-    if name == "futex" and gil_address and abs(int(fields[1], 16) - gil_address) < _SAME_FUTEX_BYTES:
-        return GIL
-    return name
+    name, argument = wait_in(read_file(f"/proc/self/task/{thread_id}/syscall", 256))
+    return GIL if name == "futex" and gil_address and abs(argument - gil_address) < _SAME_FUTEX_BYTES else name
 
 
 def futex_of(thread_id: int) -> int:
     """Returns the address of what a thread of this process waits for, 0 where it waits for none."""
-    fields = read_file(f"/proc/self/task/{thread_id}/syscall", 256).decode("ascii", "replace").split()
-    numbers = {number for number, name in _SYSCALLS.get(platform.machine(), {}).items() if name == "futex"}
-    return int(fields[1], 16) if fields and fields[0].isdigit() and int(fields[0]) in numbers else 0
+    name, argument = wait_in(read_file(f"/proc/self/task/{thread_id}/syscall", 256))
+    return argument if name == "futex" else 0
 
 
 class _GilFutex:

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from loopstall.monitor.import_hook import ImportHook
+from loopstall.monitor.outside.link import prepare
 from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
 
@@ -28,6 +29,7 @@ _arrivals: list[ImportHook] = []
 
 def add(beginner: Beginner) -> None:
     """Calls ``beginner`` with every loop that begins to run from now on: of asyncio, uvloop, trio or curio."""
+    prepare()
     with _lock:
         _beginners.append(beginner)
         if not _arrivals:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loopstall.monitor.cause import classify
-from loopstall.monitor.counters import GIL, RUNNING, CounterReading
-from loopstall.monitor.samples import READY, Sample, ThreadView
+from loopstall.monitor.counters import CounterReading
+from loopstall.monitor.looks import holder_of, weights_of, with_shares
+from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.stack import resolve
+from loopstall.monitor.syscalls import GIL, READY, RUNNING
 from loopstall.records import Evidence, Frame, StackSample, Stall
 from loopstall.records.clock import NS_PER_MS
 from loopstall.records.frames import culprit, is_users
@@ -34,7 +36,7 @@ class StalledSpan:
     ``watched_since_ns`` is what the stall's start is counted from; ``overran_ns``, how much later than asked for the
     loop came back from waiting for events; ``look_due_ns``, when the watchdog was last told to look; ``looking_ns``,
     the CPU time of its looks; ``throttled_ns``, for how long a CPU quota has stopped the process since the stall
-    before; ``gil``, whether the interpreter has one.
+    before; ``gil``, whether the interpreter has one; ``outside``, whether the samples were taken from outside.
     """
 
     start_ns: int
@@ -46,6 +48,7 @@ class StalledSpan:
     looking_ns: int = 0
     throttled_ns: int = 0
     gil: bool = True
+    outside: bool = False
 
     @property
     def length_ns(self) -> int:
@@ -75,16 +78,20 @@ def stall_of(
         look_beside: returns the threads as they are now; asked where one held the GIL, and none was seen meanwhile.
     """
     samples = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
+    weights = weights_of(samples, span.start_ns, span.end_ns)
     evidence = _evidence(span, samples, before, after)
+    evidence = with_shares(evidence, samples, weights) if span.outside else evidence
     cause, rule = classify(evidence)
-    samples = [*on_return, *samples]
-    stacks = [resolve(sample.stack) for sample in samples]
-    worst = _blamed(stacks)
     holder, thread = None, ""
-    if cause == "gil-wait":
-        seen = [view for view in views if span.start_ns <= view.at_ns <= span.end_ns]
-        holder, thread = _holder(seen or look_beside(), span.length_ns)
-    named = next((sample for sample in samples if sample.task), None)
+    if cause == "gil-wait" and span.outside:
+        holder, thread = holder_of(samples, weights)
+    elif cause == "gil-wait":
+        holder, thread = _holder(_within(span, views) or look_beside(), span.length_ns)
+    if not samples or not span.outside:
+        samples, weights = [*on_return, *samples], [1] * (len(on_return) + len(samples))
+    stacks = [resolve(sample.stack) for sample in samples]
+    worst = _blamed(stacks, weights)
+    names = _named(samples, stacks, worst)
     return Stall(
         start_ns=span.start_ns - span.watched_since_ns,
         duration_ns=span.length_ns,
@@ -92,14 +99,26 @@ def stall_of(
         rule=rule,
         culprit=worst,
         stack=next((stack for stack in stacks if culprit(stack) == worst), ()),
-        task=named.task if named else "",
-        coroutine=named.coroutine if named else "",
-        label=next((sample.label() for sample in samples if sample.label is not None), ""),
+        **names,
         glimpses=_glimpses(samples, stacks, span.start_ns),
         holder=holder,
         holder_thread=thread,
         evidence=evidence,
     )
+
+
+def _within(span: StalledSpan, views: Sequence[ThreadView]) -> list[ThreadView]:
+    return [view for view in views if span.start_ns <= view.at_ns <= span.end_ns]
+
+
+def _named(samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], worst: Frame | None) -> dict[str, str]:
+    """Returns task, coroutine and label of what ran at the worst line, else of what else was seen; "" for none."""
+    at_worst = [one for one, stack in zip(samples, stacks, strict=True) if culprit(stack) == worst]
+    seen = (*at_worst, *samples)
+    named = next((one for one in seen if one.task or one.coroutine), None)
+    label = next((one.label() for one in seen if one.label is not None), "")
+    task, coroutine = (named.task, named.coroutine) if named else ("", "")
+    return {"task": task, "coroutine": coroutine, "label": label}
 
 
 def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, after: CounterReading) -> Evidence:
@@ -134,18 +153,18 @@ def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, 
     )
 
 
-def _blamed(stacks: list[tuple[Frame, ...]]) -> Frame | None:
+def _blamed(stacks: list[tuple[Frame, ...]], weights: Sequence[int]) -> Frame | None:
     """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
 
     Such a one ends in a library, and is the outer part of the others.
     """
-    inside = [
-        stack
-        for stack in stacks
-        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks))
-    ]
-    blamed = Counter(frame for frame in map(culprit, inside) if frame is not None).most_common(1)
-    return blamed[0][0] if blamed else None
+    blamed: Counter[Frame] = Counter()
+    for stack, weight in zip(stacks, weights, strict=True):
+        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks)):
+            frame = culprit(stack)
+            if frame is not None:
+                blamed[frame] += weight
+    return blamed.most_common(1)[0][0] if blamed else None
 
 
 def _says_something(look: Sample, length_ns: int) -> bool:

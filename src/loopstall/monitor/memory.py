@@ -65,7 +65,7 @@ class StackReader:
             thread_id: its number in the system.
         """
         seen = self._reader.walk(thread_id)
-        return None if seen is None else Seen(*seen)
+        return None if seen is None else Seen(seen[0], seen[1])
 
     def place(self, thread_id: int) -> tuple[int, int] | None:
         """Returns the place where a thread stands, as ``Seen`` has it, in a fraction of the time."""

@@ -13,7 +13,7 @@ frame is being pushed or popped.
 On a free-threaded build the watchdog never has to wait, and never knows whether the loop's thread runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 import sys
 import threading
 from types import FrameType
@@ -21,6 +21,7 @@ from types import FrameType
 from loopstall.monitor.counters import cpu_of, futex_of, gil_futex
 from loopstall.monitor.gil import FREE_THREADED, has_gil
 from loopstall.monitor.kernel import Alarm, SignalTimer, UnavailableError
+from loopstall.monitor.probes.base import NEVER_S
 from loopstall.monitor.sampler import Sampler
 from loopstall.monitor.samples import OtherThreads, Sample, ThreadView
 from loopstall.monitor.watchdog import Look, Wait, Watchdog
@@ -47,6 +48,10 @@ class Observer:
         on_fault: told in a sentence what cannot be had, or has failed and was switched off.
     """
 
+    outside = False
+    fault = ""
+    """Whatever fails here is switched off, and told of then."""
+
     def __init__(
         self,
         *,
@@ -60,6 +65,7 @@ class Observer:
         self._clock = clock
         self._on_fault = on_fault
         self._sampler = Sampler(busy_since, clock, Observer._on_signal.__code__)
+        self.late_s: MutableSequence[float] = [NEVER_S]
         self._asked_ns = 0
         self._signal_asked_ns = 0
         self._stopped = threading.Event()
@@ -169,7 +175,7 @@ class Observer:
             self._signal_asked_ns = 0
             timer.disarm()
 
-    def rest(self) -> None:
+    def rest(self, _due_s: float = NEVER_S) -> None:
         """Asks for no look until ``put_off`` is called."""
         for timer in (self._alarm, self._timer):
             if timer is not None:

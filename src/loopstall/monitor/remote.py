@@ -11,12 +11,12 @@ from loopstall.monitor.layout import Layout, UnknownLayoutError
 from loopstall.monitor.process_memory import Memory
 from loopstall.monitor.unavailable import UnavailableError
 
-__all__ = ["RemoteReader"]
+__all__ = ["RemoteReader", "Walk"]
 
 _DEPTH = 64
 """Frames kept of a stack; the innermost ones, for they say what blocks."""
 _TAGS = 7  # low bits of a pointer that say how it is counted
-_BY_INTERPRETER = 3  # who owns a frame: from here on it runs no code in Python
+_BY_GENERATOR, _BY_INTERPRETER = 1, 3  # who owns a frame: from the latter on it runs no code in Python
 _THREADS_KEPT = 10_000
 _INT_BITS = 0xFFFFFFFF
 _DEEPER = 16  # calls that a thread may return from while it is looked at
@@ -24,8 +24,11 @@ _TRIES = 3
 _SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
 
-_Frame = tuple[tuple[int, int, int], int, int, bool]
-"""The link of a frame to its caller, its place, the copy of bytecode that is meant, and whether it runs Python code."""
+_Frame = tuple[tuple[int, int, int], int, int, int]
+"""The link of a frame to its caller, its place, the copy of bytecode that is meant, and who owns it."""
+
+Walk = tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int], tuple[str, int]]
+"""Code and line of each frame, innermost first; the ``place``; name and frame of the outermost coroutine, "" and 0."""
 
 
 class RemoteReader:
@@ -63,8 +66,8 @@ class RemoteReader:
         seen = self.walk(thread_id)
         return None if seen is None else tuple((code.co_filename, code.co_qualname, line) for code, line in seen[0])
 
-    def walk(self, thread_id: int) -> tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int]] | None:
-        """Returns what ``look`` does as code and line of each frame, and the ``place``."""
+    def walk(self, thread_id: int) -> Walk | None:
+        """Returns what ``look`` does, and more about it."""
         for _ in range(_TRIES):
             try:
                 return self._walk(thread_id)
@@ -144,24 +147,27 @@ class RemoteReader:
         where = word_in(state, layout["thread.cframe"]) + layout["cframe.current_frame"]
         return where, read_word(self._memory, where)
 
-    def _walk(self, thread_id: int) -> tuple[tuple[tuple[SeenCode, int], ...], tuple[int, int]]:
+    def _walk(self, thread_id: int) -> Walk:
         """Reads a stack twice, and keeps what stood in between: all but what a thread calls while it is looked at."""
         before = self._frames(thread_id, _DEPTH + _DEEPER)
-        heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3]})
+        heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3] < _BY_INTERPRETER})
         if learned:
             before = self._frames(thread_id, _DEPTH + _DEEPER)
         links = {one[0] for one in before}
         after = self._frames(thread_id, _DEPTH)
         moving = next((at for at in range(len(after), 0, -1) if after[at - 1][0] not in links), 0)
         stack: list[tuple[SeenCode, int]] = []
-        for (_, code, _), pointer, copy, runs_python in after[moving:]:
-            if runs_python:
+        coroutine = ("", 0)
+        for (frame, code, _), pointer, copy, owner in after[moving:]:
+            if owner < _BY_INTERPRETER:
                 if code not in heads:
                     raise TornError
                 stack.append(self._codes.line(code, heads[code], pointer, copy))
+                if owner == _BY_GENERATOR:
+                    coroutine = stack[-1][0].co_qualname, frame
         if not stack:
             raise TornError
-        return tuple(stack), (after[0][0][0], after[0][1])
+        return tuple(stack), (after[0][0][0], after[0][1]), coroutine
 
     def _frames(self, thread_id: int, most: int) -> list[_Frame]:
         """Reads a thread's frames, from the innermost outwards; those that lie close together at once."""
@@ -183,8 +189,7 @@ class RemoteReader:
             executable = word_in(window, at + executable_at) & ~_TAGS
             pointer, previous = word_in(window, at + pointer_at), word_in(window, at + previous_at)
             copy = word_in(window, at + copy_at) & _INT_BITS if copy_at else 0
-            runs_python = window[at + owner_at] < _BY_INTERPRETER
-            found.append(((frame, executable, previous), pointer, copy, runs_python))
+            found.append(((frame, executable, previous), pointer, copy, window[at + owner_at]))
             frame = previous
         return found
 

@@ -14,7 +14,7 @@ import threading
 import time
 from types import CodeType, FrameType
 
-from loopstall.monitor.counters import RUNNING, Counters, cpu_of, gil_futex, syscall_of
+from loopstall.monitor.counters import Counters, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.gil import FREE_THREADED, has_gil
 from loopstall.monitor.labels import label_here
 from loopstall.monitor.memory import StackReader
@@ -29,6 +29,7 @@ from loopstall.monitor.samples import (
     task_of,
 )
 from loopstall.monitor.stack import RawStack, capture
+from loopstall.monitor.syscalls import RUNNING
 from loopstall.records.clock import NS_PER_MS, Clock
 
 __all__ = ["Sampler"]

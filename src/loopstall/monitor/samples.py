@@ -9,16 +9,16 @@ import threading
 from types import FrameType
 from typing import Any
 
-from loopstall.monitor.counters import RUNNING, cpu_of, gil_futex, syscall_of
+from loopstall.monitor.counters import cpu_of, gil_futex, syscall_of
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.monitor.stack import RawStack, capture
+from loopstall.monitor.syscalls import READY, RUNNING
 from loopstall.records.clock import Clock
 
 __all__ = [
     "COLLECTS_ANYWHERE",
-    "READY",
     "OtherThreads",
     "Sample",
     "StackOf",
@@ -29,9 +29,6 @@ __all__ = [
 ]
 
 _VIEWS = 4  # threads told of in one look
-READY = "ready"
-"""The state of a thread that would run and has no CPU."""
-
 COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 """True where garbage is collected in the middle of C calls, and not between bytecodes alone."""
 
@@ -49,6 +46,9 @@ class Sample:
     ``asked_ns`` is when the sample was due, ``at_ns`` when it could be taken: between the two somebody kept the GIL
     or the CPU. ``by_signal`` says that the thread took it itself; ``in_c``, that it came out of the middle of a C call,
     however promptly; ``still``, that the thread stood at one step of Python code while it computed.
+
+    Of a look from outside, ``stepped`` says that the thread took steps of Python code while it was looked at;
+    ``holder_id`` and ``holder`` are number and stack of the thread that held the GIL, where this one waited for it.
     """
 
     at_ns: int
@@ -61,6 +61,9 @@ class Sample:
     in_c: bool = False
     still: bool = False
     label: Label | None = None
+    stepped: bool = False
+    holder_id: int = 0
+    holder: RawStack = ()
 
 
 @dataclass(slots=True)

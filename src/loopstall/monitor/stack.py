@@ -27,11 +27,11 @@ RawStack = tuple[tuple[Code, int], ...]
 """Code and line of each frame, innermost first: what is quick to take; ``resolve`` makes it readable."""
 
 
-def capture(innermost: FrameType | None) -> RawStack:
-    """Takes down where a thread stands, in a few microseconds."""
+def capture(innermost: FrameType | None, depth: int = DEPTH) -> RawStack:
+    """Takes down where a thread stands, ``depth`` frames of it, in a few microseconds."""
     places: list[tuple[Code, int]] = []
     frame = innermost
-    while frame is not None and len(places) < DEPTH:
+    while frame is not None and len(places) < depth:
         places.append((frame.f_code, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(places)

@@ -33,6 +33,10 @@ class Evidence:
     middle of a C call, how many computing while the GIL was free, and how many computing without a step of Python code;
     ``syscalls``, what it was waiting in when it was seen: a system call, or ``GIL``; ``gil``, whether the interpreter
     had one when the stall ended.
+
+    ``outside`` says that a helper process looked; then no signal asked anybody and nobody starved, and the time of the
+    stall is divided by what the looks saw: steps of Python code, computing without a step, waiting for the GIL while
+    another thread held it, and waiting for anything else.
     """
 
     duration_ns: int
@@ -54,6 +58,11 @@ class Evidence:
     still: int = 0
     gil: bool = True
     syscalls: tuple[str, ...] = ()
+    outside: bool = False
+    python_ns: int = 0
+    native_ns: int = 0
+    gil_ns: int = 0
+    waiting_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

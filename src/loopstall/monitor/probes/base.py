@@ -5,25 +5,37 @@ waits for its end. A probe tells its listener of every span over a floor, and, n
 alive, so that it can put its looks off.
 """
 
+from collections.abc import MutableSequence
 from dataclasses import dataclass
+import math
 from typing import Protocol
 
 from loopstall.records.clock import NS_PER_MS
 
-__all__ = ["LATE_NS", "Listener", "NoProbe", "Nobody", "Pace", "Probe"]
+__all__ = ["LATE_NS", "NEVER_S", "Listener", "NoProbe", "Nobody", "Pace", "Probe"]
+
+NEVER_S = math.inf
+"""The moment from which a loop is late that may wait for ever."""
 
 LATE_NS = 3 * NS_PER_MS // 2
 """asyncio rounds a wait for events up to a whole ms; what comes back later waited for something else as well."""
 
 
 class Listener(Protocol):
-    """The receiver of what a probe sees; it is called in the loop's thread."""
+    """The receiver of what a probe sees; it is called in the loop's thread.
+
+    ``late_s[0]`` is written by the probe: the moment from which on the loop is late, in seconds of its clock. While the
+    loop works, that is when it began; while it waits, when the wait should end, or ``NEVER_S``. An item of a sequence
+    is the cheapest thing that another process can be shown.
+    """
+
+    late_s: MutableSequence[float]
 
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """The loop has made progress; when it is to be looked at, unless it tells again; no signal for 0."""
 
-    def rest(self) -> None:
-        """The loop will wait for events, perhaps for long."""
+    def rest(self, due_s: float = NEVER_S) -> None:
+        """The loop will wait for events, perhaps for long; until when at most, in seconds of its clock."""
 
     def overran(self, due: int, now: int) -> None:
         """The loop came back from waiting later than it had asked for."""
@@ -35,10 +47,13 @@ class Listener(Protocol):
 class Nobody:
     """A listener that does not listen."""
 
+    def __init__(self) -> None:
+        self.late_s: MutableSequence[float] = [NEVER_S]
+
     def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
         """Nothing."""
 
-    def rest(self) -> None:
+    def rest(self, due_s: float = NEVER_S) -> None:
         """Nothing."""
 
     def overran(self, due: int, now: int) -> None:

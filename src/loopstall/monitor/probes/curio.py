@@ -5,7 +5,7 @@ import contextlib
 import sys
 from typing import Any
 
-from loopstall.monitor.probes.base import Listener
+from loopstall.monitor.probes.base import NEVER_S, Listener
 from loopstall.monitor.probes.selector import SelectorProbe
 from loopstall.records.clock import Clock
 
@@ -106,5 +106,6 @@ class CurioProbe(SelectorProbe):
     def _ended(self) -> None:
         """The kernel has been shut down."""
         self._busy_since_ns = 0
+        self._listener.late_s[0] = NEVER_S
         self._run.ended = True
         self._listener.rest()

@@ -11,13 +11,12 @@ import selectors
 import time
 from typing import Any
 
-from loopstall.monitor.probes.base import LATE_NS, Listener
+from loopstall.monitor.probes.base import LATE_NS, NEVER_S, Listener
 from loopstall.monitor.probes.selector import Select, SelectorProbe
 from loopstall.records.clock import NS_PER_S, Clock, now_ns
 
 __all__ = ["EpollProbe", "is_plain_epoll"]
 
-_NEVER = math.inf
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _NOT_IN, _NOT_OUT = ~getattr(select_module, "EPOLLIN", 0), ~getattr(select_module, "EPOLLOUT", 0)
 
@@ -50,19 +49,25 @@ class EpollProbe(SelectorProbe):
     def __init__(self, selector: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener) -> None:
         super().__init__(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
         self._seconds = time.perf_counter if clock is now_ns else lambda: clock() / NS_PER_S  # floats are cheaper
-        self._peek: Callable[[], float] = lambda: _NEVER
+        self._peek: Callable[[], float] = lambda: NEVER_S
         self._begin: Callable[[], None] = lambda: None
+        self._mute: Callable[[], None] = lambda: None
         self._fd_to_key, self._poll = selector._fd_to_key, selector._selector.poll  # noqa: SLF001  # is_plain_epoll
 
     def busy_since(self) -> int:
         """Returns when the present span began, in ns; 0 while the loop waits for events."""
         since = self._peek()
-        return 0 if since is _NEVER else round(since * NS_PER_S)
+        return 0 if since is NEVER_S else round(since * NS_PER_S)
 
     def restart(self) -> None:
         """Forgets the span before."""
         self._begin()
         super().restart()
+
+    def retire(self) -> None:
+        """Ends its reports, also where somebody still goes through what it has put in the place of ``select``."""
+        super().retire()
+        self._mute()
 
     def timed(self, _original: Select) -> Select:  # noqa: C901  # one function: its own variables are the cheapest
         """Returns a ``select`` that does what the original does, and times it.
@@ -71,25 +76,22 @@ class EpollProbe(SelectorProbe):
         part of it costs what the top of this file says, and the variables that its parts share are cheapest as its own.
         """
         clock, poll, fd_to_key = self._seconds, self._poll, self._fd_to_key
+        late_s = self._listener.late_s
         floor, late, rearm = self._floor_ns / NS_PER_S, LATE_NS / NS_PER_S, self._pace.rearm_ns / NS_PER_S
         idles_long = True  # the first wait may be long: a look that nobody needs costs more than to take it back
-        busy_since = _NEVER  # while it waits for events
+        busy_since = NEVER_S  # while it waits for events
         due_sign = 0.0
 
-        def select(timeout: float | None = None) -> list[tuple[Any, int]]:  # noqa: C901  # as above
+        def select(timeout: float | None = None) -> list[tuple[Any, int]]:  # as above
             nonlocal busy_since, due_sign, idles_long
             now = clock()
             if now - busy_since > floor:
                 self._listener.span(round(busy_since * NS_PER_S), round(now * NS_PER_S))
-            busy_since = _NEVER
-            if timeout is None:
-                wait = -1.0
-            elif timeout <= 0:
-                wait = 0.0
-            else:
-                wait = math.ceil(timeout * 1e3) * 1e-3
+            busy_since = NEVER_S
+            wait = -1.0 if timeout is None else 0.0 if timeout <= 0 else math.ceil(timeout * 1e3) * 1e-3
+            late_s[0] = due = NEVER_S if timeout is None else now + wait
             if idles_long and wait:
-                self._listener.rest()
+                self._listener.rest(due)
                 due_sign = 0.0
             try:
                 found = poll(wait, len(fd_to_key) or 1)
@@ -104,6 +106,7 @@ class EpollProbe(SelectorProbe):
                 busy_since = woke
                 if idles_long and wait:
                     idles_long = False
+            late_s[0] = busy_since
             if woke > due_sign:
                 due_sign = woke + rearm
                 self._sign(round(woke * NS_PER_S))
@@ -117,8 +120,12 @@ class EpollProbe(SelectorProbe):
 
         def begin() -> None:
             nonlocal busy_since, due_sign
-            busy_since = clock()
+            late_s[0] = busy_since = clock()
             due_sign = busy_since + rearm
 
-        self._peek, self._begin = lambda: busy_since, begin
+        def mute() -> None:
+            nonlocal late_s
+            late_s = [NEVER_S]
+
+        self._peek, self._begin, self._mute = lambda: busy_since, begin, mute
         return select

@@ -8,7 +8,7 @@ import sys
 
 from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.monitor.probes.base import Listener
-from loopstall.records.clock import NS_PER_MS, Clock
+from loopstall.records.clock import NS_PER_MS, NS_PER_S, Clock
 
 __all__ = ["HeartbeatProbe", "libuv_of"]
 
@@ -90,6 +90,7 @@ class HeartbeatProbe:
     def _await_next(self, now: int) -> None:
         self._last_ns = now
         self._due_ns = now + self._beat_ns
+        self._listener.late_s[0] = self._due_ns / NS_PER_S
         look_ns = self._beat_ns + _MARGIN_NS
         silent = self._beat_ns == self._silent_ns  # the less a beat does then, the less a loop costs that only waits
         self._listener.alive(now, look_ns, 0 if silent else look_ns + self._signal_after_ns)

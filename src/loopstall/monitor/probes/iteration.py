@@ -2,7 +2,7 @@
 
 import math
 
-from loopstall.monitor.probes.base import LATE_NS, Listener, Nobody, Pace
+from loopstall.monitor.probes.base import LATE_NS, NEVER_S, Listener, Nobody, Pace
 from loopstall.records.clock import NS_PER_S, Clock
 
 __all__ = ["IterationProbe"]
@@ -37,6 +37,7 @@ class IterationProbe:
     def restart(self) -> None:
         """Forgets the span before."""
         self._busy_since_ns = self._clock()
+        self._listener.late_s[0] = self._busy_since_ns / NS_PER_S
         self._sign(self._busy_since_ns)
 
     def tell(self, now: int) -> None:
@@ -53,19 +54,24 @@ class IterationProbe:
         """Ends its reports."""
         self._listener = Nobody()
 
-    def before_wait(self, *, briefly: bool) -> None:
-        """The span ends; ``briefly`` where the loop only looks for events."""
+    def before_wait(self, timeout: float | None) -> None:
+        """The span ends; the loop waits for ``timeout`` seconds at most, for as long as it takes for None."""
         self._asked_ns = now = self._clock()
         self.tell(now)
         self._busy_since_ns = 0
-        if self._idles_long and not briefly:
-            self._listener.rest()
+        if timeout is not None and timeout <= 0:
+            return
+        due_s = NEVER_S if timeout is None or timeout == NEVER_S else now / NS_PER_S + self._rounded(timeout)
+        self._listener.late_s[0] = due_s
+        if self._idles_long:
+            self._listener.rest(due_s)
             self._signed_ns = 0
 
     def after_wait(self, timeout: float | None) -> None:
         """Another begins; coming back later than ``timeout``, in seconds, belongs to it."""
         now = self._clock()
         self._busy_since_ns = self.came_back(self._asked_ns, timeout, now)
+        self._listener.late_s[0] = self._busy_since_ns / NS_PER_S
         if timeout is None or timeout > 0:
             self._idles_long = now - self._asked_ns > LATE_NS
         if now - self._signed_ns > self._pace.rearm_ns:
@@ -78,16 +84,16 @@ class IterationProbe:
         """
         due = now
         if timeout is not None and timeout != math.inf:
-            seconds = max(timeout, 0)
-            if self._tick_s:
-                seconds = math.ceil(seconds / self._tick_s) * self._tick_s
-            due = asked + int(seconds * NS_PER_S)
+            due = asked + int(self._rounded(max(timeout, 0)) * NS_PER_S)
         if self._expected_ns:
             due = min(due, max(asked, self._expected_ns))
         if now - due <= LATE_NS:
             return now
         self._listener.overran(due, now)
         return due
+
+    def _rounded(self, seconds: float) -> float:
+        return math.ceil(seconds / self._tick_s) * self._tick_s if self._tick_s else seconds
 
     def _sign(self, now: int) -> None:
         self._signed_ns = now

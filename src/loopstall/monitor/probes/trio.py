@@ -5,7 +5,7 @@ from functools import cache
 import sys
 from typing import Any
 
-from loopstall.monitor.probes.base import Listener
+from loopstall.monitor.probes.base import NEVER_S, Listener
 from loopstall.monitor.probes.iteration import IterationProbe
 from loopstall.records.clock import Clock
 
@@ -76,6 +76,7 @@ class TrioProbe(IterationProbe):
     def ended(self) -> None:
         """The run is over."""
         self._busy_since_ns = 0
+        self._listener.late_s[0] = NEVER_S
         self._run.ended = True
         self._listener.rest()
 
@@ -89,7 +90,7 @@ def _instrument_class(trio: Any) -> Any:
             self._probe = probe
 
         def before_io_wait(self, timeout: float) -> None:
-            self._probe.before_wait(briefly=timeout == 0)
+            self._probe.before_wait(timeout)
 
         def after_io_wait(self, timeout: float) -> None:
             self._probe.after_wait(timeout)

@@ -1,0 +1,80 @@
+"""The proof that looks from outside give of a stall: how its time divides, and who held the GIL.
+
+A look stands for the time around it. Python code is a position that moved while it was looked at; native code, one that
+stood while the process computed. Hands on pure functions; which cause follows is the matter of ``cause``.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+import contextlib
+from dataclasses import replace
+from itertools import pairwise
+import threading
+
+from loopstall.monitor.samples import Sample
+from loopstall.monitor.stack import resolve
+from loopstall.monitor.syscalls import GIL, READY, RUNNING
+from loopstall.records import Evidence, Frame
+from loopstall.records.frames import culprit
+
+__all__ = ["holder_of", "weights_of", "with_shares"]
+
+
+def weights_of(samples: Sequence[Sample], start_ns: int, end_ns: int) -> list[int]:
+    """Returns how much of a span each look stands for, in ns: up to half the way to its neighbours, or to an end."""
+    at = [min(max(sample.at_ns, start_ns), end_ns) for sample in samples]
+    borders = [start_ns, *((one + next_one) // 2 for one, next_one in pairwise(at)), end_ns]
+    return [max(1, after - before) for before, after in pairwise(borders)][: len(samples)]
+
+
+def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> Evidence:
+    """Returns evidence of a stall with how its time divides.
+
+    Args:
+        evidence: the counters.
+        samples: of looks from outside, in the order of time.
+        weights: how much of the stall each stands for, in ns.
+    """
+    shares: Counter[str] = Counter()
+    for sample, weight in zip(samples, weights, strict=True):
+        shares[_doing(sample)] += weight
+    return replace(
+        evidence,
+        outside=True,
+        python_ns=shares["python"],
+        native_ns=shares["native"],
+        gil_ns=shares["gil"],
+        waiting_ns=shares["waiting"],
+    )
+
+
+def _doing(sample: Sample) -> str:
+    if sample.syscall == RUNNING:
+        return "python" if sample.stepped else "native"
+    if sample.syscall == GIL:
+        return "gil" if sample.holder_id else ""
+    return "waiting" if sample.syscall not in {"", READY} else ""
+
+
+def holder_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[Frame | None, str]:
+    """Returns the culprit of the thread that held the GIL for most of the time, and the name of that thread."""
+    held: Counter[int] = Counter()
+    lines: Counter[tuple[int, Frame]] = Counter()
+    for sample, weight in zip(samples, weights, strict=True):
+        frame = culprit(resolve(sample.holder))
+        if sample.syscall == GIL and sample.holder_id and frame is not None:
+            held[sample.holder_id] += weight
+            lines[sample.holder_id, frame] += weight
+    if not held:
+        return None, ""
+    thread_id = held.most_common(1)[0][0]
+    frame = next(frame for (number, frame), _ in lines.most_common() if number == thread_id)
+    return frame, _name_of(thread_id)
+
+
+def _name_of(thread_id: int) -> str:
+    """Returns the name of a thread, also of one that has just ended; "" where nobody has kept its object."""
+    with contextlib.suppress(RuntimeError, AttributeError):  # one begins or ends meanwhile; a patched module
+        known = tuple(threading._dangling)  # type: ignore[attr-defined]  # noqa: SLF001  # ``enumerate`` takes a lock
+        return next((str(thread.name) for thread in known if thread.native_id == thread_id), "")
+    return ""

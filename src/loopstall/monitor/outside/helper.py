@@ -1,0 +1,246 @@
+"""The helper process: it sleeps until an alarm of a program's goes off, and then looks.
+
+It has one thread and imports little, so that it starts within some 20 ms and stays small. It ends when nobody is left
+to be looked at.
+"""
+
+import _socket
+import contextlib
+import json
+import os
+import select
+import struct
+import time
+from typing import Any
+
+from loopstall.monitor.outside.looker import Looker
+from loopstall.monitor.outside.messages import HELLO, NEWS, REFUSED, SEEN, SLOT, fds_of, unpacked_hello
+from loopstall.monitor.outside.slot import Seen, Slot
+from loopstall.monitor.outside.target import ProgramTarget
+from loopstall.monitor.process_memory import ProcessMemory
+from loopstall.monitor.remote import RemoteReader
+from loopstall.monitor.unavailable import UnavailableError
+
+__all__ = ["main"]
+
+_MESSAGE_BYTES = 4096
+_FDS_BYTES = 256
+_COARSE_S = 0.002  # poll counts in ms
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Program:
+    """A process that has asked to be looked at.
+
+    Args:
+        connection: to it.
+        helper: whose poll its alarms join.
+    """
+
+    def __init__(self, connection: Any, helper: "Helper") -> None:
+        self.connection = connection
+        self.lookers: dict[int, Looker] = {}
+        """By the descriptor of their alarm."""
+        self.name = ""
+        self._helper = helper
+        self._target: ProgramTarget | None = None
+        self.pid = 0
+
+    def receive(self) -> bool:
+        """Takes a message; False where the program has gone."""
+        try:
+            data, ancillary, _, _ = self.connection.recvmsg(_MESSAGE_BYTES, _FDS_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        fds = fds_of(ancillary)
+        if data[:1] == HELLO:
+            self._meet(data)
+        elif data[:1] == SLOT and len(fds) == len(("slot", "alarm")) and self._target is not None:
+            self._watch(*fds)
+            return True
+        for fd in fds:
+            os.close(fd)
+        return bool(data)
+
+    def _meet(self, data: bytes) -> None:
+        runtime, thread_id, version, free_threaded, self.name = unpacked_hello(data)
+        self.pid = self._helper.pid_of(self.connection)
+        try:
+            reader = RemoteReader(ProcessMemory(self.pid), runtime, version, free_threaded=free_threaded)
+            stack = reader.look(thread_id)
+        except UnavailableError as error:
+            self.send(REFUSED + str(error).encode())
+            return
+        self._target = ProgramTarget(self.pid, reader)
+        self.send(SEEN + json.dumps(stack[-1] if stack else None).encode())
+
+    def _watch(self, slot_fd: int, alarm_fd: int) -> None:
+        assert self._target is not None
+        helper = self._helper
+        looker = Looker(
+            Slot(slot_fd),
+            self._target,
+            hang_after_s=helper.hang_after_s,
+            on_hang=lambda *seen: self.tell("hang", *seen),
+        )
+        self.lookers[alarm_fd] = looker
+        helper.poll.register(alarm_fd, select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        """Sends the program a message, if it takes any."""
+        with contextlib.suppress(OSError):
+            self.connection.send(data)
+
+    def tell(self, kind: str, slot: Slot, late_s: float, seen: list[Seen]) -> None:
+        """Reports a stall that has not ended."""
+        self._helper.tell(
+            self,
+            {
+                "kind": kind,
+                "pid": self.pid,
+                "process": self.name,
+                "thread_id": slot.thread_id,
+                "late_s": late_s,
+                "since_s": slot.since_s,
+                "threshold_s": slot.threshold_s,
+                "seen": seen,
+            },
+        )
+
+    def gone(self) -> None:
+        """Reports the stall in which the program has ended, and gives everything back."""
+        for alarm_fd, looker in self.lookers.items():
+            slot, now = looker.slot, time.perf_counter()
+            if slot.thread_id and now - slot.since_s > slot.threshold_s:
+                self.tell("ended", slot, now - slot.since_s, looker.seen if looker.since_s == slot.since_s else [])
+            self._helper.forget(alarm_fd)
+            os.close(alarm_fd)
+            slot.close()
+        self.lookers.clear()
+        if self._target is not None:
+            self._target.close()
+        self.connection.close()
+
+
+class Helper:
+    """The loop of the helper process.
+
+    Args:
+        listener: where programs come to, None for none.
+        owner: descriptor to which what is told is written, -1 for each program's own connection.
+        hang_after_s: how long a stall is told of while it lasts; 0 for never.
+    """
+
+    def __init__(self, *, listener: Any, owner: int, hang_after_s: float) -> None:
+        self.hang_after_s = hang_after_s
+        self.poll = select.poll()
+        self._listener = listener
+        self._owner = owner
+        self._programs: dict[int, Program] = {}
+        self._due: dict[int, float] = {}
+        if listener is not None:
+            self.poll.register(listener.fileno(), select.POLLIN)
+        if owner >= 0:
+            self.poll.register(owner, 0)  # its end is told without being asked for
+
+    def join(self, connection: Any) -> None:
+        """Takes a program in."""
+        connection.setblocking(False)
+        self._programs[connection.fileno()] = Program(connection, self)
+        self.poll.register(connection.fileno(), select.POLLIN)
+
+    def run(self) -> None:
+        """Looks until nobody is left."""
+        while self._programs or self._listener is not None:
+            for fd, _ in self._wait():
+                self._handle(fd)
+            self._look()
+
+    def _wait(self) -> list[tuple[int, int]]:
+        """Waits until something happens, or the next look is due."""
+        if not self._due:
+            return self.poll.poll()
+        pause_s = min(self._due.values()) - time.perf_counter()
+        if pause_s >= _COARSE_S:
+            return self.poll.poll(int(pause_s * 1000))
+        if pause_s > 0:
+            time.sleep(pause_s)
+        return self.poll.poll(0)
+
+    def _handle(self, fd: int) -> None:
+        if self._listener is not None and fd == self._listener.fileno():
+            accepted, _ = self._listener._accept()  # noqa: SLF001  # ``socket`` is slow to import, and has no other
+            self.join(_socket.socket(fileno=accepted))
+        elif fd == self._owner:
+            self.poll.unregister(fd)
+            self._listener, self._owner = None, -1
+        elif fd in self._programs:
+            program = self._programs[fd]
+            if not program.receive():
+                del self._programs[fd]
+                self.poll.unregister(fd)
+                program.gone()
+        else:
+            self._alarmed(fd)
+
+    def _alarmed(self, fd: int) -> None:
+        try:
+            os.read(fd, 8)
+        except BlockingIOError:
+            return
+        looker = self._looker(fd)
+        if looker is not None:
+            looker.alarmed()
+            self._due[fd] = 0.0
+
+    def _look(self) -> None:
+        """Makes the looks that are due."""
+        now = time.perf_counter()
+        for fd in [fd for fd, due_s in self._due.items() if due_s <= now]:
+            looker = self._looker(fd)
+            due_s = looker.look() if looker is not None else None
+            if due_s is None:
+                del self._due[fd]
+            else:
+                self._due[fd] = due_s
+
+    def _looker(self, fd: int) -> Looker | None:
+        return next((one.lookers[fd] for one in self._programs.values() if fd in one.lookers), None)
+
+    def forget(self, fd: int) -> None:
+        """Waits for an alarm no more."""
+        self.poll.unregister(fd)
+        self._due.pop(fd, None)
+
+    def tell(self, program: Program, news: dict[str, Any]) -> None:
+        """Writes what is told to whoever is to know it."""
+        line = json.dumps(news).encode()
+        if self._owner >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._owner, line + b"\n")
+        else:
+            program.send(NEWS + line)
+
+    def pid_of(self, connection: Any) -> int:
+        """Returns the number of the process that has connected, or made the socket."""
+        data = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
+        return int(_CREDENTIALS.unpack(data)[0])
+
+
+def main(*, program: int, listens: int, owner: int, hang_after_s: float) -> None:
+    """Runs the helper.
+
+    Args:
+        program: descriptor of a program's connection, -1 for none.
+        listens: descriptor of a socket to which programs connect, -1 for none.
+        owner: see ``Helper``.
+        hang_after_s: see ``Helper``.
+    """
+    os.chdir("/")
+    listener = _socket.socket(fileno=listens) if listens >= 0 else None
+    helper = Helper(listener=listener, owner=owner, hang_after_s=hang_after_s)
+    if program >= 0:
+        helper.join(_socket.socket(fileno=program))
+    helper.run()

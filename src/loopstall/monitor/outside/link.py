@@ -1,0 +1,225 @@
+"""The program's side of the helper: one connection a process, and the slots that its loops take by turns.
+
+Hands on ``link``, which starts the helper when it is first asked for, or joins the one of the session. What the helper
+does is no matter of this module; neither is what becomes of what it has seen.
+"""
+
+import _socket
+import contextlib
+import ctypes
+import json
+import os
+from pathlib import Path
+import select
+import struct
+import sys
+import sysconfig
+import threading
+import time
+from typing import Any
+
+from loopstall.monitor.kernel import Alarm, UnavailableError
+from loopstall.monitor.outside.messages import NEWS, REFUSED, SEEN, SLOT, packed_hello, rights
+from loopstall.monitor.outside.slot import Slot
+from loopstall.monitor.outside.start import start_helper
+from loopstall.monitor.stack import capture
+
+__all__ = ["VARIABLE", "Link", "Place", "link", "prepare"]
+
+VARIABLE = "LOOPSTALL_HELPER"
+"""Names the socket of the session's helper to the processes that a session starts."""
+
+_WAIT_MS = 1000  # for the helper to have started, and looked once
+_PR_SET_PTRACER = 0x59616D61
+_CREDENTIALS = struct.Struct("3i")
+_ANSWER_BYTES = 1 << 16
+
+
+class Place:
+    """The part of a loop that the helper has as well: the memory that both share, and the alarm that is put off."""
+
+    def __init__(self) -> None:
+        self.slot = Slot.make()
+        try:
+            self.alarm = Alarm()
+        except (UnavailableError, OSError):
+            self.slot.close()
+            raise
+
+    def close(self) -> None:
+        """Gives both back."""
+        self.alarm.close()
+        self.slot.close()
+
+
+class Link:
+    """The connection of this process to its helper.
+
+    Raises:
+        UnavailableError: there can be none here, and why.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Place] = []
+        self._all: list[Place] = []
+        self._fault = ""
+        self._answered = False
+        self._outermost: tuple[str, str] = ("", "")
+        self.proven = False
+        """True once what the helper has read of a stack was found to be so, by whoever uses it."""
+        try:
+            self._socket, self.pid = _connected() or _started()
+            _allow(self.pid)
+            self._introduce()
+        except OSError as error:
+            raise UnavailableError(f"the helper process cannot be started: {error.strerror or error}") from error
+
+    def _introduce(self) -> None:
+        """Says who this is, lets the helper read this process' memory, and remembers where this thread stands."""
+        runtime = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
+        code, _ = capture(sys._getframe(1), depth=sys.maxsize)[-1]  # noqa: SLF001  # the documented way in
+        self._outermost = code.co_filename, code.co_qualname
+        free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+        name = Path(sys.argv[0]).name if getattr(sys, "argv", None) else "python"
+        self._socket.send(packed_hello(runtime, threading.get_native_id(), free_threaded=free_threaded, name=name))
+        self._socket.setblocking(False)
+
+    def wait(self) -> None:
+        """Waits until the helper has looked for the first time: only where no loop runs in this thread."""
+        ready = select.poll()
+        ready.register(self._socket.fileno(), select.POLLIN)
+        until = time.monotonic() + _WAIT_MS / 1000
+        while not self.fault() and not self._answered and time.monotonic() < until:
+            ready.poll(_WAIT_MS)
+
+    def fault(self) -> str:
+        """Returns in a sentence why nobody looks, "" where somebody does, or is about to."""
+        while not self._fault:
+            try:
+                data = self._socket.recv(_ANSWER_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            self._take(data)
+        return self._fault
+
+    def _take(self, data: bytes) -> None:
+        kind, rest = data[:1], data[1:]
+        if kind == SEEN:
+            self._answered = True
+            outermost = json.loads(rest)  # all else may have moved on since; None where the thread has ended
+            if outermost is not None and tuple(outermost[:2]) != self._outermost:
+                self.disprove()
+        elif kind == REFUSED:
+            self._fault = f"the helper process cannot look: {rest.decode(errors='replace')}"
+        elif kind != NEWS:
+            self._fault = "the helper process has ended"
+
+    def disprove(self) -> None:
+        """Trusts the helper no more: what it has read is not so."""
+        self._fault = self._fault or "the helper process has read another stack than the thread has"
+
+    def take(self) -> Place:
+        """Returns a place for a loop, which ``give`` takes back.
+
+        Raises:
+            UnavailableError: there is none, and why.
+        """
+        if self.fault():
+            raise UnavailableError(self._fault)
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
+        try:
+            place = Place()
+        except OSError as error:
+            raise UnavailableError(f"no memory can be shared with the helper process: {error.strerror}") from error
+        try:
+            self._socket.sendmsg([SLOT], rights(place.slot.fd, place.alarm.fd))
+        except OSError as error:
+            place.close()
+            raise UnavailableError("the helper process takes no more loops") from error
+        self._all.append(place)
+        return place
+
+    def give(self, place: Place) -> None:
+        """Takes a place back."""
+        self._free.append(place)
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self._fault = self._fault or "the helper process is not needed any more"
+        self._socket.close()
+        for place in self._all:
+            place.close()
+        self._all.clear()
+        self._free.clear()
+
+
+def _connected() -> tuple[Any, int] | None:
+    """Returns a connection to the helper of the session and its number, None where there is none."""
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return None
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        connection.connect(path)
+    except OSError:  # the session has ended
+        connection.close()
+        return None
+    data = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
+    return connection, int(_CREDENTIALS.unpack(data)[0])
+
+
+def _started() -> tuple[Any, int]:
+    """Starts a helper and returns the connection to it and its number."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        pid = start_helper(program=theirs.fileno())
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return ours, pid
+
+
+def _allow(pid: int) -> None:
+    """Lets a process read this one's memory where Yama asks for that; elsewhere it is an error, and no matter."""
+    ctypes.PyDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
+
+
+_lock = threading.Lock()
+_links: list[Link] = []
+
+
+def prepare() -> None:
+    """Starts the helper, where there can be one, before a loop runs that would have to wait for that."""
+    with contextlib.suppress(UnavailableError):
+        link()
+
+
+def link() -> Link:
+    """Returns the connection of this process, made when it is first asked for.
+
+    Raises:
+        UnavailableError: there can be none here, and why.
+    """
+    if sys.platform != "linux":
+        raise UnavailableError(f"{sys.platform} shows no process the memory of another one")
+    with _lock:
+        if not _links:
+            _links.append(Link())
+        return _links[0]
+
+
+def _after_fork_in_child() -> None:
+    """The helper is the parent's, and looks at the parent."""
+    while _links:
+        _links.pop().close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,94 @@
+"""Looks at one loop's thread while the loop is late: when, and for how long. The target sees.
+
+The alarm that the program puts off while its loop makes progress has gone off. From then on the thread is looked at
+with growing pauses, until the loop is no longer late since the same moment.
+"""
+
+from collections.abc import Callable
+import time
+from typing import Protocol
+
+from loopstall.monitor.outside.slot import Seen, Slot
+
+__all__ = ["Looker", "Target"]
+
+_FIRST_PAUSE_S = 0.0003
+_PAUSE_SHARE = 0.2  # of the time that the loop has been late
+_LONGEST_PAUSE_S = 1.0
+_MOST_LOOKS = 64  # of one stall that are handed over
+
+
+class Target(Protocol):
+    """The process that is looked at."""
+
+    def look(self, thread_id: int) -> Seen | None:
+        """Returns what a thread does, None where it cannot be seen."""
+
+
+OnHang = Callable[[Slot, float, list[Seen]], object]
+"""Told of a stall that goes on: where, for how many seconds so far, and what has been seen."""
+
+
+class Looker:
+    """Looks at the thread of one slot.
+
+    Args:
+        slot: where the program says since when it is late, and where it finds what was seen.
+        target: the program's process.
+        hang_after_s: how long a stall is told of while it lasts, and then each time that it has doubled; 0 for never.
+        on_hang: told of it.
+        seconds: monotonic time, by the program's clock.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        target: Target,
+        *,
+        hang_after_s: float = 0.0,
+        on_hang: OnHang | None = None,
+        seconds: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.slot = slot
+        self.seen: list[Seen] = []
+        """The looks at the stall that goes on; at the last one, where none does."""
+        self._target = target
+        self._hang_after_s = hang_after_s
+        self._on_hang = on_hang
+        self._seconds = seconds
+        self._since_s = 0.0
+        self._told_s = 0.0
+
+    @property
+    def since_s(self) -> float:
+        """Since when the loop has been late that is looked at, 0 where it is not."""
+        return self._since_s
+
+    def alarmed(self) -> None:
+        """The alarm has gone off: whatever the loop is late since, it is to be looked at."""
+        if self.slot.since_s != self._since_s:
+            self._since_s = 0.0
+
+    def look(self) -> float | None:
+        """Looks once, if the loop is late; returns when to look again, None where it is not late any more."""
+        slot, now = self.slot, self._seconds()
+        since_s, thread_id = slot.since_s, slot.thread_id
+        if not thread_id or not since_s <= now:
+            self._since_s = 0.0
+            return None
+        if since_s != self._since_s:
+            if self._since_s:  # another span, which has an alarm of its own
+                self._since_s = 0.0
+                return None
+            self._since_s, self._told_s, self.seen = since_s, 0.0, []
+            slot.clear()
+        if len(self.seen) < _MOST_LOOKS:
+            one = self._target.look(thread_id)
+            if one is not None and slot.since_s == since_s:
+                self.seen.append(one)
+                slot.add(one)
+        late_s = self._seconds() - since_s
+        if self._hang_after_s and self._on_hang is not None and late_s >= max(self._hang_after_s, 2 * self._told_s):
+            self._told_s = late_s
+            self._on_hang(slot, late_s, self.seen)
+        return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * _PAUSE_SHARE), _LONGEST_PAUSE_S)

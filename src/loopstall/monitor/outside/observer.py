@@ -1,0 +1,167 @@
+"""Has a loop's thread looked at by the helper process whenever that thread has not called ``put_off`` in time.
+
+Hands on ``OutsideObserver``. Within the program it puts one alarm off and reads what the helper has left in memory that
+both share: it has no thread, takes no signal and walks no frame.
+"""
+
+from collections.abc import MutableSequence
+from itertools import takewhile
+import sys
+import threading
+from typing import Any
+
+from loopstall.monitor.code_reader import SeenCode
+from loopstall.monitor.labels import label_of
+from loopstall.monitor.outside.link import Link, Place, link
+from loopstall.monitor.outside.slot import Seen, Stack
+from loopstall.monitor.outside.tasks import names_of, tasks_of
+from loopstall.monitor.probes.base import LATE_NS, NEVER_S
+from loopstall.monitor.samples import OtherThreads, Sample, ThreadView
+from loopstall.monitor.stack import DEPTH, RawStack, capture
+from loopstall.records.clock import NS_PER_S, Clock
+
+__all__ = ["OutsideObserver"]
+
+_PROOF = 1  # frames at the outer end of a stack that have to be the same: file, function and line
+
+
+class OutsideObserver:
+    """Has the thread looked at that attaches it to its loop.
+
+    Args:
+        threshold_ns: how long a span is a stall.
+        clock: monotonic time in ns.
+
+    Raises:
+        UnavailableError: nobody can look from outside here, and why.
+    """
+
+    outside = True
+
+    def __init__(self, *, threshold_ns: int, clock: Clock) -> None:
+        self._threshold_ns = threshold_ns
+        self._clock = clock
+        self._link: Link = link()
+        self._place: Place | None = None
+        self._loop: Any = None
+        self.late_s: MutableSequence[float] = [NEVER_S]
+        self.other_threads = OtherThreads(set(), clock, lambda: _nobody)
+
+    def start(self) -> None:
+        """Nothing: the helper runs."""
+
+    def attach(self, loop: Any) -> None:
+        """Has this thread looked at from now on.
+
+        Args:
+            loop: whose tasks are named.
+
+        Raises:
+            UnavailableError: nobody looks, and why.
+        """
+        self._loop = loop
+        self._place = place = self._link.take()
+        place.slot.attach(threading.get_native_id(), self._threshold_ns / NS_PER_S)
+        self.late_s = place.slot.seconds
+
+    def detach(self) -> None:
+        """Has nobody looked at until it is attached again."""
+        place, self._place, self._loop = self._place, None, None
+        self.late_s = [NEVER_S]
+        if place is not None:
+            place.alarm.disarm()
+            place.slot.detach()
+            self._link.give(place)
+
+    def stop(self) -> None:
+        """Ends the looks; any thread may call."""
+        self.detach()
+
+    def abandon(self) -> None:
+        """Forgets everything in a forked child, which the helper does not look at."""
+        self._place = None
+        self.late_s = [NEVER_S]
+
+    def put_off(self, _now: int, watchdog_ns: int, _signal_ns: int) -> None:
+        """Puts the looks off until ``watchdog_ns`` from now."""
+        place = self._place
+        if place is not None:
+            place.alarm.arm(watchdog_ns)
+
+    def rest(self, due_s: float = NEVER_S) -> None:
+        """Has nobody look before the loop should be back from its wait for events, if that is known."""
+        place = self._place
+        if place is None:
+            return
+        if due_s == NEVER_S:
+            place.alarm.disarm()
+        else:
+            place.alarm.at(int(due_s * NS_PER_S) + LATE_NS)
+
+    @property
+    def fault(self) -> str:
+        """The reason why nobody looks any more, in a sentence; "" while somebody does."""
+        return self._link.fault()
+
+    @property
+    def cpu_ns(self) -> int:
+        """The CPU time that looking has taken in this process: none."""
+        return 0
+
+    @property
+    def asked_ns(self) -> int:
+        """The time of a look that was due and did not come: none, for the helper waits for nobody."""
+        return 0
+
+    def _true(self, seen: list[Seen]) -> list[Seen]:
+        """Leaves out what cannot be so: the calls that this thread is still in must be those that it was seen in."""
+        here = _places(capture(sys._getframe(), depth=sys.maxsize))  # noqa: SLF001  # the documented way in
+        true = [one for one in seen if len(one.stack) >= DEPTH or _same(one.stack, here) >= _PROOF]
+        if len(true) < len(seen) and not self._link.proven:
+            self._link.disprove()
+            return []
+        self._link.proven = self._link.proven or bool(true)
+        return true
+
+    def take(self) -> tuple[list[Sample], list[ThreadView]]:
+        """Hands over what was seen of the present span; the loop's thread calls it."""
+        place = self._place
+        seen = self._true(place.slot.seen()) if place is not None else []
+        tasks = tasks_of(self._loop, {one.frame for one in seen})
+        return [_sample(one, tasks.get(one.frame)) for one in seen], []
+
+
+def _places(stack: RawStack) -> Stack:
+    return tuple((code.co_filename, code.co_qualname, line) for code, line in stack)
+
+
+def _nobody(_ident: int, _thread_id: int) -> RawStack | None:
+    """Returns no stack: those of other threads come with a look of the helper's."""
+    return None
+
+
+def _same(stack: Stack, other: Stack) -> int:
+    """Returns how many frames two stacks have in common at their outer ends."""
+    pairs = zip(reversed(stack), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _raw(stack: Stack) -> RawStack:
+    return tuple((SeenCode(file, name), line) for file, name, line in stack)
+
+
+def _sample(seen: Seen, task: Any) -> Sample:
+    name, coroutine = names_of(task)
+    return Sample(
+        at_ns=seen.at_ns,
+        asked_ns=seen.at_ns,
+        by_signal=False,
+        stack=_raw(seen.stack),
+        task=name,
+        coroutine=coroutine or seen.coroutine,
+        label=label_of(task) if task is not None else None,
+        syscall=seen.state,
+        stepped=seen.stepped,
+        holder_id=seen.holder_id,
+        holder=_raw(seen.holder),
+    )

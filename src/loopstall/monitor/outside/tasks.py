@@ -1,0 +1,99 @@
+"""Finds the tasks whose coroutines a look has met: the helper knows where a frame lies, the program whose it is.
+
+A frame of a coroutine is part of the coroutine, so that its address tells which one it is. Hands on ``tasks_of``, and
+``names_of`` what that finds.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator
+import contextlib
+import ctypes
+from functools import cache
+from typing import Any
+
+from loopstall.monitor.probes import CurioRun, TrioRun
+
+__all__ = ["names_of", "tasks_of"]
+
+_MOST = 20_000  # tasks that are gone through
+
+
+def tasks_of(loop: Any, frames: Collection[int]) -> dict[int, Any]:
+    """Returns the tasks whose coroutines have these frames, by the frame; what has ended and was forgotten is missing.
+
+    Args:
+        loop: that ran them.
+        frames: addresses.
+    """
+    found: dict[int, Any] = {}
+    wanted = set(frames) - {0}
+    if not wanted:
+        return found
+    into = _frame_offset()
+    for number, (task, coroutine) in enumerate(_tasks(loop)):
+        frame = id(coroutine) + into
+        if frame in wanted:
+            found[frame] = task
+        if len(found) == len(wanted) or number > _MOST:
+            break
+    return found
+
+
+def names_of(task: Any) -> tuple[str, str]:
+    """Returns the names of a task and of its coroutine, "" for what it has none of."""
+    if task is None:
+        return "", ""
+    if hasattr(task, "get_coro"):
+        return str(task.get_name()), getattr(task.get_coro(), "__qualname__", "")
+    name = f"{task.name}-{task.id}" if hasattr(task, "id") else str(task.name)  # curio's, trio's
+    return name, getattr(task.coro, "__qualname__", "")
+
+
+@cache
+def _frame_offset() -> int:
+    """Returns how far into a coroutine its frame begins: told by the frame object that Python makes of one."""
+
+    async def some() -> None:
+        """Never runs."""
+
+    coroutine: Any = some()
+    frame = coroutine.cr_frame
+    pointer = ctypes.c_void_p.from_address(id(frame) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)).value or 0
+    del frame
+    offset = pointer - id(coroutine)
+    coroutine.close()
+    return offset
+
+
+def _tasks(loop: Any) -> Iterator[tuple[Any, Any]]:
+    """Yields the tasks of a loop and their coroutines, also those that have just ended, as far as they are known."""
+    if isinstance(loop, TrioRun):
+        yield from _of_trio(loop.trio.lowlevel.current_root_task())
+    elif isinstance(loop, CurioRun):
+        for task in tuple(loop.kernel._tasks.values()):  # noqa: SLF001
+            yield task, getattr(task, "_run_coro", task.coro)  # what runs it is the outermost
+    else:
+        for task in _of_asyncio(loop):
+            with contextlib.suppress(Exception):  # one of another library's, that has none
+                yield task, task.get_coro()
+
+
+def _of_trio(task: Any) -> Iterator[tuple[Any, Any]]:
+    waiting = [task] if task is not None else []
+    while waiting:
+        one = waiting.pop()
+        yield one, one.coro
+        for nursery in one.child_nurseries:
+            waiting.extend(nursery.child_tasks)
+
+
+def _of_asyncio(loop: Any) -> Iterator[Any]:
+    for handle in tuple(getattr(loop, "_ready", ())):  # callbacks of tasks that have ended in this turn
+        for argument in getattr(handle, "_args", None) or ():
+            if isinstance(argument, asyncio.Task):
+                yield argument
+    for known in ("_scheduled_tasks", "_eager_tasks"):  # until Python 3.13, with those that have ended
+        with contextlib.suppress(RuntimeError):  # another thread makes one meanwhile
+            yield from tuple(getattr(asyncio.tasks, known, ()))
+    with contextlib.suppress(RuntimeError):
+        yield from asyncio.all_tasks(loop)

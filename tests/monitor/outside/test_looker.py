@@ -1,0 +1,128 @@
+"""When a loop's thread is looked at, on a clock that the test sets."""
+
+from itertools import pairwise
+import sys
+
+import pytest
+
+from loopstall.monitor.outside.looker import Looker
+from loopstall.monitor.outside.slot import NEVER, Seen, Slot
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+
+
+class Thread:
+    """A target that counts its looks; each takes 0.1 ms."""
+
+    def __init__(self):
+        self.now, self.looks, self.ends_during_look = 100.0, 0, None
+
+    def __call__(self):
+        return self.now
+
+    def look(self, _thread_id):
+        self.looks += 1
+        self.now += 0.0001
+        if self.ends_during_look:
+            self.ends_during_look()
+        return Seen(self.looks, (("a.py", "f", 1),), "running", True, 0, (), "", 0)
+
+
+@pytest.fixture
+def slot():
+    made = Slot.make()
+    made.attach(7, 0.005)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def thread():
+    return Thread()
+
+
+def until(looker, thread, seconds):
+    """Looks whenever it is due; returns when the looks were."""
+    looks = []
+    while thread.now < seconds:
+        looks.append(thread.now)
+        due = looker.look()
+        if due is None:
+            break
+        thread.now = due
+    return looks
+
+
+def test_loop_that_is_not_late_is_not_looked_at(slot, thread):
+    looker = Looker(slot, thread, seconds=thread)
+    for since in (NEVER, thread.now + 1):  # it may wait for ever, or for a second
+        slot.seconds[0] = since
+        assert looker.look() is None
+    slot.seconds[0] = 99.0
+    slot.detach()
+    assert looker.look() is None
+    assert thread.looks == 0
+
+
+def test_pauses_grow_with_the_time_that_the_loop_is_late(slot, thread):
+    slot.seconds[0] = thread.now
+    looks = until(Looker(slot, thread, seconds=thread), thread, 101)
+    pauses = [after - before for before, after in pairwise(looks)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 0.0006
+    assert 0.1 < pauses[-1] < 0.5
+    assert thread.looks < 64
+
+
+def test_number_of_looks_that_are_kept_is_bounded(slot, thread):
+    slot.seconds[0] = thread.now
+    looker = Looker(slot, thread, seconds=thread)
+    until(looker, thread, 100_000)
+    assert len(looker.seen) == len(slot.seen()) == thread.looks == 64
+
+
+def test_each_span_begins_anew(slot, thread):
+    looker = Looker(slot, thread, seconds=thread)
+    slot.seconds[0] = thread.now
+    until(looker, thread, 100.05)
+    slot.seconds[0] = NEVER
+    assert looker.look() is None
+    slot.seconds[0] = thread.now
+    looker.alarmed()
+    looker.look()
+    assert [one.at_ns for one in slot.seen()] == [thread.looks]
+
+
+def test_alarm_of_the_next_span_is_not_taken_for_the_end_of_the_one_before(slot, thread):
+    looker = Looker(slot, thread, seconds=thread)
+    slot.seconds[0] = thread.now
+    looker.look()
+    slot.seconds[0] = thread.now + 0.001  # the loop has moved on between two looks, and is late again
+    thread.now += 0.01
+    looker.alarmed()
+    assert looker.look() is not None
+    assert [one.at_ns for one in slot.seen()] == [2]
+
+
+def test_look_at_what_has_moved_on_meanwhile_does_not_count(slot, thread):
+    slot.seconds[0] = thread.now
+    thread.ends_during_look = lambda: slot.seconds.__setitem__(0, NEVER)
+    looker = Looker(slot, thread, seconds=thread)
+    looker.look()
+    assert thread.looks == 1
+    assert slot.seen() == []
+
+
+def test_stall_that_goes_on_is_told_of_and_again_each_time_it_has_doubled(slot, thread):
+    told = []
+    looker = Looker(
+        slot, thread, hang_after_s=1.0, on_hang=lambda _slot, late_s, seen: told.append((late_s, len(seen))),
+        seconds=thread,
+    )  # fmt: skip
+    slot.seconds[0] = thread.now
+    until(looker, thread, 110)
+    lengths = [late_s for late_s, _ in told]
+    assert len(lengths) in {3, 4}
+    assert all(after >= 2 * before for before, after in pairwise(lengths))
+    assert lengths[0] >= 1
+    assert all(count for _, count in told)

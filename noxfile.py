@@ -122,8 +122,8 @@ def idle_lag(session: nox.Session) -> None:
 def detectors(session: nox.Session) -> None:
     """Hold the monitor against other detectors on stalls with known truth; arguments go to bench/detectors.py."""
     session.install("--quiet", ".[uvloop]")
-    for peer in ("aiodebug", "pyleak", "aiocop", "blockbuster", "livekit-agents"):
-        session.install("--quiet", peer, success_codes=[0, 1])  # one may not be there, or not for this Python
+    for package in ("numpy", "aiodebug", "pyleak", "aiocop", "blockbuster", "livekit-agents"):
+        session.install("--quiet", package, success_codes=[0, 1])  # one may not be there, or not for this Python
     if not smoke_form(session):
         session.run("python", "bench/detectors.py", *session.posargs)
 

@@ -1,9 +1,12 @@
-"""A process that measures one detector on one loop: told on stdin what to do, answers with a line of JSON each.
+"""A process that measures one detector on one loop, in the main thread or in another.
 
-inject   every kind and length, so many times, each alone among twenty well-behaved tasks, with what was reported
-idle     for so many seconds nothing but those tasks (noise, clean runs) or nothing at all, and what was reported
-turns    100 tasks of asyncio.sleep(0), for so many turns
-serve    an echo server; ``cpu`` then tells the CPU time of the process
+It is told on stdin what to do, and answers with a line of JSON each:
+
+calibrate  the sizes with which the work of kinds takes each length
+inject     every kind and length, so many times, each alone among well-behaved tasks, with what was reported
+idle       for so many seconds nothing but those tasks (noise, clean runs) or nothing at all, and what was reported
+turns      100 tasks of asyncio.sleep(0), for so many turns
+serve      an echo server; ``cpu`` then tells the CPU time of the process
 """
 
 import asyncio
@@ -13,20 +16,15 @@ import os
 from pathlib import Path
 import random
 import sys
+import threading
 import time
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import kinds  # its folder is no package
+from injection import CLOCKS, Helpers, Injection  # its folder is no package
+import kinds
 import peers
-
-SETTLE_S = 0.06
-
-
-def innocent() -> int:
-    """Does next to nothing."""
-    return sum(range(100))
 
 
 async def well_behaved() -> None:
@@ -36,57 +34,24 @@ async def well_behaved() -> None:
         await asyncio.sleep(0.01)
 
 
-async def inject(name: str, seconds: float, detector: peers.Detector, threads: kinds.Threads) -> dict[str, Any]:
-    """Blocks the loop once; returns the truth and what was reported.
-
-    A call that a detector refuses has the length that it would have had.
-    """
-    kind = kinds.KINDS[name]
-    loop = asyncio.get_running_loop()
-    await asyncio.sleep(SETTLE_S / 2 + random.random() * 0.01)
-    detector.take()
-    span: tuple[int, int]
-    refused, wanted_ns = "", int(seconds * 1e9)
-    if kind.in_loop:
-        ended = loop.create_future()
-
-        def run() -> None:
-            begun = time.perf_counter_ns()
-            try:
-                kind.function(seconds)
-            except Exception as error:  # noqa: BLE001  # blockbuster raises instead of reporting
-                ended.set_result((begun, time.perf_counter_ns(), type(error).__name__))
-            else:
-                ended.set_result((begun, time.perf_counter_ns(), ""))
-
-        if name == "python, decoy":
-            loop.call_soon(innocent)
-        loop.call_soon(run)
-        begun, over, refused = await ended
-        span = (begun, over)
-    else:
-        threads.do(kind.function, seconds)
-        await asyncio.sleep(0)
-        while not threads.done.is_set():  # noqa: ASYNC110  # the loop has to go on, or nothing is kept waiting
-            await asyncio.sleep(0.001)
-        span = threads.span
-    await asyncio.sleep(SETTLE_S)
-    return {
-        "kind": name, "ns": wanted_ns if refused else span[1] - span[0], "refused": refused,
-        "reports": detector.take(), "lines": sorted(kinds.lines_of(kind)),
-    }  # fmt: skip
-
-
 async def injections(order: dict[str, Any], detector: peers.Detector, answer: Callable[[Any], None]) -> None:
     """Measures recall, lengths, lines and causes."""
-    kinds.calibrate()
-    threads = kinds.Threads()
-    tasks = [asyncio.create_task(well_behaved()) for _ in range(20)]
+    helpers = Helpers()
+    tasks = [asyncio.create_task(well_behaved()) for _ in range(order["tasks"])]
     plan = [(name, ms) for name in order["kinds"] for ms in order["ms"] for _ in range(order["repeat"])]
     random.Random(order["seed"]).shuffle(plan)
-    answer([await inject(name, ms / 1000, detector, threads) for name, ms in plan])
+    records = []
+    for name, ms in plan:
+        injection = await asyncio.to_thread(Injection, name, ms, order["sizes"], helpers)  # it may read files
+        records.append(await injection.happen(detector))
+    answer(records)
     for task in tasks:
         task.cancel()
+
+
+async def calibrate(order: dict[str, Any], _detector: peers.Detector, answer: Callable[[Any], None]) -> None:
+    """Finds the sizes of work that is to take so long here."""
+    answer(kinds.sizes(order["kinds"], order["ms"]))
 
 
 async def idle(order: dict[str, Any], detector: peers.Detector, answer: Callable[[Any], None]) -> None:
@@ -139,7 +104,7 @@ async def cpu(_order: dict[str, Any], _detector: peers.Detector, answer: Callabl
     answer(time.process_time())
 
 
-COMMANDS = {"inject": injections, "idle": idle, "turns": turns, "serve": serve, "cpu": cpu}
+COMMANDS = {"calibrate": calibrate, "inject": injections, "idle": idle, "turns": turns, "serve": serve, "cpu": cpu}
 
 
 async def main(name: str, threshold: float) -> None:
@@ -160,7 +125,9 @@ async def main(name: str, threshold: float) -> None:
     detector.stop()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Runs the loop in this thread."""
+    CLOCKS.read()  # opens what no stall is to wait for
     loop_factory = asyncio.new_event_loop
     if sys.argv[2] == "uvloop":
         import uvloop
@@ -168,3 +135,12 @@ if __name__ == "__main__":
         loop_factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main(sys.argv[1], float(sys.argv[3])))
+
+
+if __name__ == "__main__":
+    if sys.argv[4:] == ["thread"]:
+        beside = threading.Thread(target=run, name="loop")
+        beside.start()
+        beside.join()
+    else:
+        run()

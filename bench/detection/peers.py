@@ -1,14 +1,17 @@
 """Every detector behind one face: ``start`` within the running loop, ``take`` what it has reported since.
 
-A report is a dictionary with ``ns``, how long, and what else the detector tells: ``lines``, the line numbers of the
-file of the kinds that it blames, innermost first; ``cause``; ``holder_lines``.
+A report is a dictionary with ``ns``, how long, ``at_ns``, when it came, and what else the detector tells: ``places``,
+the lines of the kinds' files that it blames, innermost first; ``stack``, whether it has any; ``cause``; of another
+thread that held the GIL ``holder_places`` and ``holder_thread``; ``glimpses``, the place at each look.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import importlib.metadata
+import inspect
 import logging
 import re
+import time
 import traceback
 from typing import Any
 
@@ -17,11 +20,10 @@ import kinds
 Report = dict[str, Any]
 
 
-def lines_in(text: str) -> list[int]:
-    """Returns the line numbers of the file of the kinds that a formatted stack names, innermost first."""
-    name = re.escape(kinds.FILE)
-    found = re.findall(rf'{name}(?:", line |:)(\d+)', text)
-    return [int(number) for number in reversed(found)]
+def places_in(text: str) -> list[str]:
+    """Returns the lines of the kinds' files that a formatted stack names, innermost first."""
+    found = re.findall(rf'({re.escape(str(kinds.FOLDER))}/\w+\.py)(?:", line |:)(\d+)', text)
+    return [place for file, line in reversed(found) if (place := kinds.place(file, int(line)))]
 
 
 class Detector:
@@ -36,6 +38,10 @@ class Detector:
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
         self.reports: list[Report] = []
+
+    def report(self, ns: int, places: list[str], **more: Any) -> None:
+        """Notes a report, at this moment."""
+        self.reports.append({"ns": ns, "places": places, "at_ns": time.perf_counter_ns(), **more})
 
     def take(self) -> list[Report]:
         """Returns what was reported since the last call."""
@@ -62,25 +68,34 @@ class Nothing(Detector):
     """No detector."""
 
 
+def _places(frames: Iterable[Any]) -> list[str]:
+    """Returns those of frames that are in the kinds' files."""
+    return [place for frame in frames if (place := kinds.place(frame.file, frame.line))]
+
+
 class Loopstall(Detector):
     """Ours."""
 
     def start(self) -> None:
         from loopstall import watch  # each process imports the one that it measures
 
-        self._watch = watch(self.threshold, on_stall=self._note)
+        known = inspect.signature(watch).parameters
+        hangs: dict[str, Any] = {"on_hang": self._note_hang} if "on_hang" in known else {}
+        self._watch = watch(self.threshold, on_stall=self._note, **hangs)
         self._watch.__enter__()
 
+    def _note_hang(self, *_: Any) -> None:
+        self.report(0, [])
+
     def _note(self, stall: Any) -> None:
-        lines = [frame.line for frame in stall.stack if frame.file == kinds.FILE]
-        if stall.culprit is not None and stall.culprit.file == kinds.FILE:
-            lines.insert(0, stall.culprit.line)
-        holder = [stall.holder.line] if stall.holder is not None and stall.holder.file == kinds.FILE else []
-        self.reports.append({
-            "ns": stall.duration_ns, "lines": lines, "cause": stall.cause, "holder_lines": holder, "rule": stall.rule,
-            "culprit": str(stall.culprit), "holder": f"{stall.holder_thread} {stall.holder}",
-            "evidence": str(stall.evidence),
-        })  # fmt: skip
+        blamed = [stall.culprit] if stall.culprit is not None else []
+        holder = [stall.holder] if stall.holder is not None else []
+        self.report(
+            stall.duration_ns, _places([*blamed, *stall.stack]), cause=stall.cause, stack=bool(stall.stack or blamed),
+            holder_places=_places(holder), holder_thread=stall.holder_thread, rule=stall.rule,
+            glimpses=[(_places([one.culprit]) or [""])[0] for one in stall.glimpses if one.culprit is not None],
+            culprit=str(stall.culprit), holder=f"{stall.holder_thread} {stall.holder}", evidence=str(stall.evidence),
+        )  # fmt: skip
 
     def stop(self) -> None:
         self._watch.__exit__(None, None, None)
@@ -104,7 +119,7 @@ class AsyncioDebug(Detector):
         if "took" in str(record.msg):
             text = record.getMessage()
             seconds = float(re.search(r"took ([0-9.]+) seconds", text).group(1))  # type: ignore[union-attr]
-            self.reports.append({"ns": int(seconds * 1e9), "lines": []})
+            self.report(int(seconds * 1e9), [])
 
     def stop(self) -> None:
         asyncio.get_running_loop().set_debug(False)
@@ -131,7 +146,7 @@ class Aiodebug(Detector):
         aiodebug.log_slow_callbacks.enable(self.threshold, self._note)
 
     def _note(self, _name: str, seconds: float) -> None:
-        self.reports.append({"ns": int(seconds * 1e9), "lines": []})
+        self.report(int(seconds * 1e9), [])
 
 
 class Pyleak(Detector):
@@ -151,12 +166,10 @@ class Pyleak(Detector):
 
     def take(self) -> list[Report]:
         blocks, self._detector.detected_blocks = self._detector.detected_blocks, []
-        reports = []
         for block in blocks:
-            stack = block.blocking_stack or []
-            lines = [frame.lineno for frame in reversed(stack) if frame.filename == kinds.FILE]
-            reports.append({"ns": int(block.duration * 1e9), "lines": lines})
-        return reports
+            named = [kinds.place(frame.filename, frame.lineno) for frame in reversed(block.blocking_stack or [])]
+            self.report(int(block.duration * 1e9), [place for place in named if place])
+        return super().take()
 
     def stop(self) -> None:
         self._detector.stop_monitoring()
@@ -180,8 +193,9 @@ class Aiocop(Detector):
         if event.exceeded_threshold:
             traces = [one["trace"] + " " + one["entry_point"] for one in event.blocking_events]
             traces += [one["trace"] + " " + one["entry_point"] for one in event.cpu_stack_samples]
-            lines = [line for text in traces for line in re.findall(r"kinds\.py:(\d+)", text)]
-            self.reports.append({"ns": int(event.elapsed_ms * 1e6), "lines": [int(line) for line in lines]})
+            files = "|".join(path.name for path in kinds.FOLDER.glob("*.py"))
+            places = [place for text in traces for place in re.findall(rf"\b(?:{files}):\d+", text)]
+            self.report(int(event.elapsed_ms * 1e6), places)
 
     def stop(self) -> None:
         import aiocop
@@ -203,8 +217,8 @@ class Blockbuster(Detector):
         class Noted(inner.BlockingError):  # type: ignore[misc]  # the package is optional
             def __init__(self, func: str) -> None:
                 super().__init__(func)
-                lines = [f.lineno for f in reversed(traceback.extract_stack()) if f.filename == kinds.FILE]
-                detector.reports.append({"ns": 0, "lines": lines})
+                named = [kinds.place(f.filename, f.lineno or 0) for f in reversed(traceback.extract_stack())]
+                detector.report(0, [place for place in named if place])
 
         inner.BlockingError = Noted
         self._busters = blockbuster.BlockBuster()
@@ -239,8 +253,8 @@ class Livekit(Detector):
             cause = "gc"
         else:
             cause = "cpu" if report.cpu_time > report.duration / 2 else "blocking-call"
-        lines = [line for stack in report.stacks for line in lines_in(stack)]
-        self.reports.append({"ns": int(report.duration * 1e9), "lines": lines, "cause": cause})
+        places = [place for stack in report.stacks for place in places_in(stack)]
+        self.report(int(report.duration * 1e9), places, cause=cause)
 
     def stop(self) -> None:
         self._monitor.stop()

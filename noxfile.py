@@ -129,6 +129,14 @@ def detectors(session: nox.Session) -> None:
 
 
 @nox.session
+def interleaved(session: nox.Session) -> None:
+    """Measure what watching adds to an asyncio.run of nothing; arguments go to bench/interleaved.py."""
+    session.install("--quiet", ".")
+    if not smoke_form(session):
+        session.run("python", "bench/interleaved.py", *session.posargs)
+
+
+@nox.session
 def suites(session: nox.Session) -> None:
     """Run the test suites of real projects without and with the pytest plugin; arguments go to bench/suites.py."""
     if not smoke_form(session):

@@ -216,6 +216,14 @@ def detectors(folder: Path) -> str:
     return f"found of the injected stalls: {told}" + (f"; not installed: {', '.join(absent)}" if absent else "")
 
 
+def interleaved(_folder: Path) -> str:
+    """A few pairs in two processes."""
+    said = python("bench/interleaved.py", "--processes", "2", "--pairs", "2", "--runs", "2")
+    (more,) = found(rf"^watched - plain +(-?{NUMBER}) ms \[", said)
+    (ratio,) = found(rf"^watched / plain +({NUMBER}) \[", said)
+    return f"watching adds {more} ms to an asyncio.run of nothing, {ratio} times"
+
+
 def suites(_folder: Path) -> str:
     """The suite of aiofiles without and with the plugin."""
     said = python("bench/suites.py", "aiofiles", "--pairs", "1")
@@ -354,7 +362,7 @@ def report(folder: Path) -> str:
 SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
-        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, suites, service,
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, suites, service,
         stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
     )
 }  # fmt: skip

@@ -1,0 +1,83 @@
+"""What watching adds to an ``asyncio.run`` of nothing, as a command or a test that runs a loop of its own pays it.
+
+In each of some fresh processes watched and plain runs take turns, which of them first changing by chance; a pair is the
+median of a block of runs each. The difference and the ratio are medians over the processes, with their intervals. Run
+it with: python bench/interleaved.py
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+from loopstall import watch
+from loopstall.stats.median import median_estimate
+
+_WARMING = 3  # pairs that do not count
+
+
+async def nothing() -> None:
+    """Does nothing."""
+
+
+def block(runs: int, *, watched: bool) -> float:
+    """Returns the median time of so many runs, in ms; what begins and ends the watch is no part of it."""
+    took = []
+    with watch() if watched else contextlib.nullcontext():
+        for _ in range(runs):
+            begun = time.perf_counter_ns()
+            asyncio.run(nothing())
+            took.append((time.perf_counter_ns() - begun) / 1e6)
+    return statistics.median(took)
+
+
+def pairs(number: int, count: int, runs: int) -> list[tuple[float, float]]:
+    """Returns (watched, plain) of so many pairs, in ms a run."""
+    chance = random.Random(number)
+    found = []
+    for _ in range(count + _WARMING):
+        order = sorted((True, False), key=lambda _: chance.random())
+        took = {watched: block(runs, watched=watched) for watched in order}
+        found.append((took[True], took[False]))
+    return found[_WARMING:]
+
+
+def told(label: str, values: list[float], unit: str = "") -> str:
+    """Returns a line with the median of processes and its interval."""
+    estimate = median_estimate(values)
+    return (
+        f"{label:28} {estimate.value:.3f}{unit} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        f" ({estimate.confidence:.1%} over {estimate.runs} processes)"
+    )
+
+
+def main() -> None:
+    """Measures and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=9, help="fresh processes")
+    parser.add_argument("--pairs", type=int, default=60, help="pairs in each")
+    parser.add_argument("--runs", type=int, default=10, help="runs of a loop in either half of a pair")
+    parser.add_argument("--worker", type=int, metavar="NUMBER", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker is not None:
+        print(json.dumps(pairs(options.worker, options.pairs, options.runs)))
+        return
+    common = [sys.executable, __file__, "--pairs", str(options.pairs), "--runs", str(options.runs)]
+    measured = [
+        json.loads(subprocess.run([*common, "--worker", str(n)], stdout=subprocess.PIPE, text=True, check=True).stdout)
+        for n in range(options.processes)
+    ]
+    print("asyncio.run of nothing, watched against plain")
+    print(told("plain", [statistics.median(p for _, p in one) for one in measured], " ms"))
+    print(told("watched", [statistics.median(w for w, _ in one) for one in measured], " ms"))
+    print(told("watched - plain", [statistics.median(w - p for w, p in one) for one in measured], " ms"))
+    print(told("watched / plain", [statistics.median(w / p for w, p in one) for one in measured]))
+
+
+if __name__ == "__main__":
+    main()

@@ -156,15 +156,21 @@ def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, 
 def _blamed(stacks: list[tuple[Frame, ...]], weights: Sequence[int]) -> Frame | None:
     """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
 
-    Such a one ends in a library, and is the outer part of the others.
+    Such a one ends in a library, and is the outer part of the others. Functions are compared first, for one that
+    computes is met at several of its lines.
     """
     blamed: Counter[Frame] = Counter()
+    functions: Counter[tuple[str, str]] = Counter()
     for stack, weight in zip(stacks, weights, strict=True):
         if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks)):
             frame = culprit(stack)
             if frame is not None:
                 blamed[frame] += weight
-    return blamed.most_common(1)[0][0] if blamed else None
+                functions[frame.file, frame.function] += weight
+    if not blamed:
+        return None
+    worst = functions.most_common(1)[0][0]
+    return next(frame for frame, _ in blamed.most_common() if (frame.file, frame.function) == worst)
 
 
 def _says_something(look: Sample, length_ns: int) -> bool:

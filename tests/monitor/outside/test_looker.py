@@ -15,12 +15,13 @@ class Thread:
     """A target that counts its looks; each takes 0.1 ms."""
 
     def __init__(self):
-        self.now, self.looks, self.ends_during_look = 100.0, 0, None
+        self.now, self.looks, self.ends_during_look, self.firsts = 100.0, 0, None, []
 
     def __call__(self):
         return self.now
 
-    def look(self, _thread_id):
+    def look(self, _thread_id, *, first, early):
+        self.firsts.append(first)
         self.looks += 1
         self.now += 0.0001
         if self.ends_during_look:
@@ -91,6 +92,7 @@ def test_each_span_begins_anew(slot, thread):
     looker.alarmed()
     looker.look()
     assert [one.at_ns for one in slot.seen()] == [thread.looks]
+    assert thread.firsts == [True, *[False] * (thread.looks - 2), True]
 
 
 def test_alarm_of_the_next_span_is_not_taken_for_the_end_of_the_one_before(slot, thread):

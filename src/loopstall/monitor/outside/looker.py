@@ -16,13 +16,18 @@ _FIRST_PAUSE_S = 0.0003
 _PAUSE_SHARE = 0.2  # of the time that the loop has been late
 _LONGEST_PAUSE_S = 1.0
 _MOST_LOOKS = 64  # of one stall that are handed over
+_EARLY = 6  # of them that are handed over as soon as there is a stack
 
 
 class Target(Protocol):
     """The process that is looked at."""
 
-    def look(self, thread_id: int) -> Seen | None:
-        """Returns what a thread does, None where it cannot be seen."""
+    def look(self, thread_id: int, *, first: bool, early: Callable[[Seen], object]) -> Seen | None:
+        """Returns what a thread does, None where it cannot be seen; ``early`` is given the stack before the rest."""
+
+
+def _nothing(_seen: Seen) -> None:
+    """Hands nothing over."""
 
 
 OnHang = Callable[[Slot, float, list[Seen]], object]
@@ -83,7 +88,8 @@ class Looker:
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
             slot.clear()
         if len(self.seen) < _MOST_LOOKS:
-            one = self._target.look(thread_id)
+            early = slot.add if len(self.seen) < _EARLY else _nothing  # a short stall may end before all is known
+            one = self._target.look(thread_id, first=not self.seen, early=early)
             if one is not None and slot.since_s == since_s:
                 self.seen.append(one)
                 slot.add(one)

@@ -127,15 +127,16 @@ class Slot:
 
     def seen(self) -> list[Seen]:
         """Returns what was seen, as far as it is whole; the program's side, which may read while the other writes."""
-        found: list[Seen] = []
+        found: dict[int, Seen] = {}
         at = _SAMPLES_AT
         for _ in range(self._words[_COUNT]):
             size = int.from_bytes(self._view[at : at + 8], "little")
             if not 0 < size <= _BYTES - at - 8:
                 break
             try:
-                found.append(Seen(*marshal.loads(self._view[at + 8 : at + 8 + size])))  # noqa: S302  # our own helper wrote it
+                one = Seen(*marshal.loads(self._view[at + 8 : at + 8 + size]))  # noqa: S302  # our own helper wrote it
             except (ValueError, EOFError, TypeError):
                 break
+            found[one.at_ns] = one  # a look is handed over again when more is known of it
             at += 8 + size
-        return found
+        return list(found.values())

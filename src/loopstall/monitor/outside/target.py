@@ -3,6 +3,7 @@
 Hands on ``ProgramTarget``. When to look is the looker's matter; how stacks lie in memory, the reader's.
 """
 
+from collections.abc import Callable
 import os
 import time
 
@@ -13,8 +14,11 @@ from loopstall.monitor.syscalls import GIL, READY, RUNNING, wait_in
 
 __all__ = ["ProgramTarget"]
 
-_STEPS = 8  # places that are read in one look
-_STEP_S = 20e-6  # between two
+Place = tuple[int, int]
+"""Frame and position of a thread, as ``RemoteReader`` has it."""
+
+_STEPS = 16  # places that are read in one look, some 10 µs each
+_STOOD = 3  # times in a row that a thread was met at one place, although it had computed since: chance ends there
 _ON_CPU_SHARE = 0.5  # of that time, by the process
 _KEPT_FILES = 64
 
@@ -36,6 +40,8 @@ class ProgramTarget:
         self._reader = reader
         self._process_clock = ~pid << 3 | 2  # CPUCLOCK_SCHED of the kernel's posix-timers.h, of a whole process
         self._files: dict[int, int] = {}
+        self._last: tuple[Place, int, int] = ((0, 0), 0, 0)
+        self._stood = 0
 
     def close(self) -> None:
         """Gives the descriptors back."""
@@ -43,11 +49,13 @@ class ProgramTarget:
             os.close(fd)
         self._files.clear()
 
-    def look(self, thread_id: int) -> Seen | None:
+    def look(self, thread_id: int, *, first: bool, early: Callable[[Seen], object]) -> Seen | None:
         """Returns what a thread does.
 
         Args:
             thread_id: its number in the system.
+            first: whether it is looked at for the first time in a stall.
+            early: given the stack as soon as it has been read, before all else is known.
 
         Returns:
             What was seen, None where the thread cannot be.
@@ -58,11 +66,12 @@ class ProgramTarget:
         seen = reader.walk(thread_id)
         if seen is None:
             return None
-        stack, coroutine = _plain(seen[0]), seen[2]
+        stack, place, coroutine = _plain(seen[0]), seen[1], seen[2]
         stepped, holder_id = False, 0
         holder: Stack = ()
+        early(Seen(at_ns, stack, "" if state in {RUNNING, "futex"} else state, stepped, holder_id, holder, *coroutine))
         if state == RUNNING:
-            state, stepped = self._watch(thread_id)
+            state, stepped = self._watch(thread_id, place, first=first)
             if not stepped:  # it may only have turned over in its sleep
                 state, argument = self._settled(thread_id, state)
         if state == "futex" and argument in reader.gil_range():
@@ -71,19 +80,30 @@ class ProgramTarget:
             held = reader.look(holds) if holds and holds != thread_id else None
             if held:
                 holder_id, holder = holds, held
+        self._last = place, self._cpu_ns(), at_ns
         return Seen(at_ns, stack, state, stepped, holder_id, holder, *coroutine)
 
-    def _watch(self, thread_id: int) -> tuple[str, bool]:
-        """Returns whether a thread that would run does, and whether it takes steps of Python code."""
+    def _watch(self, thread_id: int, place: Place, *, first: bool) -> tuple[str, bool]:
+        """Returns whether a thread that would run does, and whether it takes steps of Python code.
+
+        It is not waited for: where the helper has its CPU, what it has done since the look before is told.
+        """
         used_ns, began_ns = self._cpu_ns(), time.perf_counter_ns()
-        places = set()
         for _ in range(_STEPS):
-            places.add(self._reader.place(thread_id))
-            if len(places - {None}) > 1:
+            if self._reader.place(thread_id) not in {place, None}:
                 return RUNNING, True
-            time.sleep(_STEP_S)
-        took_ns = time.perf_counter_ns() - began_ns
-        return (RUNNING if self._cpu_ns() - used_ns >= took_ns * _ON_CPU_SHARE else READY), False
+        if self._computed(used_ns, began_ns):
+            return RUNNING, False
+        before, used_before_ns, at_ns = self._last
+        stood = not first and place == before and self._computed(used_before_ns, at_ns)
+        self._stood = self._stood + 1 if stood else 0
+        if first or place == before:
+            return (RUNNING if self._stood >= _STOOD else READY), False
+        return RUNNING, True
+
+    def _computed(self, used_ns: int, since_ns: int) -> bool:
+        """Returns whether the process has computed for most of the time since a moment, when it had used so much."""
+        return self._cpu_ns() - used_ns >= (time.perf_counter_ns() - since_ns) * _ON_CPU_SHARE
 
     def _settled(self, thread_id: int, state: str) -> tuple[str, int]:
         """Returns what a thread waits in by now, and the first argument of that; the state before where in nothing."""

@@ -119,4 +119,4 @@ class Pace:
     @classmethod
     def of(cls, threshold_ns: int) -> "Pace":
         """Returns the pace for a threshold: both looks fall well before a stall of that length ends."""
-        return cls(threshold_ns // 2, threshold_ns * 7 // 10, threshold_ns * 9 // 10)
+        return cls(threshold_ns // 2, threshold_ns * 6 // 10, threshold_ns * 9 // 10)

@@ -16,6 +16,7 @@ from loopstall.harness.failures import explain
 from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
+from loopstall.instrument.lifeline import die_with
 from loopstall.loops import LOOPS
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.outside.link import prepare
@@ -51,7 +52,7 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
         done_writer: file descriptor on which the end of the load is told; empty for none.
     """
     own_pid = os.getpid()
-    sandbox.die_with(int(parent_pid))
+    die_with(int(parent_pid))
     if not sys.stdin.buffer.readline():  # the runner has ended, or needs no other run
         os._exit(0)
     wire = _Wire(orders=_take_stdin(), tell=_teller(done_writer))

@@ -2,24 +2,8 @@
 
 import contextlib
 import faulthandler
-import os
-import signal
-import sys
 
-__all__ = ["confine", "die_with"]
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with(parent_pid: int) -> None:
-    """Asks the kernel to kill this process when its parent dies, where it can (Linux)."""
-    if sys.platform == "linux":
-        import ctypes  # Linux alone
-
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent_pid:  # it died before prctl took effect
-            os._exit(1)
+__all__ = ["confine"]
 
 
 def confine(*, memory_limit_bytes: int) -> None:

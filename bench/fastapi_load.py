@@ -96,9 +96,11 @@ def compare(loop: str, sides: list[tuple[int, int]], given: argparse.Namespace) 
 
 
 def cpu_ns(process: int) -> int:
-    """Returns the CPU time of all threads of a process that live."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return sum(int(Path(task, "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks)
+    """Returns the CPU time of all threads that live, of a process and of those that it has started."""
+    tasks = list(Path(f"/proc/{process}/task").iterdir())
+    own = sum(int(Path(task, "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks)
+    children = (child for task in tasks for child in Path(task, "children").read_text(encoding="ascii").split())
+    return own + sum(cpu_ns(int(child)) for child in children)
 
 
 @contextlib.contextmanager

@@ -252,7 +252,7 @@ def test_loop_of_another_kind_that_is_imported_later_is_watched(tmp_path, loop):
 def ending(folder, end):
     """Writes a program that stalls once and then ends in some way."""
     (folder / "prog.py").write_text(
-        f"import os, signal, sys\n{PROGRAM.partition('if __name__')[0]}\nasyncio.run(main())\n{end}\n"
+        f"import ctypes, os, signal, sys\n{PROGRAM.partition('if __name__')[0]}\nasyncio.run(main())\n{end}\n"
     )
 
 
@@ -262,34 +262,32 @@ def ending(folder, end):
         ("pass", 0),
         ("sys.exit(3)", 3),
         ("raise ValueError('its own')", 1),
+        ("os._exit(4)", 4),
+        ("os.execv(sys.executable, [sys.executable, '-c', 'raise SystemExit(6)'])", 6),
         ("os.kill(os.getpid(), signal.SIGINT)", 130),
         ("os.kill(os.getpid(), signal.SIGTERM)", 143),
         ("os.kill(os.getpid(), signal.SIGHUP)", 129),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 137),
+        ("ctypes.string_at(0)", 139),
     ],
 )
-def test_report_and_summary_are_written_where_the_program_returns_raises_or_is_ended_by_a_signal(tmp_path, end, status):
+def test_report_summary_and_lines_are_written_however_the_program_ends(tmp_path, end, status):
     ending(tmp_path, end)
-    done = loopstall("watch", "-o", "out.html", "prog.py", cwd=tmp_path)
+    done = loopstall("watch", "-o", "out.html", "--json-lines", "s.jsonl", "prog.py", cwd=tmp_path)
     assert done.returncode == status, done.stderr
     assert "1 stall: prog.py:6 in handler" in done.stderr
     assert "prog.py:6 in handler" in (tmp_path / "out.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        ("os._exit(4)", 4),
-        ("os.execv(sys.executable, [sys.executable, '-c', 'pass'])", 0),
-        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-    ],
-)
-def test_lines_of_each_stall_are_there_where_the_process_is_gone_at_once(tmp_path, end, status):
-    ending(tmp_path, end)
-    done = loopstall("watch", "--json-lines", "s.jsonl", "prog.py", cwd=tmp_path)
-    assert done.returncode == status, done.stderr
-    assert "prog.py:6 in handler" in done.stderr
     (line,) = (tmp_path / "s.jsonl").read_text().splitlines()
     assert json.loads(line)["stall"]["culprit"]["function"] == "handler"
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.execv(sys.executable, [sys.executable, '-c', 'pass'])"])
+def test_budget_is_kept_by_a_program_that_is_gone_at_once(tmp_path, end):
+    ending(tmp_path, end)
+    done = loopstall("watch", "--fail-over", "100ms", "-o", "out.json", "prog.py", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["count"], document["over"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

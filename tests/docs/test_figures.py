@@ -41,7 +41,6 @@ FIGURES = [
     ("docs/pytest.md", "Stalls are counted from 5 ms", "Stalls are counted from {} ms", ("pytest_plugin.session:_THRESHOLD_S * 1000",)),
     ("docs/pytest.md", "for another 0.3 s under the monitor", "for another {} s under the monitor",
      ("pytest_plugin.benchmark:_WATCHED_NS / MS / 1000",)),
-    ("docs/watch.md", "with more than 10,000 stalls", "with more than {} stalls", ("instrument.reporter:_FULL",)),
     ("docs/reports.md", "under 65,536 characters", "under {} characters", ("report.markdown:_LIMIT",)),
     ("docs/reports.md", "is over twice the service time", "is over twice the service time", ("analysis.diagnosis:_QUEUED == 2",)),
     ("docs/reports.md", "takes 1.1 times the time per job", "takes {} times the time per job", ("analysis.diagnosis:_DEARER",)),

@@ -8,16 +8,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from types import SimpleNamespace
 
 from documents import ROOT
 from helpers import MS, loopstall, measured, write_workloads
 import pytest
 from workshop import ECHO, parsed
 
-from loopstall.analysis.culprits import StallSummary
 from loopstall.harness.load import DISTINCT_SEEDS
-from loopstall.records import StallEvent
+from loopstall.records import StallEvent, to_plain
 
 PROMISES = tomllib.loads(Path(__file__).with_name("promises.toml").read_text(encoding="utf-8"))["promise"]
 
@@ -176,31 +174,16 @@ def stall_event(**changes):
     return StallEvent(stall=stall, length_ns=stall.duration_ns, at=0.0, process="worker 1", thread="MainThread")
 
 
-def reporter(folder, *, home, fail_over_ns=0):
-    from loopstall.instrument.reporter import Settings, StallReporter
-
-    account = StallSummary()
-    settings = Settings(threshold_ns=20 * MS, fail_over_ns=fail_over_ns, home=home, folder=str(folder), lines="",
-                        stacks=False)  # fmt: skip
-    return StallReporter(settings, account, lambda _seen: None), account
-
-
-def test_stalls_of_a_process_beyond_the_first_ten_thousand_are_handed_over_without_stacks(tmp_path, monkeypatch):
-    from loopstall.instrument import reporter as telling
-
-    monkeypatch.setattr(telling, "_FULL", 1)
-    told, _ = reporter(tmp_path, home=0)
-    for _ in range(3):
-        told._sum_up(stall_event())
-    assert [bool(seen.stall.stack) for seen in telling.handed_over(tmp_path)] == [True, False, False]
-
-
 @pytest.mark.parametrize(("cause", "over"), [("blocking-call", True), ("descheduled", False)])
 def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, over):
-    told, account = reporter(tmp_path, home=os.getpid(), fail_over_ns=100 * MS)
-    told._seen(SimpleNamespace(started_ns=0), stall_event(cause=cause).stall)
-    assert account.count == 1
-    assert bool(account.over) is over
+    from loopstall.cli.watch import _Account, _Said
+    from loopstall.instrument.inbox import Inbox
+
+    account = _Account(Inbox(tmp_path), _Said(stacks=False), fail_over_ns=100 * MS, lines=None)
+    (tmp_path / "1.jsonl").write_text(json.dumps(to_plain(stall_event(cause=cause))) + "\n")
+    account.take()
+    assert account.summary.count == 1
+    assert bool(account.summary.over) is over
 
 
 @pytest.mark.parametrize(("cause", "count"), [("blocking-call", 1), ("descheduled", 0)])

@@ -1,12 +1,12 @@
 """``loopstall watch``."""
 
-from collections.abc import Iterator
 import contextlib
-from dataclasses import asdict
+from dataclasses import replace
+import json
 import os
 from pathlib import Path
 import shlex
-import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -17,14 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.cli.out import console
+from loopstall.cli.out import console, say
 from loopstall.cli.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
-from loopstall.instrument.child import environment
-from loopstall.instrument.program import run
-from loopstall.instrument.reporter import Settings, StallReporter, handed_over
-from loopstall.records import StallEvent
+from loopstall.instrument.child import BEGUN, environment
+from loopstall.instrument.inbox import Inbox
+from loopstall.instrument.runnable import check
+from loopstall.instrument.supervisor import interpreter, supervise
+from loopstall.records import DESCHEDULED, StallEvent, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import format_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
@@ -36,6 +37,7 @@ from loopstall.report.text import place, printable
 __all__ = ["command"]
 
 _WORST = 10
+_UNWATCHED = "the program was not watched: its Python does not find loopstall, or left before it looked for it"
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
 _COLORS = {
     "blocking-call": "blue", "cpu-python": "red", "cpu-native": "magenta", "cpu": "red", "gil-wait": "yellow",
@@ -55,61 +57,108 @@ _COLORS = {
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program and print each stall of its event loops, with its line and its cause.
 
-    Loops of asyncio, uvloop, trio and curio are watched in every thread, and in every Python process that the program
-    starts: workers, reloaders. The command exits with the program's exit code, or with 1 after a stall over
-    --fail-over. The summary and the report are written when the program returns, raises or is ended by SIGINT, SIGTERM
-    or SIGHUP; not after os._exit, exec, SIGKILL or a crash.
+    The program is a process of its own, as Python runs it. Loops of asyncio, uvloop, trio and curio are watched in
+    every thread, and in every Python process that the program starts: workers, reloaders. The command exits with the
+    program's exit code, with 128 + n where signal n ended it, or with 1 after a stall over --fail-over. The summary and
+    the report are written however the program ends: also after os._exit, exec, SIGKILL or a crash.
     """
-    if module is None:
-        _check_script(words)
-    output, lines = _absolute(options["output"]), _absolute(options["json_lines"])
+    _check(module, words)
+    output, lines = options["output"], options["json_lines"]
     form = stall_format_of(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)
-    summary, began_ns, began = StallSummary(), now_ns(), time.time()
-    with _folder() as folder:
-        settings = Settings(
-            threshold_ns=round(options["threshold"] * NS_PER_S),
+    threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
+    with tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder:
+        account = _Account(
+            Inbox(Path(folder)),
+            _Said(stacks=options["stacks"]),
             fail_over_ns=round((options["fail_over"] or 0) * NS_PER_S),
-            home=os.getpid(),
-            folder=str(folder),
-            lines=str(lines or ""),
-            stacks=options["stacks"],
+            lines=lines,
         )
-        said = _Said(stacks=options["stacks"])
-        reporter = StallReporter(settings, summary, said.stall)
-        with _variables(environment(asdict(settings))):
-            reporter.start()
-            try:
-                status = run(module, words)
-            finally:
-                reporter.stop()
-        if os.getpid() != settings.home:
-            return status  # a copy that the program has forked ends here too
-        for seen in handed_over(folder):
-            summary.add(seen)
+        variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder)
+        began_ns, began = now_ns(), time.time()
+        status = supervise([*interpreter(), *given], variables, started=account.started, meanwhile=account.take)
+        watched_ns = now_ns() - began_ns
+        account.take()
+        watched = Path(folder, BEGUN).exists()
     session = Session(
-        title=printable(f"loopstall watch {'-m ' + module if module else ''} {shlex.join(words)}".replace("  ", " ")),
-        summary=summary,
-        watched_ns=now_ns() - began_ns,
+        title=printable(f"loopstall watch {shlex.join(given)}"),
+        summary=account.summary,
+        watched_ns=watched_ns,
         began=began,
-        threshold_ns=settings.threshold_ns,
-        about=(f"The program's exit code was {status}.",),
+        threshold_ns=threshold_ns,
+        about=(_ended(status), *([] if watched else [_UNWATCHED])),
     )
-    said.summary(session)
+    account.said.summary(session)
+    if not watched:
+        say(f"loopstall: {_UNWATCHED}", err=True)
     if output is not None:
         write_output(output, stalls_rendered(form, session))
-    return 1 if summary.over else status
+    if account.summary.over:
+        return 1
+    return status if status >= 0 else 128 - status
 
 
-def _check_script(words: tuple[str, ...]) -> None:
-    """Raises an error where the words do not begin with a script that is there."""
-    if not words:
+def _check(module: str | None, words: tuple[str, ...]) -> None:
+    """Raises an error where there is no program to run."""
+    if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
-    if words[0].startswith("-"):
+    if module is None and words[0].startswith("-"):
         raise click.UsageError(f"no such option {words[0]}; options of loopstall's come before the script or -m")
-    if not Path(words[0]).exists():
-        raise InputError(f"{words[0]} does not exist; name a script, or a module with -m")
+    check(module, words)
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"The program's exit code was {status}."
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"The program was ended by {name}."
+
+
+class _Account:
+    """All that is made of the stalls while the program runs: counted, printed, appended to a file.
+
+    Args:
+        inbox: where they come in.
+        said: the output for people.
+        fail_over_ns: the length from which a stall breaks the budget; 0 for none.
+        lines: the file to which each is appended as JSON; None for none.
+    """
+
+    def __init__(self, inbox: Inbox, said: "_Said", *, fail_over_ns: int, lines: Path | None) -> None:
+        self.summary = StallSummary()
+        self.said = said
+        self._inbox = inbox
+        self._fail_over_ns = fail_over_ns
+        self._lines = lines
+        self._program = 0
+
+    def started(self, program: int) -> None:
+        """Hears which process the program is."""
+        self._program = program
+
+    def take(self) -> None:
+        """Takes what has been handed over since the last time."""
+        for told in self._inbox.take():
+            limit_ns = self._fail_over_ns
+            over = bool(limit_ns) and told.length_ns > limit_ns and told.stall.cause != DESCHEDULED
+            seen = replace(told, over=over)
+            self.summary.add(seen)
+            for tell in (self._keep, self._print):  # a disk may be full, stderr be closed: what one of them cannot do,
+                with contextlib.suppress(OSError, ValueError):  # the other still does
+                    tell(seen)
+
+    def _keep(self, seen: StallEvent) -> None:
+        if self._lines is not None:
+            with self._lines.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(to_plain(seen)) + "\n")
+
+    def _print(self, seen: StallEvent) -> None:
+        own = seen.process.rpartition(" ")[2] == str(self._program)
+        self.said.stall(seen, "" if own else printable(seen.process))
 
 
 class _Said:
@@ -121,13 +170,13 @@ class _Said:
 
     def __init__(self, *, stacks: bool) -> None:
         self._stacks = stacks
-        self._file = sys.__stderr__  # the real one, whatever the program does to sys.stderr
+        self._file = sys.stderr
         self._console = console(self._file)
 
-    def stall(self, seen: StallEvent) -> None:
-        """Prints a stall."""
+    def stall(self, seen: StallEvent, process: str) -> None:
+        """Prints a stall, with the name of its process where that is not the program's own."""
         if self._stacks or not self._console.is_terminal:
-            self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen))
+            self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen), process)
             return
         cause = seen.stall.cause
         text = Text.assemble(
@@ -136,6 +185,7 @@ class _Said:
             (f"  {cause:<14}", _COLORS.get(cause, "")),
             place(seen.blamed) if seen.blamed is not None else "no culprit was seen",
             (f"  {printable(seen.stall.label or seen.stall.task)}", "dim"),
+            (f"  {process}", "dim"),
         )
         source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
         if source:
@@ -158,9 +208,9 @@ class _Said:
                 for text in summed_up(summary):
                     self._line(f"  {text}")
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, process: str = "") -> None:
         if self._file is not None:
-            self._file.write(f"loopstall: {text}\n")
+            self._file.write(f"loopstall{f' [{process}]' if process else ''}: {text}\n")
             self._file.flush()
 
 
@@ -177,39 +227,9 @@ def _table(summary: StallSummary) -> Table:
     return table
 
 
-def _absolute(path: Path | None) -> Path | None:
-    """The program may change its working directory."""
-    return path.absolute() if path is not None else None
-
-
 def _probe(path: Path) -> None:
     """Raises ``InputError`` where a file cannot be written, before the program has run for nothing."""
     try:
         path.open("a", encoding="utf-8").close()
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """Makes a folder that the process removes which made it, and no copy of it."""
-    home, path = os.getpid(), Path(tempfile.mkdtemp(prefix="loopstall-watch-"))
-    try:
-        yield path
-    finally:
-        if os.getpid() == home:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _variables(wanted: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

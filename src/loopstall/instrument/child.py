@@ -1,41 +1,62 @@
-"""Watches the loops of a process that a watched program has started, as soon as it has any."""
+"""Watches the loops of a process of a watched program, as soon as it has any.
 
-from collections.abc import Mapping
-import json
+Every Python that the program starts imports this module, and only those with an engine of loops import more.
+"""
+
 import os
-from pathlib import Path
-import sys
 from typing import Any
 
 from loopstall.monitor.import_hook import ImportHook
 
-__all__ = ["VARIABLE", "begin", "environment"]
+__all__ = ["BEGUN", "VARIABLE", "begin", "environment"]
 
 VARIABLE = "LOOPSTALL_WATCH"
-_SITE = str(Path(__file__).resolve().parent / "site")
+BEGUN = "begun"
+"""Name of the file that says that the program has begun, and is watched."""
 
 
-def environment(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the variables by which processes are watched that this one starts.
+def environment(*, threshold_ns: int, home: int, folder: str) -> dict[str, str]:
+    """Returns the variables by which a program is watched, with all that it starts.
 
     Args:
-        settings: of ``Settings``, as plain data.
+        threshold_ns: the span without progress from which there is a stall.
+        home: number of the process that starts the program and hears of its stalls.
+        folder: the folder in which stalls are handed over.
     """
-    path = os.pathsep.join(filter(None, (_SITE, os.environ.get("PYTHONPATH"))))
-    return {VARIABLE: json.dumps(settings), "PYTHONPATH": path}
+    from pathlib import Path
+
+    site = str(Path(__file__).resolve().parent / "site")
+    path = os.pathsep.join(filter(None, (site, os.environ.get("PYTHONPATH"))))
+    return {VARIABLE: f"{threshold_ns} {home} {folder}", "PYTHONPATH": path}
 
 
 def begin() -> None:
-    """Watches every loop of this process; a process that imports no engine of loops pays nothing for it."""
-    if _SITE in sys.path:
-        sys.path.remove(_SITE)
-    armed: list[ImportHook] = []
+    """Watches every loop of this process; a process that imports no engine of loops pays nothing for it.
+
+    The first process of a watch, the program, dies with the process that has started it.
+    """
+    threshold_ns, _, rest = os.environ[VARIABLE].partition(" ")
+    home, _, folder = rest.partition(" ")
+    try:
+        os.close(os.open(f"{folder}/{BEGUN}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        pass
+    except OSError:  # the watch is over, or this is another user's process
+        return
+    else:
+        from loopstall.instrument.lifeline import die_with
+
+        die_with(int(home))
+    started: list[Any] = []
 
     def arm(_module: Any) -> None:
-        for one in armed:
-            one.stop()
-        from loopstall.instrument.reporter import Settings, StallReporter  # asyncio is there by now
+        import asyncio  # noqa: F401  # where it is not there yet, its arrival is told before what follows
 
-        StallReporter(Settings(**json.loads(os.environ[VARIABLE]))).start()
+        from loopstall.instrument.reporter import StallReporter
 
-    armed.append(ImportHook({"asyncio": arm, "trio": arm}))
+        while started:  # an engine that has imported asyncio on its way could not be hooked then
+            started.pop().stop()
+        started.append(StallReporter(threshold_ns=int(threshold_ns), folder=folder))
+        started[-1].start()
+
+    ImportHook(dict.fromkeys(("asyncio", "trio", "curio"), arm))

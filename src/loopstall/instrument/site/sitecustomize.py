@@ -1,11 +1,14 @@
-"""Watches the Python processes that a watched program starts, then runs the ``sitecustomize`` that it hides."""
+"""Watches the Python processes of a watched program, then runs the ``sitecustomize`` that it hides.
 
-import importlib.machinery
-import importlib.util
+Every Python that the program starts runs this: it imports little, and leaves no folder of ours in ``sys.path``.
+"""
+
 import os
-from pathlib import Path
 import sys
 
+_here = os.path.dirname(__file__)  # noqa: PTH120  # pathlib would cost each process some milliseconds
+if _here in sys.path:
+    sys.path.remove(_here)
 if "LOOPSTALL_WATCH" in os.environ:
     try:
         from loopstall.instrument.child import begin
@@ -14,9 +17,12 @@ if "LOOPSTALL_WATCH" in os.environ:
     else:
         begin()
 
-_others = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
-_spec = importlib.machinery.PathFinder.find_spec("sitecustomize", _others)
+from importlib.machinery import PathFinder  # noqa: E402  # here nothing is left of ours that it would find
+
+_spec = PathFinder.find_spec("sitecustomize")
 if _spec is not None and _spec.loader is not None:
-    _module = importlib.util.module_from_spec(_spec)
+    from importlib.util import module_from_spec
+
+    _module = module_from_spec(_spec)
     sys.modules["sitecustomize"] = _module
     _spec.loader.exec_module(_module)

@@ -188,6 +188,28 @@ def test_program_dies_with_a_command_that_fails(tmp_path):
     assert not psutil.pid_exists(int(done.stdout))
 
 
+ELSEWHERE = """
+import os, sys
+from loopstall.instrument.supervisor import _pass_on_elsewhere
+words = [sys.executable, "prog.py"]
+sys.exit(_pass_on_elsewhere(words, dict(os.environ), started=lambda _: None, meanwhile=lambda: None))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_signals_are_passed_on_where_nothing_says_who_sent_them(tmp_path, name):
+    (tmp_path / "prog.py").write_text(HEARS.replace("sys.argv[1:]", repr([name])))
+    with subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as supervisor:
+        assert supervisor.stdout.readline() == "up\n"
+        supervisor.send_signal(signal.SIGINT)  # as from a terminal, where the program has got it too
+        supervisor.send_signal(getattr(signal, name))
+        said, _ = supervisor.communicate(timeout=60)
+    assert said == f"[{name!r}]\n"
+    assert supervisor.returncode == 5
+
+
 def test_what_the_program_leaves_running_is_not_waited_for(tmp_path):
     code = (
         "import os, subprocess, sys\n"
@@ -286,10 +308,10 @@ def test_end_of_the_terminal_reaches_the_program(tmp_path):
     code = (
         "import signal, sys, time\n"
         "def hear(number, _):\n    open('heard', 'w').write(str(number))\n    sys.exit(0)\n"
-        "signal.signal(signal.SIGHUP, hear)\nprint('up', flush=True)\ntime.sleep(60)\n"
+        "signal.signal(signal.SIGHUP, hear)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
     )
     terminal = Terminal(tmp_path, code)
-    assert terminal.reads(b"up")
+    assert until((tmp_path / "ready").exists)
     terminal.close()
     terminal.ended()
     assert (tmp_path / "heard").read_text() == str(int(signal.SIGHUP))

@@ -115,7 +115,7 @@ def test_output_of_a_child_is_its_own_and_its_stalls_are_told_by_the_watch(tmp_p
 
 
 WAITS = """
-import asyncio, os, signal, sys, time
+import time
 print("up", flush=True)
 time.sleep(60)
 """
@@ -169,7 +169,8 @@ def test_signal_that_the_program_sends_its_group_does_not_come_back_to_it(tmp_pa
 
 
 def test_program_dies_with_a_command_that_is_killed(tmp_path):
-    with running(tmp_path, WAITS) as command:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # in which it leaves its folder
+    with running(tmp_path, WAITS, env=environment) as command:
         program = program_of(command)
         command.kill()
         command.wait()

@@ -1,5 +1,6 @@
 """``loopstall watch``."""
 
+from collections.abc import Sequence
 import contextlib
 from dataclasses import replace
 import json
@@ -23,6 +24,7 @@ from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.instrument.child import BEGUN, environment
 from loopstall.instrument.inbox import Inbox
+from loopstall.instrument.outside import OutsideHelper
 from loopstall.instrument.runnable import check
 from loopstall.instrument.supervisor import interpreter, supervise
 from loopstall.records import DESCHEDULED, StallEvent, to_plain
@@ -31,7 +33,7 @@ from loopstall.records.units import format_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
 from loopstall.report.page.icicle import source_line
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_text import described, in_a_line, summed_up
+from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up
 from loopstall.report.text import place, printable
 
 __all__ = ["command"]
@@ -50,6 +52,8 @@ _COLORS = {
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Report after the program: .html, .json,"
               " .junit, .xml or .speedscope.json.")  # fmt: skip
 @click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall, unless it is descheduled.")
+@click.option("--hang-after", type=DURATION, default="1s", show_default=True,
+              help="Report a stall while it lasts, and each time it has doubled.")  # fmt: skip
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
 @click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
 @click.option("-m", "module", help="Run a module, as python -m does.")
@@ -68,18 +72,22 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     for path in filter(None, (output, lines)):
         _probe(path)
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
-    with tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder,
+        OutsideHelper(Path(folder), hang_after_s=options["hang_after"]) as helper,
+    ):
         account = _Account(
             Inbox(Path(folder)),
+            helper,
             _Said(stacks=options["stacks"]),
             fail_over_ns=round((options["fail_over"] or 0) * NS_PER_S),
             lines=lines,
         )
-        variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder)
+        variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder) | helper.variables
         began_ns, began = now_ns(), time.time()
         status = supervise([*interpreter(), *given], variables, started=account.started, meanwhile=account.take)
         watched_ns = now_ns() - began_ns
-        account.take()
+        account.take_last()
         watched = Path(folder, BEGUN).exists()
     session = Session(
         title=printable(f"loopstall watch {shlex.join(given)}"),
@@ -123,15 +131,19 @@ class _Account:
 
     Args:
         inbox: where they come in.
+        helper: who tells of those that have not ended.
         said: the output for people.
         fail_over_ns: the length from which a stall breaks the budget; 0 for none.
         lines: the file to which each is appended as JSON; None for none.
     """
 
-    def __init__(self, inbox: Inbox, said: "_Said", *, fail_over_ns: int, lines: Path | None) -> None:
+    def __init__(
+        self, inbox: Inbox, helper: OutsideHelper, said: "_Said", *, fail_over_ns: int, lines: Path | None
+    ) -> None:
         self.summary = StallSummary()
         self.said = said
         self._inbox = inbox
+        self._helper = helper
         self._fail_over_ns = fail_over_ns
         self._lines = lines
         self._program = 0
@@ -143,13 +155,30 @@ class _Account:
     def take(self) -> None:
         """Takes what has been handed over since the last time."""
         for told in self._inbox.take():
-            limit_ns = self._fail_over_ns
-            over = bool(limit_ns) and told.length_ns > limit_ns and told.stall.cause != DESCHEDULED
-            seen = replace(told, over=over)
-            self.summary.add(seen)
-            for tell in (self._keep, self._print):  # a disk may be full, stderr be closed: what one of them cannot do,
-                with contextlib.suppress(OSError, ValueError):  # the other still does
-                    tell(seen)
+            self._count(told)
+        self._hear(self._helper.take())
+
+    def take_last(self) -> None:
+        """Takes the rest, when the program has ended: also the stall that it ended in."""
+        self.take()
+        self._hear(self._helper.last())
+
+    def _hear(self, news: Sequence[tuple[StallEvent, bool]]) -> None:
+        for told, goes_on in news:
+            if goes_on:
+                with contextlib.suppress(OSError, ValueError):
+                    self.said.hang(told, self._elsewhere(told))
+            else:
+                self._count(told)
+
+    def _count(self, told: StallEvent) -> None:
+        limit_ns = self._fail_over_ns
+        over = bool(limit_ns) and told.length_ns > limit_ns and told.stall.cause != DESCHEDULED
+        seen = replace(told, over=over)
+        self.summary.add(seen)
+        for tell in (self._keep, self._print):  # a disk may be full, stderr be closed: what one of them cannot do,
+            with contextlib.suppress(OSError, ValueError):  # the other still does
+                tell(seen)
 
     def _keep(self, seen: StallEvent) -> None:
         if self._lines is not None:
@@ -157,8 +186,12 @@ class _Account:
                 file.write(json.dumps(to_plain(seen)) + "\n")
 
     def _print(self, seen: StallEvent) -> None:
+        self.said.stall(seen, self._elsewhere(seen))
+
+    def _elsewhere(self, seen: StallEvent) -> str:
+        """Returns the name of the process of a stall, "" for the program's own."""
         own = seen.process.rpartition(" ")[2] == str(self._program)
-        self.said.stall(seen, "" if own else printable(seen.process))
+        return "" if own else printable(seen.process)
 
 
 class _Said:
@@ -191,6 +224,12 @@ class _Said:
         if source:
             text.append(f"\n{' ' * 26}{printable(source)}", style="italic dim")
         self._console.print(text, soft_wrap=True)
+
+    def hang(self, seen: StallEvent, process: str) -> None:
+        """Prints a stall that goes on."""
+        self._line(still_blocked(seen), process)
+        if self._stacks:
+            self._line(described(seen.stall, seen.length_ns), process)
 
     def summary(self, session: Session) -> None:
         """Prints the summary of the session."""

@@ -1,6 +1,7 @@
 """Labels that a program gives to the work of its loop, such as the route of a request."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 import contextlib
 from contextvars import ContextVar
@@ -8,9 +9,13 @@ import sys
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from loopstall.monitor.coroutines import frame_of
 from loopstall.monitor.gil import FREE_THREADED
+from loopstall.records.clock import now_ns
 
-__all__ = ["Label", "following", "label_here", "label_of", "labelled"]
+__all__ = ["Label", "following", "label_at", "label_here", "label_of", "labelled"]
+
+_PAST = 512
 
 Label = Callable[[], str]
 """Asked when a stall has ended, for a route may be known only later."""
@@ -18,6 +23,9 @@ Label = Callable[[], str]
 _label: ContextVar[Label] = ContextVar("loopstall_label")
 _of_tasks: WeakKeyDictionary[Any, Label] = WeakKeyDictionary()
 """For where no other thread can read the context of a task."""
+
+_past: deque[tuple[int, int, int, Label]] = deque(maxlen=_PAST)
+"""Frame, begin, end and label of what is over: a stall is looked into when it has ended, and so may have its task."""
 
 _CONTEXT_IS_SEEN = sys.version_info >= (3, 12) and not FREE_THREADED
 """Not before Python 3.12, and not where the task may replace what it holds while it is read."""
@@ -32,6 +40,7 @@ def labelled(label: Label) -> Iterator[None]:
     """
     token = _label.set(label)
     task = asyncio.current_task()
+    began_ns = now_ns()
     if task is not None:
         _of_tasks[task] = label
     try:
@@ -40,6 +49,7 @@ def labelled(label: Label) -> Iterator[None]:
         _label.reset(token)
         if task is not None:
             _of_tasks.pop(task, None)
+            _past.append((frame_of(task.get_coro()), began_ns, now_ns(), label))
 
 
 @contextlib.contextmanager
@@ -66,6 +76,16 @@ def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     finally:
         if loop.get_task_factory() is make:
             loop.set_task_factory(None)
+
+
+def label_at(frame: int, at_ns: int) -> Label | None:
+    """Returns the label that the task of a coroutine had at a moment that is past.
+
+    Args:
+        frame: address of the coroutine's frame.
+        at_ns: the moment.
+    """
+    return next((one[3] for one in reversed(_past) if one[0] == frame and one[1] <= at_ns <= one[2]), None)
 
 
 def label_here() -> Label | None:

@@ -84,6 +84,11 @@ class RemoteReader:
             return None
         return (frame, pointer) if pointer else None  # a frame of a thread that has ended points nowhere
 
+    def opcode(self, place: tuple[int, int]) -> int:
+        """Returns the number of the instruction at a place, -1 where it cannot be read."""
+        found = self._memory.read(place[1], 1)
+        return found[0] if found else -1
+
     def threads(self) -> list[int]:
         """Returns the numbers of all threads that have run Python code; those it has when it changes too fast."""
         found: list[int] = []

@@ -8,7 +8,7 @@ from loopstall.records.units import format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
 
-__all__ = ["culprit_line", "described", "in_a_line", "summed_up"]
+__all__ = ["culprit_line", "described", "in_a_line", "still_blocked", "summed_up"]
 
 _FRAMES = 12
 _WORST = 10
@@ -32,7 +32,7 @@ def described(stall: Stall, length_ns: int) -> str:
     """Describes a stall: length, cause, place, task, the user's frames, and what to do."""
     lines = [f"{format_ns(length_ns)}, {stall.cause}: {stall.rule or 'nothing more was seen'}"]
     if stall.holder is not None:
-        lines.append(f"  the GIL was held by thread {stall.holder_thread} at {place(stall.holder)}")
+        lines.append(f"  the GIL was held by thread {stall.holder_thread or 'without a name'} at {place(stall.holder)}")
     if stall.culprit is not None:
         lines.append(f"  culprit: {place(stall.culprit)}")
     if stall.task:
@@ -49,12 +49,21 @@ def described(stall: Stall, length_ns: int) -> str:
 
 def in_a_line(seen: StallEvent) -> str:
     """Describes a stall in a line: length, cause, place and task."""
+    return printable(f"stall of {format_ns(seen.length_ns)}, {_where(seen)}")
+
+
+def still_blocked(seen: StallEvent) -> str:
+    """Describes a stall that has not ended in a line: length so far, cause so far, place."""
+    return printable(f"still blocked for {format_ns(seen.length_ns)}, {_where(seen)}")
+
+
+def _where(seen: StallEvent) -> str:
     stall, frame = seen.stall, seen.blamed
     where = place(frame) if frame is not None else "no culprit was seen"
-    held = f", GIL held by thread {stall.holder_thread}" if stall.holder is not None else ""
+    held = f", GIL held by thread {stall.holder_thread or 'without a name'}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
     task += f", {stall.label}" if stall.label else ""
-    return printable(f"stall of {format_ns(seen.length_ns)}, {stall.cause}: {where}{held}{task}")
+    return f"{stall.cause}: {where}{held}{task}"
 
 
 def _counted(number: int, what: str) -> str:

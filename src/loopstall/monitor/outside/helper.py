@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 from loopstall.monitor.outside.looker import Looker
-from loopstall.monitor.outside.messages import HELLO, NEWS, REFUSED, SEEN, SLOT, fds_of, unpacked_hello
-from loopstall.monitor.outside.slot import Seen, Slot
+from loopstall.monitor.outside.messages import ENDED, HANG, HELLO, NEWS, REFUSED, SEEN, SLOT, fds_of, unpacked_hello
+from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.target import ProgramTarget
 from loopstall.monitor.process_memory import ProcessMemory
 from loopstall.monitor.remote import RemoteReader
@@ -26,6 +26,7 @@ __all__ = ["main"]
 
 _MESSAGE_BYTES = 4096
 _FDS_BYTES = 256
+_TOLD = 16  # looks of a stall that are told while it goes on
 _PR_SET_TIMERSLACK = 29
 _COARSE_S = 0.002  # poll counts in ms
 _CREDENTIALS = struct.Struct("3i")
@@ -85,7 +86,7 @@ class Program:
             Slot(slot_fd),
             self._target,
             hang_after_s=helper.hang_after_s,
-            on_hang=lambda *seen: self.tell("hang", *seen),
+            on_hang=lambda *told: self.tell(HANG, *told),
         )
         self.lookers[alarm_fd] = looker
         helper.poll.register(alarm_fd, select.POLLIN)
@@ -95,28 +96,31 @@ class Program:
         with contextlib.suppress(OSError):
             self.connection.send(data)
 
-    def tell(self, kind: str, slot: Slot, late_s: float, seen: list[Seen]) -> None:
+    def tell(self, kind: str, looker: Looker, late_s: float) -> None:
         """Reports a stall that has not ended."""
-        self._helper.tell(
-            self,
-            {
-                "kind": kind,
-                "pid": self.pid,
-                "process": self.name,
-                "thread_id": slot.thread_id,
-                "late_s": late_s,
-                "since_s": slot.since_s,
-                "threshold_s": slot.threshold_s,
-                "seen": seen,
-            },
-        )
+        slot, seen = looker.slot, looker.seen
+        cpu_ns, delay_ns = looker.used
+        every = max(1, -(-len(seen) // _TOLD))
+        news = {
+            "kind": kind,
+            "pid": self.pid,
+            "process": self.name,
+            "thread_id": slot.thread_id,
+            "since_s": slot.since_s,
+            "until_s": slot.since_s + late_s,
+            "threshold_s": slot.threshold_s,
+            "cpu_ns": cpu_ns,
+            "delay_ns": delay_ns,
+            "seen": seen[::every],
+        }
+        self._helper.tell(self, json.dumps(news).encode())
 
     def gone(self) -> None:
         """Reports the stall in which the program has ended, and gives everything back."""
         for alarm_fd, looker in self.lookers.items():
-            slot, now = looker.slot, time.perf_counter()
-            if slot.thread_id and now - slot.since_s > slot.threshold_s:
-                self.tell("ended", slot, now - slot.since_s, looker.seen if looker.since_s == slot.since_s else [])
+            slot, late_s = looker.slot, time.perf_counter() - looker.slot.since_s
+            if slot.thread_id and late_s > slot.threshold_s:
+                self.tell(ENDED, looker, late_s)
             self._helper.forget(alarm_fd)
             os.close(alarm_fd)
             slot.close()
@@ -131,11 +135,11 @@ class Helper:
 
     Args:
         listener: where programs come to, None for none.
-        owner: descriptor to which what is told is written, -1 for each program's own connection.
+        owner: connection to whom stalls are told that have not ended; None for each program's own.
         hang_after_s: how long a stall is told of while it lasts; 0 for never.
     """
 
-    def __init__(self, *, listener: Any, owner: int, hang_after_s: float) -> None:
+    def __init__(self, *, listener: Any, owner: Any, hang_after_s: float) -> None:
         self.hang_after_s = hang_after_s
         self.poll = select.poll()
         self._listener = listener
@@ -144,8 +148,9 @@ class Helper:
         self._due: dict[int, float] = {}
         if listener is not None:
             self.poll.register(listener.fileno(), select.POLLIN)
-        if owner >= 0:
-            self.poll.register(owner, 0)  # its end is told without being asked for
+        if owner is not None:
+            owner.setblocking(False)
+            self.poll.register(owner.fileno(), select.POLLIN)
 
     def join(self, connection: Any) -> None:
         """Takes a program in."""
@@ -175,17 +180,31 @@ class Helper:
         if self._listener is not None and fd == self._listener.fileno():
             accepted, _ = self._listener._accept()  # noqa: SLF001  # ``socket`` is slow to import, and has no other
             self.join(_socket.socket(fileno=accepted))
-        elif fd == self._owner:
-            self.poll.unregister(fd)
-            self._listener, self._owner = None, -1
+        elif self._owner is not None and fd == self._owner.fileno():
+            self._close()
         elif fd in self._programs:
-            program = self._programs[fd]
-            if not program.receive():
-                del self._programs[fd]
-                self.poll.unregister(fd)
-                program.gone()
+            self._hear(fd)
         else:
             self._alarmed(fd)
+
+    def _hear(self, fd: int) -> None:
+        """Takes what a program says, or reports how it has ended."""
+        program = self._programs[fd]
+        if not program.receive():
+            del self._programs[fd]
+            self.poll.unregister(fd)
+            program.gone()
+
+    def _close(self) -> None:
+        """The owner waits for the last news: of programs that have ended until now. Nobody else can come."""
+        for fd, _ in self.poll.poll(0):
+            if fd in self._programs:
+                self._hear(fd)
+        for one in (self._owner, self._listener):
+            if one is not None:
+                self.poll.unregister(one.fileno())
+                one.close()
+        self._owner = self._listener = None
 
     def _alarmed(self, fd: int) -> None:
         try:
@@ -216,14 +235,13 @@ class Helper:
         self.poll.unregister(fd)
         self._due.pop(fd, None)
 
-    def tell(self, program: Program, news: dict[str, Any]) -> None:
-        """Writes what is told to whoever is to know it."""
-        line = json.dumps(news).encode()
-        if self._owner >= 0:
+    def tell(self, program: Program, news: bytes) -> None:
+        """Sends what is told to whoever is to know it, if there is room for it."""
+        if self._owner is not None:
             with contextlib.suppress(OSError):
-                os.write(self._owner, line + b"\n")
+                self._owner.send(news)
         else:
-            program.send(NEWS + line)
+            program.send(NEWS + news)
 
     def pid_of(self, connection: Any) -> int:
         """Returns the number of the process that has connected, or made the socket."""
@@ -237,13 +255,15 @@ def main(*, program: int, listens: int, owner: int, hang_after_s: float) -> None
     Args:
         program: descriptor of a program's connection, -1 for none.
         listens: descriptor of a socket to which programs connect, -1 for none.
-        owner: see ``Helper``.
+        owner: descriptor of the connection to the owner, see ``Helper``; -1 for none.
         hang_after_s: see ``Helper``.
     """
     os.chdir("/")
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)  # ns: pauses as short as they are meant
     listener = _socket.socket(fileno=listens) if listens >= 0 else None
-    helper = Helper(listener=listener, owner=owner, hang_after_s=hang_after_s)
+    helper = Helper(
+        listener=listener, owner=_socket.socket(fileno=owner) if owner >= 0 else None, hang_after_s=hang_after_s
+    )
     if program >= 0:
         helper.join(_socket.socket(fileno=program))
     helper.run()

@@ -11,7 +11,6 @@ import json
 import os
 from pathlib import Path
 import select
-import struct
 import sys
 import sysconfig
 import threading
@@ -27,11 +26,10 @@ from loopstall.monitor.stack import capture
 __all__ = ["VARIABLE", "Link", "Place", "link", "prepare"]
 
 VARIABLE = "LOOPSTALL_HELPER"
-"""Names the socket of the session's helper to the processes that a session starts."""
+"""Names number and socket of the session's helper to the processes that a session starts."""
 
 _WAIT_MS = 1000  # for the helper to have started, and looked once
 _PR_SET_PTRACER = 0x59616D61
-_CREDENTIALS = struct.Struct("3i")
 _ANSWER_BYTES = 1 << 16
 
 
@@ -160,8 +158,8 @@ class Link:
 
 def _connected() -> tuple[Any, int] | None:
     """Returns a connection to the helper of the session and its number, None where there is none."""
-    path = os.environ.get(VARIABLE)
-    if not path:
+    pid, _, path = os.environ.get(VARIABLE, "").partition(" ")
+    if not (path and pid.isdigit()):
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     try:
@@ -169,8 +167,7 @@ def _connected() -> tuple[Any, int] | None:
     except OSError:  # the session has ended
         connection.close()
         return None
-    data = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
-    return connection, int(_CREDENTIALS.unpack(data)[0])
+    return connection, int(pid)
 
 
 def _started() -> tuple[Any, int]:

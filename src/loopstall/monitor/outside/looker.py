@@ -25,13 +25,16 @@ class Target(Protocol):
     def look(self, thread_id: int, *, first: bool, early: Callable[[Seen], object]) -> Seen | None:
         """Returns what a thread does, None where it cannot be seen; ``early`` is given the stack before the rest."""
 
+    def clocks(self, thread_id: int) -> tuple[int, int]:
+        """Returns what a thread has computed so far and for how long it has had no CPU, in ns."""
+
+
+OnHang = Callable[["Looker", float], object]
+"""Told of a stall that goes on: who looks at it, and for how many seconds it has lasted so far."""
+
 
 def _nothing(_seen: Seen) -> None:
     """Hands nothing over."""
-
-
-OnHang = Callable[[Slot, float, list[Seen]], object]
-"""Told of a stall that goes on: where, for how many seconds so far, and what has been seen."""
 
 
 class Looker:
@@ -63,6 +66,12 @@ class Looker:
         self._seconds = seconds
         self._since_s = 0.0
         self._told_s = 0.0
+        self._began = self._now = (0, 0)
+
+    @property
+    def used(self) -> tuple[int, int]:
+        """What the thread has computed between the first look and the last, and for how long it had no CPU, in ns."""
+        return self._now[0] - self._began[0], self._now[1] - self._began[1]
 
     @property
     def since_s(self) -> float:
@@ -86,6 +95,7 @@ class Looker:
                 self._since_s = 0.0
                 return None
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
+            self._began = self._now = self._target.clocks(thread_id)
             slot.clear()
         if len(self.seen) < _MOST_LOOKS:
             early = slot.add if len(self.seen) < _EARLY else _nothing  # a short stall may end before all is known
@@ -93,8 +103,9 @@ class Looker:
             if one is not None and slot.since_s == since_s:
                 self.seen.append(one)
                 slot.add(one)
+        self._now = self._target.clocks(thread_id)
         late_s = self._seconds() - since_s
         if self._hang_after_s and self._on_hang is not None and late_s >= max(self._hang_after_s, 2 * self._told_s):
             self._told_s = late_s
-            self._on_hang(slot, late_s, self.seen)
+            self._on_hang(self, late_s)
         return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * _PAUSE_SHARE), _LONGEST_PAUSE_S)

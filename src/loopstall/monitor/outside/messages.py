@@ -7,13 +7,28 @@ import _socket
 import struct
 import sys
 
-__all__ = ["HELLO", "NEWS", "REFUSED", "SEEN", "SLOT", "fds_of", "packed_hello", "rights", "unpacked_hello"]
+__all__ = [
+    "ENDED",
+    "HANG",
+    "HELLO",
+    "NEWS",
+    "REFUSED",
+    "SEEN",
+    "SLOT",
+    "fds_of",
+    "packed_hello",
+    "rights",
+    "unpacked_hello",
+]
 
 HELLO, SLOT = b"H", b"S"
 """First byte of what a program sends: itself, or a slot with two descriptors: its file and its alarm."""
 
 SEEN, REFUSED, NEWS = b"s", b"r", b"n"
 """First byte of what the helper answers: a stack as proof, a sentence why it cannot look, or a stall that goes on."""
+
+HANG, ENDED = "hang", "ended"
+"""Kinds of news: a stall that goes on, and one in which its program has ended."""
 
 _HELLO = struct.Struct("<QQIBBB")
 

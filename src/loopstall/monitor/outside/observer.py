@@ -10,9 +10,9 @@ import sys
 import threading
 from typing import Any
 
-from loopstall.monitor.code_reader import SeenCode
-from loopstall.monitor.labels import label_of
+from loopstall.monitor.labels import label_at, label_of
 from loopstall.monitor.outside.link import Link, Place, link
+from loopstall.monitor.outside.seen import sample_of
 from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.outside.tasks import names_of, tasks_of
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
@@ -146,22 +146,8 @@ def _same(stack: Stack, other: Stack) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _raw(stack: Stack) -> RawStack:
-    return tuple((SeenCode(file, name), line) for file, name, line in stack)
-
-
 def _sample(seen: Seen, task: Any) -> Sample:
     name, coroutine = names_of(task)
-    return Sample(
-        at_ns=seen.at_ns,
-        asked_ns=seen.at_ns,
-        by_signal=False,
-        stack=_raw(seen.stack),
-        task=name,
-        coroutine=coroutine or seen.coroutine,
-        label=label_of(task) if task is not None else None,
-        syscall=seen.state,
-        stepped=seen.stepped,
-        holder_id=seen.holder_id,
-        holder=_raw(seen.holder),
-    )
+    sample = sample_of(seen, task=name, coroutine=coroutine)
+    sample.label = (label_of(task) if task is not None else None) or label_at(seen.frame, seen.at_ns)
+    return sample

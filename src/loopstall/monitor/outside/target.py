@@ -4,6 +4,7 @@ Hands on ``ProgramTarget``. When to look is the looker's matter; how stacks lie 
 """
 
 from collections.abc import Callable
+from functools import cache
 import os
 import time
 
@@ -23,6 +24,17 @@ _ON_CPU_SHARE = 0.5  # of that time, by the process
 _KEPT_FILES = 64
 
 
+@cache
+def _brief() -> frozenset[int]:
+    """Returns the numbers of instructions that never take long themselves: ``while True: pass`` stands at one."""
+    import opcode  # for who computes without a step
+
+    gaps = [number for number, name in enumerate(opcode.opname) if name.startswith("<")]
+    specialized = zip(getattr(opcode, "_specialized_instructions", ()), gaps, strict=False)  # until Python 3.12, as dis
+    known = opcode.opmap | getattr(opcode, "_specialized_opmap", dict(specialized))
+    return frozenset(number for name, number in known.items() if "JUMP" in name or name in {"NOP", "RESUME"})
+
+
 def _plain(stack: tuple[tuple[SeenCode, int], ...]) -> Stack:
     return tuple((code.co_filename, code.co_qualname, line) for code, line in stack)
 
@@ -39,7 +51,7 @@ class ProgramTarget:
         self.pid = pid
         self._reader = reader
         self._process_clock = ~pid << 3 | 2  # CPUCLOCK_SCHED of the kernel's posix-timers.h, of a whole process
-        self._files: dict[int, int] = {}
+        self._files: dict[tuple[int, str], int] = {}
         self._last: tuple[Place, int, int] = ((0, 0), 0, 0)
         self._stood = 0
 
@@ -93,12 +105,12 @@ class ProgramTarget:
             if self._reader.place(thread_id) not in {place, None}:
                 return RUNNING, True
         if self._computed(used_ns, began_ns):
-            return RUNNING, False
+            return RUNNING, self._reader.opcode(place) in _brief()
         before, used_before_ns, at_ns = self._last
         stood = not first and place == before and self._computed(used_before_ns, at_ns)
         self._stood = self._stood + 1 if stood else 0
         if first or place == before:
-            return (RUNNING if self._stood >= _STOOD else READY), False
+            return (RUNNING if self._stood >= _STOOD else READY), self._reader.opcode(place) in _brief()
         return RUNNING, True
 
     def _computed(self, used_ns: int, since_ns: int) -> bool:
@@ -116,18 +128,27 @@ class ProgramTarget:
         except OSError:
             return 0
 
+    def clocks(self, thread_id: int) -> tuple[int, int]:
+        """Returns what a thread has computed so far and for how long it has had no CPU, in ns; up to 4 ms late."""
+        fields = self._read(thread_id, "schedstat").split()
+        return (int(fields[0]), int(fields[1])) if len(fields) > 1 else (0, 0)
+
     def _syscall(self, thread_id: int) -> bytes:
-        fd = self._files.get(thread_id)
+        return self._read(thread_id, "syscall")
+
+    def _read(self, thread_id: int, name: str) -> bytes:
+        """Returns a file of a thread in /proc, b"" where there is none."""
+        fd = self._files.get((thread_id, name))
         if fd is None:
             try:
-                fd = os.open(f"/proc/{self.pid}/task/{thread_id}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+                fd = os.open(f"/proc/{self.pid}/task/{thread_id}/{name}", os.O_RDONLY | os.O_CLOEXEC)
             except OSError:
                 return b""
             if len(self._files) >= _KEPT_FILES:
                 self.close()
-            self._files[thread_id] = fd
+            self._files[thread_id, name] = fd
         try:
             return os.pread(fd, 256, 0)
         except OSError:  # the thread has ended; another may get its number
-            os.close(self._files.pop(thread_id))
+            os.close(self._files.pop((thread_id, name)))
             return b""

@@ -1,16 +1,15 @@
 """Finds the tasks whose coroutines a look has met: the helper knows where a frame lies, the program whose it is.
 
-A frame of a coroutine is part of the coroutine, so that its address tells which one it is. Hands on ``tasks_of``, and
+Hands on ``tasks_of``, and
 ``names_of`` what that finds.
 """
 
 import asyncio
 from collections.abc import Collection, Iterator
 import contextlib
-import ctypes
-from functools import cache
 from typing import Any
 
+from loopstall.monitor.coroutines import frame_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 
 __all__ = ["names_of", "tasks_of"]
@@ -29,9 +28,8 @@ def tasks_of(loop: Any, frames: Collection[int]) -> dict[int, Any]:
     wanted = set(frames) - {0}
     if not wanted:
         return found
-    into = _frame_offset()
     for number, (task, coroutine) in enumerate(_tasks(loop)):
-        frame = id(coroutine) + into
+        frame = frame_of(coroutine)
         if frame in wanted:
             found[frame] = task
         if len(found) == len(wanted) or number > _MOST:
@@ -47,22 +45,6 @@ def names_of(task: Any) -> tuple[str, str]:
         return str(task.get_name()), getattr(task.get_coro(), "__qualname__", "")
     name = f"{task.name}-{task.id}" if hasattr(task, "id") else str(task.name)  # curio's, trio's
     return name, getattr(task.coro, "__qualname__", "")
-
-
-@cache
-def _frame_offset() -> int:
-    """Returns how far into a coroutine its frame begins: told by the frame object that Python makes of one."""
-
-    async def some() -> None:
-        """Never runs."""
-
-    coroutine: Any = some()
-    frame = coroutine.cr_frame
-    pointer = ctypes.c_void_p.from_address(id(frame) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)).value or 0
-    del frame
-    offset = pointer - id(coroutine)
-    coroutine.close()
-    return offset
 
 
 def _tasks(loop: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,0 +1,112 @@
+"""The helper process of a watched program and all that it starts: it looks at their loops, and outlives them.
+
+Hands on ``OutsideHelper``, which hears of stalls that go on, and of those in which a process has ended.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+import socket
+import sys
+from typing import Self
+
+from loopstall.monitor.outside.link import VARIABLE
+from loopstall.monitor.outside.messages import HANG
+from loopstall.monitor.outside.seen import stall_from
+from loopstall.monitor.outside.slot import Seen
+from loopstall.monitor.outside.start import start_helper
+from loopstall.records import StallEvent
+from loopstall.records.clock import NS_PER_S, epoch_s
+
+__all__ = ["OutsideHelper"]
+
+_NEWS_BYTES = 1 << 20
+_PATIENCE_S = 2.0  # with a helper that has to report how the last process has ended
+_WAITING = 128
+
+
+class OutsideHelper:
+    """A helper for the processes of one program.
+
+    Args:
+        folder: a private one, in which they find it.
+        hang_after_s: how long a stall is told of while it lasts, and then each time that it has doubled; 0 for never.
+    """
+
+    def __init__(self, folder: Path, *, hang_after_s: float) -> None:
+        self.variables: dict[str, str] = {}
+        """Of the environment of the program: how it finds the helper. Empty where there is none."""
+        self._news: socket.socket | None = None
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # each process then looks for itself
+                self._start(folder / "helper", hang_after_s)
+
+    def _start(self, path: Path, hang_after_s: float) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEWS_BYTES)
+            listener.bind(str(path))
+            os.chmod(path, 0o600)  # noqa: PTH101  # a socket
+            listener.listen(_WAITING)
+            pid = start_helper(listens=listener.fileno(), owner=theirs.fileno(), hang_after_s=hang_after_s)
+        self._news = ours
+        self.variables = {VARIABLE: f"{pid} {path}"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._news is not None:
+            self._news.close()
+
+    def take(self) -> list[tuple[StallEvent, bool]]:
+        """Returns the stalls that were told of since the last time, and whether each goes on."""
+        return self._received(wait=False)
+
+    def last(self) -> list[tuple[StallEvent, bool]]:
+        """Returns what is still to be told when the program has ended: the stalls that it ended in."""
+        if self._news is None:
+            return []
+        with contextlib.suppress(OSError):
+            self._news.shutdown(socket.SHUT_WR)
+        return self._received(wait=True)
+
+    def _received(self, *, wait: bool) -> list[tuple[StallEvent, bool]]:
+        found: list[tuple[StallEvent, bool]] = []
+        if self._news is None:
+            return found
+        self._news.settimeout(_PATIENCE_S if wait else 0)
+        with contextlib.suppress(OSError):  # nothing more, or nobody
+            while data := self._news.recv(_NEWS_BYTES):
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    found.append(_told(json.loads(data)))
+        return found
+
+
+def _told(news: dict[str, object]) -> tuple[StallEvent, bool]:
+    """Returns a stall of which the helper has told, and whether it goes on.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is something else.
+    """
+    since_s, until_s = float(str(news["since_s"])), float(str(news["until_s"]))
+    seen = news["seen"]
+    if not isinstance(seen, list):
+        raise TypeError(seen)
+    stall = stall_from(
+        [Seen(*one) for one in seen],
+        since_s=since_s,
+        until_s=until_s,
+        threshold_ns=round(float(str(news["threshold_s"])) * NS_PER_S),
+        cpu_ns=int(str(news["cpu_ns"])),
+        delay_ns=int(str(news["delay_ns"])),
+    )
+    event = StallEvent(
+        stall=stall,
+        length_ns=stall.duration_ns,
+        at=epoch_s(round(since_s * NS_PER_S)),
+        process=f"{news['process']} {news['pid']}",
+        thread="MainThread" if news["thread_id"] == news["pid"] else "",
+    )
+    return event, news["kind"] == HANG

@@ -1,0 +1,75 @@
+"""Makes a stall of what was seen of it from outside alone: where its loop has not told when it ended, or never will.
+
+Hands on ``stall_from``. The counters that only the program itself reads exactly are taken from what the system tells of
+its thread, or estimated by what the looks saw.
+"""
+
+from collections.abc import Sequence
+
+from loopstall.monitor.code_reader import SeenCode
+from loopstall.monitor.counters import CounterReading
+from loopstall.monitor.evidence import StalledSpan, stall_of
+from loopstall.monitor.outside.slot import Seen, Stack
+from loopstall.monitor.samples import Sample
+from loopstall.monitor.stack import RawStack
+from loopstall.monitor.syscalls import RUNNING
+from loopstall.records import Stall
+from loopstall.records.clock import NS_PER_S
+
+__all__ = ["sample_of", "stall_from"]
+
+
+def stall_from(
+    seen: Sequence[Seen],
+    *,
+    since_s: float,
+    until_s: float,
+    threshold_ns: int,
+    cpu_ns: int | None = None,
+    delay_ns: int | None = None,
+) -> Stall:
+    """Returns the stall of a loop that was late from one moment to another.
+
+    Args:
+        seen: the looks, in the order of time.
+        since_s: its begin, by the clock of the looks, in seconds.
+        until_s: its end, or now where it goes on.
+        threshold_ns: the length from which on a span is a stall.
+        cpu_ns: what the thread has computed meanwhile; None where nobody has counted.
+        delay_ns: for how long it could have run and had no CPU; None where nobody has counted.
+    """
+    span = StalledSpan(
+        start_ns=round(since_s * NS_PER_S), end_ns=round(until_s * NS_PER_S), threshold_ns=threshold_ns, outside=True
+    )
+    if cpu_ns is None:
+        running = sum(one.state == RUNNING for one in seen)
+        cpu_ns = span.length_ns * running // max(1, len(seen))
+    before = CounterReading(span.start_ns, 0, 0, 0, b"0 0 0")
+    after = CounterReading(span.end_ns, cpu_ns, cpu_ns, 0, f"0 {delay_ns or 0} 0".encode())
+    return stall_of(span, [sample_of(one) for one in seen], (), before, after)
+
+
+def sample_of(seen: Seen, *, task: str = "", coroutine: str = "") -> Sample:
+    """Returns a look as the rest of the monitor takes it.
+
+    Args:
+        seen: the look.
+        task: name of the task that ran, "" where nobody knows.
+        coroutine: name of its coroutine, "" for the one that was seen.
+    """
+    return Sample(
+        at_ns=seen.at_ns,
+        asked_ns=seen.at_ns,
+        by_signal=False,
+        stack=_raw(seen.stack),
+        task=task,
+        coroutine=coroutine or seen.coroutine,
+        syscall=seen.state,
+        stepped=seen.stepped,
+        holder_id=seen.holder_id,
+        holder=_raw(seen.holder),
+    )
+
+
+def _raw(stack: Stack) -> RawStack:
+    return tuple((SeenCode(file, name), line) for file, name, line in stack)

@@ -8,6 +8,7 @@ from helpers import import_or_skip
 import pytest
 
 import loopstall
+from loopstall.monitor.gil import FREE_THREADED
 
 
 async def blocks(seconds=0.05):
@@ -86,30 +87,6 @@ def test_loops_in_several_threads_at_once():
     asleep = [stall for stall in stalls if stall.duration_ns > 50_000_000]
     assert len(asleep) >= 4
     assert {stall.culprit.function for stall in asleep if stall.culprit} >= {"blocks"}
-
-
-def test_loop_that_runs_already_in_another_thread_is_not_watched_and_one_that_starts_later_is():
-    running, watched = threading.Event(), threading.Event()
-
-    async def early():
-        running.set()
-        await asyncio.to_thread(watched.wait)
-        time.sleep(0.1)
-
-    async def late():
-        time.sleep(0.1)
-
-    def both():
-        asyncio.run(early())
-        asyncio.run(late())
-
-    thread = threading.Thread(target=both)
-    thread.start()
-    running.wait()
-    with loopstall.watch(threshold=0.05) as stalls:
-        watched.set()
-        thread.join()
-    assert [stall.culprit.function.rpartition(".")[2] for stall in stalls] == ["late"]
 
 
 def test_nested_watches_with_thresholds_of_their_own():
@@ -294,3 +271,71 @@ def test_watching_needs_the_standard_library_alone():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = eval(done.stdout)  # noqa: S307  # a list of names that this test has printed itself
     assert {name for name in foreign if not name.startswith(("_", "sitecustomize", "usercustomize"))} == {"loopstall"}
+
+
+def test_loop_that_is_run_otherwise_than_by_run_forever_is_watched():
+    """As nest_asyncio and Qt's loops are: they declare themselves the running one, also within themselves."""
+    loop = asyncio.new_event_loop()
+
+    def run(coroutine):
+        before = asyncio.events._get_running_loop()
+        asyncio.events._set_running_loop(loop)
+        try:
+            task = loop.create_task(coroutine)
+            while not task.done():
+                loop._run_once()
+        finally:
+            asyncio.events._set_running_loop(before)
+
+    async def inner():
+        await asyncio.sleep(0.01)
+        time.sleep(0.08)
+        await asyncio.sleep(0.01)
+
+    async def outer():
+        await asyncio.sleep(0.01)
+        time.sleep(0.08)
+        await asyncio.sleep(0.01)
+
+    with loopstall.watch() as stalls:
+        loop._thread_id = threading.get_ident()
+        run(outer())
+        time.sleep(0.2)  # between two runs: no stall
+        run(inner())
+        loop._thread_id = None
+    loop.close()
+    long = [stall for stall in stalls if stall.duration_ns > 70_000_000]
+    assert [stall.culprit.function.rpartition(".")[2] for stall in long] == ["outer", "inner"]
+    assert all(stall.duration_ns < 190_000_000 for stall in long)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.skipif(FREE_THREADED, reason="frames of other threads are not read where they may run")
+def test_loop_that_runs_already_in_another_thread_is_joined(kind):
+    new_loop = asyncio.new_event_loop if kind == "asyncio" else import_or_skip("uvloop").new_event_loop
+    runs, end, watched = threading.Event(), threading.Event(), threading.Event()
+
+    async def body():
+        runs.set()
+        while not watched.is_set():
+            await asyncio.sleep(0.005)
+        time.sleep(0.1)
+        await asyncio.sleep(0.02)
+        end.set()
+        await asyncio.sleep(0.05)
+
+    def thread():
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(body())
+
+    one = threading.Thread(target=thread)
+    one.start()
+    runs.wait()
+    with loopstall.watch() as stalls:
+        while not stalls._monitors:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        watched.set()
+        end.wait()
+    one.join()
+    assert longest(stalls).culprit.function.endswith("body")

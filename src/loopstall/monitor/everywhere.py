@@ -1,20 +1,23 @@
 """Watches every loop of the process, in any thread, also those made later.
 
-The classes' ``run_forever`` is wrapped while somebody wants to know, and put back when nobody does.
+The classes' ``run_forever`` is wrapped while somebody wants to know, and put back when nobody does. Loops that do
+without it (nest_asyncio's, Qt's) are met where they declare themselves the running one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import functools
 import sys
 import threading
 from typing import Any
+import weakref
 
 from loopstall.monitor.import_hook import ImportHook
 from loopstall.monitor.outside.link import prepare
 from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
+from loopstall.monitor.running import running_elsewhere
 
 __all__ = ["Beginner", "add", "discard"]
 
@@ -24,16 +27,25 @@ Beginner = Callable[[Any], Callable[[], object]]
 _lock = threading.RLock()
 _beginners: list[Beginner] = []
 _wrapped: dict[Any, tuple[Any, Any]] = {}  # class or module: (the wrapper, what it had itself)
+_watched: "weakref.WeakSet[Any]" = weakref.WeakSet()
+"""Loops that run now and are watched."""
 _arrivals: list[ImportHook] = []
 
 
 def add(beginner: Beginner) -> None:
-    """Calls ``beginner`` with every loop that begins to run from now on: of asyncio, uvloop, trio or curio."""
+    """Calls ``beginner`` with every loop of asyncio, uvloop, trio or curio that begins to run from now on.
+
+    Those of asyncio and uvloop that run in other threads already are joined, in their threads, at their next turn.
+    """
     prepare()
     with _lock:
+        for loop in running_elsewhere():
+            with contextlib.suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(_join, loop, beginner)
         _beginners.append(beginner)
         if not _arrivals:
             _wrap(asyncio.BaseEventLoop)
+            _wrap_running()
             kinds: dict[str, Callable[[Any], object]] = {
                 "uvloop": lambda module: _wrap(module.Loop),
                 "trio": _wrap_trio,
@@ -62,6 +74,52 @@ def discard(beginner: Beginner) -> None:
         _wrapped.clear()
 
 
+def _join(loop: Any, beginner: Beginner) -> None:
+    """Begins with a loop that runs; whoever has asked for it ends it."""
+    if beginner in _beginners:
+        beginner(loop)
+
+
+@contextlib.contextmanager
+def _beginning(loop: Any) -> Iterator[None]:
+    """Has a loop watched while it runs, unless it is already: one that is run within itself goes on."""
+    if loop in _watched:
+        yield
+        return
+    with contextlib.ExitStack() as ends:
+        _watched.add(loop)
+        ends.callback(_watched.discard, loop)
+        for begin in tuple(_beginners):
+            ends.callback(begin(loop))
+        yield
+
+
+def _wrap_running() -> None:
+    """Has loops watched that run otherwise than by ``run_forever``, from when they are the running one of a thread."""
+    module: Any = asyncio.events
+    inner = module._set_running_loop  # noqa: SLF001  # each loop in Python calls it there
+    running = threading.local()
+
+    @functools.wraps(inner)
+    def _set_running_loop(loop: Any) -> None:
+        inner(loop)
+        ends: contextlib.ExitStack | None = getattr(running, "ends", None)
+        if loop is None and ends is not None:
+            running.ends = None
+            ends.close()
+        elif loop is not None and loop not in _watched:
+            running.ends = ends = contextlib.ExitStack()
+            ends.enter_context(_beginning(loop))
+
+    _put(module, _set_running_loop, inner)
+
+
+def _put(place: Any, wrapper: Any, own: Any) -> None:
+    with _lock:
+        setattr(place, wrapper.__name__, wrapper)
+        _wrapped[place] = (wrapper, own)
+
+
 def _wrap_trio(_trio: Any) -> None:
     """Hands every run of trio an instrument of ours: each is set up by one function."""
     module: Any = sys.modules["trio._core._run"]
@@ -80,9 +138,7 @@ def _wrap_trio(_trio: Any) -> None:
     def setup_runner(clock: Any, instruments: Any, *rest: Any, **named: Any) -> Any:
         return inner(clock, [*instruments, Beginning()], *rest, **named)
 
-    with _lock:
-        module.setup_runner = setup_runner
-        _wrapped[module] = (setup_runner, inner)
+    _put(module, setup_runner, inner)
 
 
 def _wrap_curio(_curio: Any) -> None:
@@ -103,9 +159,7 @@ def _wrap_curio(_curio: Any) -> None:
                     ends.callback(begin(CurioRun(kernel)))
             return inner(kernel, corofunc, *args, **named)
 
-    with _lock:
-        kind.run = run
-        _wrapped[kind] = (run, inner)
+    _put(kind, run, inner)
 
 
 def _wrap(kind: Any) -> None:
@@ -113,11 +167,7 @@ def _wrap(kind: Any) -> None:
 
     @functools.wraps(inner)
     def run_forever(loop: Any) -> None:
-        with contextlib.ExitStack() as ends:
-            for begin in tuple(_beginners):
-                ends.callback(begin(loop))
+        with _beginning(loop):
             inner(loop)
 
-    with _lock:
-        kind.run_forever = run_forever
-        _wrapped[kind] = (run_forever, own)
+    _put(kind, run_forever, own)

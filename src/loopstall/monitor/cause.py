@@ -115,7 +115,7 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
         return _unseen(evidence, own)
     seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
     seen = f", seen in {seen}" if seen else ""
-    return "blocking-call", f"the loop's thread computed {own:.0%} of the time that it had a CPU{seen}"
+    return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen}"
 
 
 def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:

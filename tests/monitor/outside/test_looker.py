@@ -20,6 +20,9 @@ class Thread:
     def __call__(self):
         return self.now
 
+    def clocks(self, _thread_id):
+        return self.looks * 1000, self.looks
+
     def look(self, _thread_id, *, first, early):
         self.firsts.append(first)
         self.looks += 1
@@ -118,7 +121,7 @@ def test_look_at_what_has_moved_on_meanwhile_does_not_count(slot, thread):
 def test_stall_that_goes_on_is_told_of_and_again_each_time_it_has_doubled(slot, thread):
     told = []
     looker = Looker(
-        slot, thread, hang_after_s=1.0, on_hang=lambda _slot, late_s, seen: told.append((late_s, len(seen))),
+        slot, thread, hang_after_s=1.0, on_hang=lambda looker, late_s: told.append((late_s, looker.used[0])),
         seconds=thread,
     )  # fmt: skip
     slot.seconds[0] = thread.now

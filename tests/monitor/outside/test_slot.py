@@ -52,9 +52,11 @@ def test_what_is_not_whole_is_left_out(sides):
     program, helper = sides
     helper.add(seen(1))
     helper.add(seen(2))
-    first = int.from_bytes(os.pread(helper.fd, 8, 128), "little")
+    file = os.dup(helper.fd)
+    first = int.from_bytes(os.pread(file, 8, 128), "little")
     for spoilt in (b"\xff" * 8, b"\0" * 8):
-        os.pwrite(helper.fd, spoilt, 128 + 8 + first)  # the length of the second
+        os.pwrite(file, spoilt, 128 + 8 + first)  # the length of the second
         assert program.seen() == [seen(1)]
-    os.pwrite(helper.fd, (20).to_bytes(8, "little") + b"\xfe" * 20, 128 + 8 + first)
+    os.pwrite(file, (20).to_bytes(8, "little") + b"\xfe" * 20, 128 + 8 + first)
     assert program.seen() == [seen(1)]
+    os.close(file)

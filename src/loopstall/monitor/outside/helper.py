@@ -88,6 +88,7 @@ class Program:
             hang_after_s=helper.hang_after_s,
             on_hang=lambda *told: self.tell(HANG, *told),
         )
+        looker.slot.keep()
         self.lookers[alarm_fd] = looker
         helper.poll.register(alarm_fd, select.POLLIN)
 

@@ -139,6 +139,7 @@ class Link:
         except OSError as error:
             place.close()
             raise UnavailableError("the helper process takes no more loops") from error
+        place.slot.keep()
         self._all.append(place)
         return place
 

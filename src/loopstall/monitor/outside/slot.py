@@ -47,12 +47,12 @@ class Slot:
     """A loop's part of the memory, seen from either side.
 
     Args:
-        fd: the file, which ``close`` gives back.
+        fd: the file, which is closed as soon as nobody else is to be given it.
     """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._map = mmap.mmap(fd, _BYTES)
+        self._map = mmap.mmap(fd, _BYTES)  # which has a descriptor of its own
         self._view = memoryview(self._map)
         self.seconds: Any = self._view[:_SAMPLES_AT].cast("d")
         """``seconds[0]`` is since when the loop is late, or will be if it does not move; infinity while it may wait."""
@@ -77,10 +77,16 @@ class Slot:
 
     def close(self) -> None:
         """Gives memory and descriptor back."""
+        self.keep()
         for view in (self.seconds, self._words, self._view):
             view.release()
         self._map.close()
-        os.close(self.fd)
+
+    def keep(self) -> None:
+        """Closes the descriptor: nobody else is to be given it any more."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def attach(self, thread_id: int, threshold_s: float) -> None:
         """Names the thread that is to be looked at; the program's side."""

@@ -50,7 +50,7 @@ class Program:
         self.pid = 0
 
     def receive(self) -> bool:
-        """Takes a message; False where the program has gone."""
+        """Takes a message; False where the program has gone, or is none: it has sent what no program sends."""
         try:
             data, ancillary, _, _ = self.connection.recvmsg(_MESSAGE_BYTES, _FDS_BYTES)
         except BlockingIOError:
@@ -58,14 +58,29 @@ class Program:
         except OSError:
             return False
         fds = fds_of(ancillary)
-        if data[:1] == HELLO:
+        try:
+            return self._take(data, fds)
+        except (OSError, ValueError):
+            return False
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _take(self, data: bytes, fds: list[int]) -> bool:
+        """Does what a message asks for, and keeps the descriptors that it empties the list of.
+
+        Raises:
+            OSError, ValueError: it is no message of a program.
+        """
+        if data[:1] == HELLO and self._target is None:
             self._meet(data)
-        elif data[:1] == SLOT and len(fds) == len(("slot", "alarm")) and self._target is not None:
-            self._watch(*fds)
             return True
-        for fd in fds:
-            os.close(fd)
-        return bool(data)
+        if data[:1] == SLOT and len(fds) == len(("slot", "alarm")):
+            if self._target is not None:  # else it has been refused, and does not know that yet
+                self._watch(*fds)
+                fds.clear()
+            return True
+        return False
 
     def _meet(self, data: bytes) -> None:
         runtime, thread_id, version, free_threaded, self.name = unpacked_hello(data)
@@ -179,8 +194,7 @@ class Helper:
 
     def _handle(self, fd: int) -> None:
         if self._listener is not None and fd == self._listener.fileno():
-            accepted, _ = self._listener._accept()  # noqa: SLF001  # ``socket`` is slow to import, and has no other
-            self.join(_socket.socket(fileno=accepted))
+            self._accept(self._listener)
         elif self._owner is not None and fd == self._owner.fileno():
             self._close()
         elif fd in self._programs:
@@ -207,15 +221,28 @@ class Helper:
                 one.close()
         self._owner = self._listener = None
 
-    def _alarmed(self, fd: int) -> None:
+    def _accept(self, listener: Any) -> None:
         try:
-            os.read(fd, 8)
-        except BlockingIOError:
+            accepted, _ = listener._accept()  # noqa: SLF001  # ``socket`` is slow to import, and has no other
+        except OSError:  # who came has gone again
             return
+        self.join(_socket.socket(fileno=accepted))
+
+    def _alarmed(self, fd: int) -> None:
         looker = self._looker(fd)
-        if looker is not None:
-            looker.alarmed()
-            self._due[fd] = 0.0
+        if looker is None:  # its program has gone in this turn
+            return
+        try:
+            rang = os.read(fd, 8)
+        except BlockingIOError:  # it was put off meanwhile
+            return
+        except OSError:
+            rang = b""
+        if not rang:  # it is no alarm
+            self.forget(fd)
+            return
+        looker.alarmed()
+        self._due[fd] = 0.0
 
     def _look(self) -> None:
         """Makes the looks that are due."""
@@ -233,7 +260,8 @@ class Helper:
 
     def forget(self, fd: int) -> None:
         """Waits for an alarm no more."""
-        self.poll.unregister(fd)
+        with contextlib.suppress(KeyError):  # it has been forgotten already
+            self.poll.unregister(fd)
         self._due.pop(fd, None)
 
     def tell(self, program: Program, news: bytes) -> None:

@@ -47,8 +47,15 @@ def packed_hello(runtime: int, thread_id: int, *, free_threaded: bool, name: str
 
 
 def unpacked_hello(data: bytes) -> tuple[int, int, tuple[int, int], bool, str]:
-    """Returns what ``packed_hello`` was given, with the version."""
-    runtime, thread_id, _, major, minor, free_threaded = _HELLO.unpack_from(data, 1)
+    """Returns what ``packed_hello`` was given, with the version.
+
+    Raises:
+        ValueError: it has not made that.
+    """
+    try:
+        runtime, thread_id, _, major, minor, free_threaded = _HELLO.unpack_from(data, 1)
+    except struct.error as error:
+        raise ValueError("the message is too short") from error
     return runtime, thread_id, (major, minor), bool(free_threaded), data[1 + _HELLO.size :].decode(errors="replace")
 
 

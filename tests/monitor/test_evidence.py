@@ -214,6 +214,46 @@ def test_glimpses_are_eight_at_most_evenly_over_the_stall():
     assert {(glimpse.culprit.function, glimpse.state) for glimpse in made.glimpses} == {("handler", "read")}
 
 
+def looked_at(*samples, **rest):
+    """A stall that was looked at from outside."""
+    return stall(samples, outside=True, **rest)
+
+
+def test_looks_from_outside_count_by_the_time_that_they_stand_for():
+    brief = [sample(at, calls=("brief", "<run>"), syscall=RUNNING, stepped=True) for at in (1, 2, 3, 4)]
+    made = looked_at(*brief, sample(60, calls=("long", "<run>"), syscall="fsync"))
+    assert (made.culprit.function, [frame.function for frame in made.stack]) == ("long", ["long", "run"])
+    assert (made.evidence.python_ns, made.evidence.waiting_ns) == (32 * MS, 68 * MS)
+    assert stall([*brief, sample(60, calls=("long", "<run>"))]).culprit.function == "brief"
+
+
+def test_looks_from_inside_divide_no_time():
+    told = stall([sample(50, syscall=RUNNING)]).evidence
+    assert (told.outside, told.python_ns, told.native_ns, told.gil_ns, told.waiting_ns) == (False, 0, 0, 0, 0)
+
+
+def test_sample_on_return_counts_where_nobody_looked_from_outside():
+    back = [sample(90, calls=("main",))]
+    assert looked_at(on_return=back).culprit.function == "main"
+    assert looked_at(sample(50, calls=("seen",)), on_return=back).culprit.function == "seen"
+
+
+def test_holder_of_the_gil_is_who_was_seen_with_it_and_nobody_is_looked_at_again():
+    def refused():
+        raise AssertionError("another look")
+
+    waits = sample(50, syscall=GIL, holder_id=-1, holder=stack("<dumps>", "guilty"))
+    made = looked_at(waits, look_beside=refused)
+    assert (made.cause, made.holder.function, made.holder_thread) == ("gil-wait", "guilty", "")
+    assert made.evidence.gil_ns == 100 * MS
+
+
+def test_look_after_the_end_of_the_stall_stands_at_its_end():
+    made = looked_at(sample(50, syscall="read"), sample(100.9, syscall="read"), sample(102, syscall="read"))
+    assert made.evidence.looks == 2
+    assert made.evidence.waiting_ns == 100 * MS
+
+
 @given(
     st.lists(
         st.builds(

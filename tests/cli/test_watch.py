@@ -12,6 +12,8 @@ import urllib.request
 from helpers import import_or_skip, loopstall
 import pytest
 
+from loopstall.records import Evidence, Stall, StallEvent, to_plain
+
 pytestmark = pytest.mark.alone
 
 PROGRAM = """
@@ -48,6 +50,23 @@ def test_stalls_are_told_as_they_end_and_the_programs_exit_code_is_passed_on(pro
 @pytest.mark.parametrize(("limit", "status"), [("100ms", 1), ("60s", 0)])
 def test_fail_over_fails_a_program_that_stalls_for_longer(program, tmp_path, limit, status):
     assert loopstall("watch", "--fail-over", limit, "prog.py", cwd=tmp_path).returncode == status
+
+
+@pytest.mark.parametrize(("limit", "status"), [("59ms", 1), ("60ms", 0)])
+def test_wait_for_a_cpu_breaks_no_budget_and_is_told(tmp_path, limit, status):
+    evidence = Evidence(
+        duration_ns=100_000_000, threshold_ns=20_000_000, window_ns=100_000_000, own_cpu_ns=60_000_000,
+        other_cpu_ns=0, run_delay_ns=40_000_000,
+    )  # fmt: skip
+    stall = Stall(start_ns=0, duration_ns=100_000_000, cause="cpu-python", evidence=evidence)
+    (tmp_path / "line").write_text(json.dumps(to_plain(StallEvent(stall=stall, length_ns=100_000_000, at=0.0))) + "\n")
+    (tmp_path / "prog.py").write_text("""
+import os, shutil
+shutil.copy("line", os.path.join(os.environ["LOOPSTALL_WATCH"].split(" ", 2)[2], "handed-over.jsonl"))
+""")
+    done = loopstall("watch", "--fail-over", limit, "prog.py", cwd=tmp_path)
+    assert "stall of 100 ms (40.0 ms of it without a CPU), cpu-python" in done.stderr
+    assert done.returncode == status
 
 
 def test_stacks_and_json_lines_have_everything(program, tmp_path):

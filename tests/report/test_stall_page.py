@@ -10,7 +10,7 @@ import pytest
 
 from loopstall.analysis.culprits import StallSummary
 from loopstall.errors import InputError
-from loopstall.records import Frame, StackSample, Stall, StallEvent, stall_event_from, to_plain
+from loopstall.records import Evidence, Frame, StackSample, Stall, StallEvent, stall_event_from, to_plain
 from loopstall.report.formats import STALL_FORMATS, stall_format_of, stalls_rendered
 from loopstall.report.page.stall_page import to_page
 from loopstall.report.stall_document import Session
@@ -53,6 +53,16 @@ def test_account_counts_all_and_keeps_the_longest():
     assert summary.longest_ns == 50e6  # the machine's own does not count
     (culprit,) = summary.culprits
     assert (culprit.count, culprit.longest_ns, culprit.cause) == (6, 90e6, "blocking-call")
+
+
+def test_table_of_stalls_says_how_much_was_a_wait_for_a_cpu():
+    evidence = Evidence(
+        duration_ns=80_000_000, threshold_ns=5_000_000, window_ns=80_000_000, own_cpu_ns=0, other_cpu_ns=0,
+        run_delay_ns=30_000_000,
+    )  # fmt: skip
+    waited = replace(stall_event(), stall=replace(stall_event().stall, evidence=evidence))
+    assert "30.0 ms of it without a CPU" in to_page(session(waited))
+    assert "without a CPU" not in to_page(session(stall_event()))
 
 
 @pytest.mark.parametrize(

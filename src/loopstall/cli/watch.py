@@ -33,7 +33,7 @@ from loopstall.records.units import format_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
 from loopstall.report.page.icicle import source_line
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up
+from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up, without_cpu
 from loopstall.report.text import place, printable
 
 __all__ = ["command"]
@@ -51,7 +51,7 @@ _COLORS = {
 @click.option("--threshold", type=DURATION, default="20ms", show_default=True, help="From when a lag is a stall.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Report after the program: .html, .json,"
               " .junit, .xml or .speedscope.json.")  # fmt: skip
-@click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall, unless it is descheduled.")
+@click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall; a wait for a CPU does not count.")
 @click.option("--hang-after", type=DURATION, default="1s", show_default=True,
               help="Report a stall while it lasts, and each time it has doubled.")  # fmt: skip
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
@@ -133,7 +133,7 @@ class _Account:
         inbox: where they come in.
         helper: who tells of those that have not ended.
         said: the output for people.
-        fail_over_ns: the length from which a stall breaks the budget; 0 for none.
+        fail_over_ns: the length of the program's own part from which a stall breaks the budget; 0 for none.
         lines: the file to which each is appended as JSON; None for none.
     """
 
@@ -173,7 +173,7 @@ class _Account:
 
     def _count(self, told: StallEvent) -> None:
         limit_ns = self._fail_over_ns
-        over = bool(limit_ns) and told.length_ns > limit_ns and told.stall.cause != DESCHEDULED
+        over = bool(limit_ns) and told.own_ns > limit_ns and told.stall.cause != DESCHEDULED
         seen = replace(told, over=over)
         self.summary.add(seen)
         for tell in (self._keep, self._print):  # a disk may be full, stderr be closed: what one of them cannot do,
@@ -209,7 +209,7 @@ class _Said:
     def stall(self, seen: StallEvent, process: str) -> None:
         """Prints a stall, with the name of its process where that is not the program's own."""
         if self._stacks or not self._console.is_terminal:
-            self._line(described(seen.stall, seen.length_ns) if self._stacks else in_a_line(seen), process)
+            self._line(described(seen) if self._stacks else in_a_line(seen), process)
             return
         cause = seen.stall.cause
         text = Text.assemble(
@@ -218,6 +218,7 @@ class _Said:
             (f"  {cause:<14}", _COLORS.get(cause, "")),
             place(seen.blamed) if seen.blamed is not None else "no culprit was seen",
             (f"  {printable(seen.stall.label or seen.stall.task)}", "dim"),
+            (f"  {without_cpu(seen)}", "dim"),
             (f"  {process}", "dim"),
         )
         source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
@@ -229,7 +230,7 @@ class _Said:
         """Prints a stall that goes on."""
         self._line(still_blocked(seen), process)
         if self._stacks:
-            self._line(described(seen.stall, seen.length_ns), process)
+            self._line(described(seen), process)
 
     def summary(self, session: Session) -> None:
         """Prints the summary of the session."""

@@ -45,7 +45,7 @@ class Baseline:
         missed: list[str] = []
         for seen in found:
             entries = [entry for entry in self._entries if entry.covers_stall(seen.test, seen.blamed)]
-            if any(seen.length_ns <= entry.budget and self._today <= entry.until for entry in entries):
+            if any(seen.own_ns <= entry.budget and self._today <= entry.until for entry in entries):
                 covered.append(seen)
             elif entries:
                 best = max(entries, key=lambda entry: (self._today <= entry.until, entry.budget))
@@ -65,7 +65,7 @@ class Baseline:
             file = Path(frame.file)
             name = file.relative_to(root).as_posix() if file.is_relative_to(root) else "/".join(file.parts[-2:])
             key = ("*", f"{name} in {frame.function}")
-        self._noted[key] = max(self._noted.get(key, 0), seen.length_ns)
+        self._noted[key] = max(self._noted.get(key, 0), seen.own_ns)
 
     def write(self) -> str:
         """Adds what was noted to the file, and says so.

@@ -36,6 +36,19 @@ class StallEvent:
         """The line to blame: of the thread that held the GIL where that was the cause, else the culprit."""
         return self.stall.holder or self.stall.culprit
 
+    @property
+    def own_ns(self) -> int:
+        """The part of ``length_ns`` that is the program's own, which is what budgets are about.
+
+        A stall of which only a part counts is taken to have waited for a CPU evenly: nobody knows when it did.
+        """
+        return self.length_ns * self.stall.own_ns // max(1, self.stall.duration_ns)
+
+    @property
+    def waited_cpu_ns(self) -> int:
+        """The rest of it, in which the loop's thread waited for a CPU."""
+        return self.length_ns - self.own_ns
+
 
 def to_plain(stall_event: StallEvent) -> dict[str, Any]:
     """Returns a stall_event as JSON takes it; ``stall_event_from`` reads it."""

@@ -64,6 +64,15 @@ class Evidence:
     gil_ns: int = 0
     waiting_ns: int = 0
 
+    @property
+    def waited_cpu_ns(self) -> int:
+        """For how long the loop's thread could have run and had no CPU, by a quota or because others had it.
+
+        The system may tell the same time by both; in none of it can the thread have computed.
+        """
+        told_ns = (self.run_delay_ns or 0) + self.throttled_ns
+        return max(0, min(told_ns, self.duration_ns - self.own_cpu_ns))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSample:
@@ -99,3 +108,13 @@ class Stall:
     holder: Frame | None = None
     holder_thread: str = ""
     evidence: Evidence | None = None
+
+    @property
+    def waited_cpu_ns(self) -> int:
+        """The part of it in which the loop's thread waited for a CPU, as far as that is known."""
+        return self.evidence.waited_cpu_ns if self.evidence is not None else 0
+
+    @property
+    def own_ns(self) -> int:
+        """The part of it that is the program's own: the rest."""
+        return max(0, self.duration_ns - self.waited_cpu_ns)

@@ -123,9 +123,9 @@ def stalls_to_junit(session: Session) -> str:
             _STALLS,
             where,
             kind="failure",
-            message=f"an event loop was blocked for {format_ns(worst.length_ns)}",
+            message=f"an event loop was blocked for {format_ns(worst.own_ns)}",
             type_=worst.stall.cause,
-            text="\n".join(filter(None, (worst.test, described(worst.stall, worst.length_ns)))),
+            text="\n".join(filter(None, (worst.test, described(worst)))),
         )
     if not session.summary.culprits:
         suite.add(_STALLS, "no stall was seen")

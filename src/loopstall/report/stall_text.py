@@ -2,16 +2,18 @@
 
 from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.analysis.rules import rule_of
-from loopstall.records import Frame, Stall, StallEvent
+from loopstall.records import Frame, StallEvent
+from loopstall.records.clock import NS_PER_MS
 from loopstall.records.frames import is_users
 from loopstall.records.units import format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
 
-__all__ = ["culprit_line", "described", "in_a_line", "still_blocked", "summed_up"]
+__all__ = ["culprit_line", "described", "in_a_line", "still_blocked", "summed_up", "without_cpu"]
 
 _FRAMES = 12
 _WORST = 10
+_WAIT_SHARE = 0.1  # of a stall's length from which a wait for a CPU is worth a word
 
 
 def summed_up(summary: StallSummary) -> list[str]:
@@ -28,9 +30,23 @@ def culprit_line(item: Culprit) -> str:
     return printable(f"{times}, {_counted(item.count, 'stall')}{within}: {where} ({item.cause})")
 
 
-def described(stall: Stall, length_ns: int) -> str:
+def without_cpu(seen: StallEvent) -> str:
+    """Says how much of a stall was a wait for a CPU, "" where that is not worth a word."""
+    waited_ns = seen.waited_cpu_ns
+    if waited_ns < max(NS_PER_MS, seen.length_ns * _WAIT_SHARE):
+        return ""
+    return f"{format_ns(waited_ns)} of it without a CPU"
+
+
+def _length(seen: StallEvent) -> str:
+    waited = without_cpu(seen)
+    return f"{format_ns(seen.length_ns)} ({waited})" if waited else format_ns(seen.length_ns)
+
+
+def described(seen: StallEvent) -> str:
     """Describes a stall: length, cause, place, task, the user's frames, and what to do."""
-    lines = [f"{format_ns(length_ns)}, {stall.cause}: {stall.rule or 'nothing more was seen'}"]
+    stall = seen.stall
+    lines = [f"{_length(seen)}, {stall.cause}: {stall.rule or 'nothing more was seen'}"]
     if stall.holder is not None:
         lines.append(f"  the GIL was held by thread {stall.holder_thread or 'without a name'} at {place(stall.holder)}")
     if stall.culprit is not None:
@@ -49,7 +65,7 @@ def described(stall: Stall, length_ns: int) -> str:
 
 def in_a_line(seen: StallEvent) -> str:
     """Describes a stall in a line: length, cause, place and task."""
-    return printable(f"stall of {format_ns(seen.length_ns)}, {_where(seen)}")
+    return printable(f"stall of {_length(seen)}, {_where(seen)}")
 
 
 def still_blocked(seen: StallEvent) -> str:

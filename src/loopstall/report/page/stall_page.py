@@ -10,7 +10,7 @@ from loopstall.records.units import format_ns
 from loopstall.report.page.html import environment
 from loopstall.report.page.icicle import icicle
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_text import culprit_line
+from loopstall.report.stall_text import culprit_line, without_cpu
 
 __all__ = ["sentence", "to_page"]
 
@@ -51,6 +51,7 @@ def to_page(session: Session) -> str:
             blocks=icicle(seen.stall for seen in longest),
             drawing=_drawing(session, longest),
             listed=longest[:_LISTED],
+            without_cpu=without_cpu,
         )
     )
 

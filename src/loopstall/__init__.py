@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from loopstall.errors import InputError
     from loopstall.monitor.context_manager import Watch, watch
-    from loopstall.records import Evidence, Frame, StackSample, Stall
+    from loopstall.records import Evidence, Frame, StackSample, Stall, StallPart
     from loopstall.results.dataframe import load
     from loopstall.workloads.definition import Workload, workload
 
@@ -20,6 +20,7 @@ __all__ = [
     "InputError",
     "StackSample",
     "Stall",
+    "StallPart",
     "Watch",
     "Workload",
     "__version__",
@@ -36,6 +37,7 @@ _LAZY = {
     "InputError": "loopstall.errors",
     "StackSample": "loopstall.records",
     "Stall": "loopstall.records",
+    "StallPart": "loopstall.records",
     "Watch": "loopstall.monitor.context_manager",
     "Workload": "loopstall.workloads.definition",
     "load": "loopstall.results.dataframe",

@@ -238,6 +238,22 @@ def test_sample_on_return_counts_where_nobody_looked_from_outside():
     assert looked_at(sample(50, calls=("seen",)), on_return=back).culprit.function == "seen"
 
 
+def test_turn_of_several_callbacks_has_a_part_for_each_by_what_the_looks_stand_for():
+    seen = [
+        *(sample(at, calls=("brief",), syscall="read", frame=1, task="one") for at in (2, 4, 6, 8, 10)),
+        sample(60, calls=("long",), syscall="read", frame=2, task="two"),
+    ]
+    outside, inside = looked_at(*seen), stall(seen)
+    assert [(part.task, round(part.share, 2)) for part in outside.parts] == [("two", 0.65), ("one", 0.35)]
+    assert [(part.task, round(part.share, 2)) for part in inside.parts] == [("two", 0.65), ("one", 0.35)]
+    assert [part.task for part in outside.beside] == ["one"]
+    assert [part.task for part in inside.beside] == ["two"]  # its culprit is where most samples were
+
+
+def test_sample_on_return_is_no_part():
+    assert stall([sample(95, calls=("handler",))], on_return=[sample(90, calls=("main",))]).parts == ()
+
+
 def test_holder_of_the_gil_is_who_was_seen_with_it_and_nobody_is_looked_at_again():
     def refused():
         raise AssertionError("another look")

@@ -1,10 +1,12 @@
 """What breaks a budget, by stalls made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from loopstall.pytest_plugin.baseline import Baseline
 from loopstall.pytest_plugin.session import _breaking, _Budget, _said
-from loopstall.records import Evidence, Frame, Stall, StallEvent
+from loopstall.records import Evidence, Frame, Stall, StallEvent, StallPart
 
 MS = 1_000_000
 
@@ -53,6 +55,17 @@ def test_failure_says_both_lengths():
     assert "an event loop was blocked for 118 ms; the budget is 50.0 ms" in said
     assert "blocked for 118 ms in all, in 1 stalls" in said
     assert "158 ms (40.0 ms of it without a CPU), cpu-python" in said
+
+
+def test_failure_names_the_other_callbacks_of_the_turn():
+    one = seen(158)
+    parts = (
+        StallPart(culprit=one.stall.culprit, share=0.6),
+        StallPart(culprit=Frame(file="/srv/other.py", line=9, function="other"), share=0.4, task="Task-5"),
+    )
+    turn = replace(one, stall=replace(one.stall, parts=parts))
+    said = _said([turn], [turn], budget(50), missed=[])
+    assert "also in this turn: /srv/other.py:9 in other, task Task-5, 40%" in said
 
 
 def test_accepted_stall_is_covered_by_what_of_it_is_the_programs_own(tmp_path):

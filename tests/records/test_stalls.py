@@ -1,10 +1,12 @@
 """How much of a stall was the program's own, and how much a wait for a CPU."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from loopstall.records import Evidence, Stall, StallEvent
+from loopstall.records import Evidence, Frame, Stall, StallEvent, StallPart, stall_event_from, to_plain
 
 MS = 1_000_000
 
@@ -59,3 +61,40 @@ def test_both_parts_are_all_of_it_and_none_is_less_than_nothing(length, own, del
     seen = StallEvent(stall=made, length_ns=min(within, length) * MS, at=0.0)
     assert seen.own_ns + seen.waited_cpu_ns == seen.length_ns
     assert 0 <= seen.own_ns <= made.own_ns
+
+
+FRAME = Frame(file="app.py", line=1, function="f")
+
+
+def parted(*frames, culprit=FRAME, task=""):
+    parts = tuple(StallPart(culprit=frame, share=0.3, task=str(number)) for number, frame in enumerate(frames))
+    return Stall(start_ns=0, duration_ns=7, culprit=culprit, task=task, parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("made", "beside"),
+    [
+        (parted(), ""),
+        (parted(FRAME, None), "1"),
+        (parted(None, FRAME), "0"),
+        (parted(FRAME, FRAME, FRAME, task="1"), "02"),  # tasks of the same function: it is the named one
+        (parted(FRAME, FRAME, FRAME), "12"),  # or else the longest
+        (parted(FRAME, None, task="1"), "1"),
+        (parted(None, None), "01"),
+        (parted(None, FRAME, culprit=None), "1"),
+    ],
+)
+def test_parts_beside_the_culprits_are_all_but_its_own(made, beside):
+    assert "".join(part.task for part in made.beside) == beside
+
+
+@pytest.mark.parametrize("made", [parted(), parted(FRAME, None)])
+def test_stall_is_read_as_it_was_written(made):
+    seen = StallEvent(stall=made, length_ns=7, at=1.5)
+    assert stall_event_from(json.loads(json.dumps(to_plain(seen)))) == seen
+
+
+def test_stall_of_an_older_file_has_no_parts():
+    plain = to_plain(StallEvent(stall=parted(FRAME, None), length_ns=7, at=1.5))
+    del plain["stall"]["parts"]
+    assert stall_event_from(plain).stall == parted()

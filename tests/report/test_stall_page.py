@@ -10,7 +10,7 @@ import pytest
 
 from loopstall.analysis.culprits import StallSummary
 from loopstall.errors import InputError
-from loopstall.records import Evidence, Frame, StackSample, Stall, StallEvent, stall_event_from, to_plain
+from loopstall.records import Evidence, Frame, StackSample, Stall, StallEvent, StallPart, stall_event_from, to_plain
 from loopstall.report.formats import STALL_FORMATS, stall_format_of, stalls_rendered
 from loopstall.report.page.stall_page import to_page
 from loopstall.report.stall_document import Session
@@ -63,6 +63,18 @@ def test_table_of_stalls_says_how_much_was_a_wait_for_a_cpu():
     waited = replace(stall_event(), stall=replace(stall_event().stall, evidence=evidence))
     assert "30.0 ms of it without a CPU" in to_page(session(waited))
     assert "without a CPU" not in to_page(session(stall_event()))
+
+
+def test_culprit_names_the_other_callbacks_of_its_turn():
+    parts = (
+        StallPart(culprit=FRAME, share=0.6),
+        StallPart(culprit=OTHER, share=0.314, task="Task-5", label="GET /slow"),
+    )
+    turn = replace(stall_event(), stall=replace(stall_event().stall, parts=parts))
+    page = to_page(session(turn))
+    told = "Also in this turn, for 31% of the time: <code>/srv/other.py:3 in export</code>, task Task-5, GET /slow."
+    assert page.count("Also in this turn") == 1
+    assert told in page
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Stalls in words, made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from loopstall.records import Evidence, Stall, StallEvent
+from loopstall.records import Evidence, Frame, Stall, StallEvent, StallPart
 from loopstall.report.stall_text import described, in_a_line, without_cpu
 
 MS = 1_000_000
@@ -15,6 +17,14 @@ def seen(*, length=100, within=None, waited=0):
     )  # fmt: skip
     stall = Stall(start_ns=0, duration_ns=round(length * MS), cause="cpu-python", rule="the rule", evidence=evidence)
     return StallEvent(stall=stall, length_ns=round((within or length) * MS), at=0.0)
+
+
+def frame(function):
+    return Frame(file="/srv/app.py", line=12, function=function)
+
+
+def part(function, share, **rest):
+    return StallPart(culprit=function and frame(function), share=share, **rest)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +47,19 @@ def test_length_is_told_with_the_wait_for_a_cpu():
     assert in_a_line(seen()).startswith("stall of 100 ms, cpu-python: ")
     assert described(seen(waited=40)).startswith("100 ms (40.0 ms of it without a CPU), cpu-python: the rule\n")
     assert described(seen()).startswith("100 ms, cpu-python: the rule\n")
+
+
+def test_other_callbacks_of_the_turn_are_told():
+    parts = (
+        part("worst", 0.5, task="Task-1"),
+        part("other", 0.314, task="Task-5", label="GET /slow"),
+        part(None, 0.1),
+    )
+    made = seen()
+    turn = replace(made, stall=replace(made.stall, culprit=frame("worst"), parts=parts))
+    lines = [line.strip() for line in described(turn).splitlines() if "turn" in line]
+    assert lines == [
+        "also in this turn: /srv/app.py:12 in other, task Task-5, GET /slow, 31%",
+        "also in this turn: no culprit was seen, 10%",
+    ]
+    assert "turn" not in described(made)

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from loopstall.monitor.blame import blamed, named
 from loopstall.monitor.cause import classify
 from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.looks import holder_of, weights_of, with_shares
+from loopstall.monitor.parts import parts_of
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.stack import resolve
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 from loopstall.records import Evidence, Frame, StackSample, Stall
 from loopstall.records.clock import NS_PER_MS
-from loopstall.records.frames import culprit, is_users
+from loopstall.records.frames import culprit
 
 __all__ = ["StalledSpan", "stall_of"]
 
@@ -77,21 +79,20 @@ def stall_of(
         on_return: samples that the loop's thread took itself when it came back late from waiting for events.
         look_beside: returns the threads as they are now; asked where one held the GIL, and none was seen meanwhile.
     """
-    samples = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
-    weights = weights_of(samples, span.start_ns, span.end_ns)
-    evidence = _evidence(span, samples, before, after)
-    evidence = with_shares(evidence, samples, weights) if span.outside else evidence
+    within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
+    weights = weights_of(within, span.start_ns, span.end_ns)
+    evidence = _evidence(span, within, before, after)
+    evidence = with_shares(evidence, within, weights) if span.outside else evidence
     cause, rule = classify(evidence)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
-        holder, thread = holder_of(samples, weights)
+        holder, thread = holder_of(within, weights)
     elif cause == "gil-wait":
         holder, thread = _holder(_within(span, views) or look_beside(), span.length_ns)
-    if not samples or not span.outside:
-        samples, weights = [*on_return, *samples], [1] * (len(on_return) + len(samples))
-    stacks = [resolve(sample.stack) for sample in samples]
-    worst = _blamed(stacks, weights)
-    names = _named(samples, stacks, worst)
+    by_time = bool(within) and span.outside
+    seen = within if by_time else [*on_return, *within]
+    stacks = [resolve(sample.stack) for sample in seen]
+    worst = blamed(stacks, weights if by_time else [1] * len(seen))
     return Stall(
         start_ns=span.start_ns - span.watched_since_ns,
         duration_ns=span.length_ns,
@@ -99,26 +100,17 @@ def stall_of(
         rule=rule,
         culprit=worst,
         stack=next((stack for stack in stacks if culprit(stack) == worst), ()),
-        **names,
-        glimpses=_glimpses(samples, stacks, span.start_ns),
+        **named(seen, stacks, worst),
+        glimpses=_glimpses(seen, stacks, span.start_ns),
         holder=holder,
         holder_thread=thread,
         evidence=evidence,
+        parts=parts_of(within, weights),
     )
 
 
 def _within(span: StalledSpan, views: Sequence[ThreadView]) -> list[ThreadView]:
     return [view for view in views if span.start_ns <= view.at_ns <= span.end_ns]
-
-
-def _named(samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], worst: Frame | None) -> dict[str, str]:
-    """Returns task, coroutine and label of what ran at the worst line, else of what else was seen; "" for none."""
-    at_worst = [one for one, stack in zip(samples, stacks, strict=True) if culprit(stack) == worst]
-    seen = (*at_worst, *samples)
-    named = next((one for one in seen if one.task or one.coroutine), None)
-    label = next((one.label() for one in seen if one.label is not None), "")
-    task, coroutine = (named.task, named.coroutine) if named else ("", "")
-    return {"task": task, "coroutine": coroutine, "label": label}
 
 
 def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, after: CounterReading) -> Evidence:
@@ -151,26 +143,6 @@ def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, 
         gil=span.gil,
         syscalls=tuple(look.syscall for look in looks if _says_something(look, span.length_ns)),
     )
-
-
-def _blamed(stacks: list[tuple[Frame, ...]], weights: Sequence[int]) -> Frame | None:
-    """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
-
-    Such a one ends in a library, and is the outer part of the others. Functions are compared first, for one that
-    computes is met at several of its lines.
-    """
-    blamed: Counter[Frame] = Counter()
-    functions: Counter[tuple[str, str]] = Counter()
-    for stack, weight in zip(stacks, weights, strict=True):
-        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks)):
-            frame = culprit(stack)
-            if frame is not None:
-                blamed[frame] += weight
-                functions[frame.file, frame.function] += weight
-    if not blamed:
-        return None
-    worst = functions.most_common(1)[0][0]
-    return next(frame for frame, _ in blamed.most_common() if (frame.file, frame.function) == worst)
 
 
 def _says_something(look: Sample, length_ns: int) -> bool:

@@ -48,7 +48,8 @@ class Sample:
     however promptly; ``still``, that the thread stood at one step of Python code while it computed.
 
     Of a look from outside, ``stepped`` says that the thread took steps of Python code while it was looked at;
-    ``holder_id`` and ``holder`` are number and stack of the thread that held the GIL, where this one waited for it.
+    ``holder_id`` and ``holder`` are number and stack of the thread that held the GIL, where this one waited for it;
+    ``frame`` is the address of the frame of the outermost coroutine, 0 where there is none.
     """
 
     at_ns: int
@@ -64,6 +65,7 @@ class Sample:
     stepped: bool = False
     holder_id: int = 0
     holder: RawStack = ()
+    frame: int = 0
 
 
 @dataclass(slots=True)

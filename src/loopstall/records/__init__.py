@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Series,
     )
     from loopstall.records.stall_events import StallEvent, stall_event_from, to_plain
-    from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, StackSample, Stall
+    from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, StackSample, Stall, StallPart
 
 __all__ = [
     "DESCHEDULED",
@@ -69,6 +69,7 @@ __all__ = [
     "StackSample",
     "Stall",
     "StallEvent",
+    "StallPart",
     "Strategy",
     "Summary",
     "Trend",
@@ -91,7 +92,7 @@ _NAMES = {
     "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Noise", "Pair", "Run", "RunError",
              "Series"),
     "stall_events": ("StallEvent", "stall_event_from", "to_plain"),
-    "stalls": ("DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall"),
+    "stalls": ("DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall", "StallPart"),
 }  # fmt: skip
 """Names by module: each is imported when a name of it is first asked for, for making all of them takes 30 ms."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loopstall.records.stalls import Evidence, Frame, StackSample, Stall
+from loopstall.records.stalls import Evidence, Frame, StackSample, Stall, StallPart
 
 __all__ = ["StallEvent", "stall_event_from", "to_plain"]
 
@@ -68,6 +68,10 @@ def stall_event_from(plain: Mapping[str, Any]) -> StallEvent:
     stall["glimpses"] = tuple(
         StackSample(**{**item, "culprit": Frame(**item["culprit"]) if item["culprit"] else None})
         for item in stall["glimpses"]
+    )
+    stall["parts"] = tuple(
+        StallPart(**{**part, "culprit": Frame(**part["culprit"]) if part["culprit"] else None})
+        for part in stall.get("parts", ())  # older files have none
     )
     if stall["evidence"] is not None:
         evidence = dict(stall["evidence"])

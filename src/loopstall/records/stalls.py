@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall"]
+__all__ = ["DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall", "StallPart"]
 
 DESCHEDULED = "descheduled"
 """The cause of a stall that the machine made, not the program."""
@@ -87,12 +87,27 @@ class StackSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StallPart:
+    """A callback's part in a stall, where the loop ran several without a look at what else was due.
+
+    ``share`` is its part of the time, from 0 to 1; the rest is as in ``Stall``.
+    """
+
+    culprit: Frame | None
+    share: float
+    task: str = ""
+    coroutine: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
     """A span in which the loop ran no due callback; its start counts from the measurement's, in ns.
 
     ``rule`` says by which comparison of the evidence the cause was chosen; ``task`` and ``coroutine`` name what the
     loop was running, ``label`` is what the program itself says of it (a route); ``glimpses`` split a long stall;
     ``holder`` is the culprit of the thread that held the GIL, where that is the cause, ``holder_thread`` its name.
+    ``parts`` are the callbacks that took a tenth of the time or more, the longest first, where there are several.
     """
 
     start_ns: int
@@ -108,6 +123,14 @@ class Stall:
     holder: Frame | None = None
     holder_thread: str = ""
     evidence: Evidence | None = None
+    parts: tuple[StallPart, ...] = ()
+
+    @property
+    def beside(self) -> tuple[StallPart, ...]:
+        """The parts of other callbacks than the one of its culprit."""
+        same = [part for part in self.parts if part.culprit == self.culprit]
+        own = next((part for part in same if part.task == self.task), same[0] if same else None)
+        return tuple(part for part in self.parts if part is not own)
 
     @property
     def waited_cpu_ns(self) -> int:

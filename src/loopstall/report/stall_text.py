@@ -2,7 +2,7 @@
 
 from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.analysis.rules import rule_of
-from loopstall.records import Frame, StallEvent
+from loopstall.records import Frame, StallEvent, StallPart
 from loopstall.records.clock import NS_PER_MS
 from loopstall.records.frames import is_users
 from loopstall.records.units import format_ns
@@ -55,6 +55,7 @@ def described(seen: StallEvent) -> str:
         lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
     if stall.label:
         lines.append(f"  during: {stall.label}")
+    lines += [f"  also in this turn: {_part(part)}" for part in stall.beside]
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
@@ -80,6 +81,12 @@ def _where(seen: StallEvent) -> str:
     task = f", task {stall.task}" if stall.task else ""
     task += f", {stall.label}" if stall.label else ""
     return f"{stall.cause}: {where}{held}{task}"
+
+
+def _part(part: StallPart) -> str:
+    where = place(part.culprit) if part.culprit is not None else "no culprit was seen"
+    task = f", task {part.task}" if part.task else ""
+    return f"{where}{task}{f', {part.label}' if part.label else ''}, {part.share:.0%}"
 
 
 def _counted(number: int, what: str) -> str:

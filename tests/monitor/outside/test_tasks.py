@@ -72,6 +72,17 @@ def test_task_that_has_ended_in_this_turn_is_found_while_somebody_waits_for_it()
     in_loop(body)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 forgets a task when it has ended")
+def test_task_that_has_ended_and_is_kept_is_found_in_a_loop_that_shows_no_callbacks():
+    async def body(_loop):
+        coroutine = nothing()
+        task = asyncio.create_task(coroutine)
+        await task
+        assert tasks_of(object(), {frame_of(coroutine)}) == {frame_of(coroutine): task}
+
+    in_loop(body)
+
+
 def test_task_that_tells_no_coroutine_hides_no_other():
     class Foreign:
         def get_loop(self):

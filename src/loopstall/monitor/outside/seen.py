@@ -68,6 +68,7 @@ def sample_of(seen: Seen, *, task: str = "", coroutine: str = "") -> Sample:
         stepped=seen.stepped,
         holder_id=seen.holder_id,
         holder=_raw(seen.holder),
+        frame=seen.frame,
     )
 
 

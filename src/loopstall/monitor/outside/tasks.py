@@ -74,7 +74,7 @@ def _of_asyncio(loop: Any) -> Iterator[Any]:
         for argument in getattr(handle, "_args", None) or ():
             if isinstance(argument, asyncio.Task):
                 yield argument
-    for known in ("_scheduled_tasks", "_eager_tasks"):  # until Python 3.13, with those that have ended
+    for known in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):  # until Python 3.13, with those that have ended
         with contextlib.suppress(RuntimeError):  # another thread makes one meanwhile
             yield from tuple(getattr(asyncio.tasks, known, ()))
     with contextlib.suppress(RuntimeError):

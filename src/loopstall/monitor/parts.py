@@ -1,0 +1,86 @@
+"""The callbacks that one turn of a loop ran, and how its time divides between them.
+
+A loop that has several callbacks due runs them one behind the other, and what falls due meanwhile waits for them all.
+Hands on ``parts_of``. How much time a look stands for is the matter of ``looks``.
+"""
+
+from collections.abc import Hashable, Sequence
+
+from loopstall.monitor.blame import blamed, named
+from loopstall.monitor.samples import Sample
+from loopstall.monitor.stack import DEPTH, resolve
+from loopstall.records import Frame, StallPart
+from loopstall.records.frames import is_users
+
+__all__ = ["parts_of"]
+
+_LEAST_SHARE = 0.1
+_HANDLE = ("asyncio/events.py", "Handle._run")
+_LOOPS = {
+    _HANDLE,
+    ("asyncio/base_events.py", "BaseEventLoop._run_once"),
+    ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
+    ("asyncio/base_events.py", "BaseEventLoop.run_until_complete"),
+    ("asyncio/runners.py", "Runner.run"),
+    ("_core/_run.py", "unrolled_run"),
+}
+"""File and function of what runs callbacks or tasks: of asyncio, which is there with other loops too, and of trio."""
+
+
+def parts_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[StallPart, ...]:
+    """Returns the callbacks with a tenth of the time or more, the longest first; none where there are not several.
+
+    Args:
+        samples: of the loop's thread, within one turn of the loop.
+        weights: how much each counts.
+    """
+    stacks = [resolve(sample.stack) for sample in samples]
+    found: dict[Hashable, list[int]] = {}
+    for number, (sample, stack) in enumerate(zip(samples, stacks, strict=True)):
+        callback = _callback(sample, stack)
+        if callback is not None:
+            found.setdefault(callback, []).append(number)
+    least = sum(weights) * _LEAST_SHARE
+    long = [numbers for numbers in found.values() if sum(weights[number] for number in numbers) >= least]
+    if len(long) < 2:  # noqa: PLR2004  # one is no part
+        return ()
+    parts = (_part(numbers, samples, stacks, weights) for numbers in long)
+    return tuple(sorted(parts, key=lambda part: -part.share))
+
+
+def _part(
+    numbers: Sequence[int], samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]
+) -> StallPart:
+    own_stacks = [stacks[number][: _loop_at(stacks[number])] for number in numbers]  # without who runs the loop
+    own_weights = [weights[number] for number in numbers]
+    worst = blamed(own_stacks, own_weights)
+    names = named([samples[number] for number in numbers], own_stacks, worst)
+    return StallPart(culprit=worst, share=sum(own_weights) / sum(weights), **names)
+
+
+def _callback(sample: Sample, stack: tuple[Frame, ...]) -> Hashable | None:
+    """Returns by what a callback is told from the others of its turn, None where that was not seen.
+
+    That is the frame of its outermost coroutine; without one, the outermost function of the user's inside of the loop,
+    or else what the loop called. Of a stack that is too deep to be seen to its end, the coroutine counts if it is a
+    task's.
+    """
+    cut = len(stack) >= DEPTH
+    if sample.frame and (sample.task or not cut):
+        return sample.frame
+    loop_at = _loop_at(stack)
+    if loop_at is None and cut:
+        return None
+    outermost = next((frame for frame in reversed(stack[:loop_at]) if is_users(frame.file)), None)
+    if outermost is None and loop_at and _place(stack[loop_at]) == _HANDLE:
+        outermost = stack[loop_at - 1]
+    return (outermost.file, outermost.function) if outermost is not None else None
+
+
+def _loop_at(stack: tuple[Frame, ...]) -> int | None:
+    """Returns where in a stack the loop's own part begins, from the innermost frame on; None where it has none."""
+    return next((depth for depth, frame in enumerate(stack) if _place(frame) in _LOOPS), None)
+
+
+def _place(frame: Frame) -> tuple[str, str]:
+    return "/".join(frame.file.replace("\\", "/").split("/")[-2:]), frame.function

@@ -6,14 +6,11 @@ import sys
 from helpers import import_or_skip
 import pytest
 
-from loopstall.monitor.outside.tasks import _frame_offset, names_of, tasks_of
+from loopstall.monitor.coroutines import frame_of
+from loopstall.monitor.outside.tasks import names_of, tasks_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="frames lie so in CPython alone")
-
-
-def frame_of(coroutine):
-    return id(coroutine) + _frame_offset()
 
 
 async def nap():

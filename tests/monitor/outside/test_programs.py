@@ -21,7 +21,7 @@ _MINOR = 22  # where a hello has the second number of the version
 
 @pytest.fixture
 def helper():
-    made = Helper(listener=None, owner=-1, hang_after_s=0.0)
+    made = Helper(listener=None, owner=None, hang_after_s=0.0)
     yield made
     for program in made._programs.values():
         program.gone()
@@ -224,7 +224,7 @@ def test_caller_that_has_gone_before_it_was_met_leaves_the_listener_open(tmp_pat
     listener.bind(str(tmp_path / "socket"))
     listener.listen()
     listener.setblocking(False)
-    helper = Helper(listener=listener, owner=-1, hang_after_s=0.0)
+    helper = Helper(listener=listener, owner=None, hang_after_s=0.0)
     helper._handle(listener.fileno())  # nobody is there
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as program:
         program.connect(str(tmp_path / "socket"))

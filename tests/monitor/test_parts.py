@@ -152,6 +152,12 @@ def test_stack_that_was_cut_off_tells_its_callback_by_its_task_alone():
     assert told(known) == [("leaf", 0.667), ("whole", 0.333)]
 
 
+def test_stack_that_was_cut_off_beyond_the_loop_tells_all_that_there_is_to_know():
+    beyond = (*LOOP[:1], *user(*["run"] * (DEPTH - 3)))
+    looks = [sample(*user("leaf", name), under=beyond) for name in ("one", "other")]
+    assert told(looks) == [("leaf", 0.5), ("leaf", 0.5)]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", ""]), st.integers(1, 100)), max_size=30))
 def test_parts_are_several_in_order_and_never_more_than_all(seen):
     looks = [sample(*user(*filter(None, [name])), frame=frame) for frame, name, _ in seen]

@@ -69,6 +69,7 @@ def evidence(**known):
         # what comes before all that
         ("gc", {"own": 90, "gc": 50, "python": 90}),
         ("cpu-python", {"own": 90, "gc": 49, "python": 90}),
+        ("gc", {"threshold": 80, "own": 60, "gc": 50, "delay": 20, "python": 60}),  # whatever the machine did meanwhile
         ("descheduled", {"own": 4, "delay": 95, "python": 90}),
         ("cpu-python", {"own": 6, "delay": 94, "python": 90}),
         ("descheduled", {"threshold": 80, "own": 80, "delay": 20, "python": 90}),

@@ -1,5 +1,6 @@
 """How much of a stall was the program's own, and how much a wait for a CPU."""
 
+from dataclasses import replace
 import json
 
 from hypothesis import given
@@ -86,6 +87,11 @@ def parted(*frames, culprit=FRAME, task=""):
 )
 def test_parts_beside_the_culprits_are_all_but_its_own(made, beside):
     assert "".join(part.task for part in made.beside) == beside
+
+
+def test_parts_that_look_the_same_are_still_two():
+    same = StallPart(culprit=FRAME, share=0.5)
+    assert Stall(start_ns=0, duration_ns=7, culprit=FRAME, parts=(same, replace(same))).beside == (same,)
 
 
 @pytest.mark.parametrize("made", [parted(), parted(FRAME, None)])

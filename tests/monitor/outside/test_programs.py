@@ -211,9 +211,12 @@ def test_alarm_of_a_program_that_goes_in_the_same_turn_is_nobodys(helper, connec
     (alarm_fd,) = entered.lookers
     os.write(ring, b"\0" * 8)
     program.close()
-    for fd in (entered.connection.fileno(), alarm_fd):  # as one answer of ``poll``
-        helper._handle(fd)
+    helper._handle(entered.connection.fileno())
+    os.dup2(alarm, alarm_fd)  # its number is somebody else's by now
+    helper._handle(alarm_fd)  # as told by the same ``poll``
     assert helper._programs == {}
+    assert os.read(alarm_fd, 8) == b"\0" * 8  # nobody has read it
+    os.close(alarm_fd)
     slot.close()
     os.close(alarm)
     os.close(ring)

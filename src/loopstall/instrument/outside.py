@@ -19,7 +19,7 @@ from loopstall.monitor.outside.start import start_helper
 from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S, epoch_s
 
-__all__ = ["OutsideHelper"]
+__all__ = ["OutsideHelper", "told"]
 
 _NEWS_BYTES = 1 << 20
 _PATIENCE_S = 2.0  # with a helper that has to report how the last process has ended
@@ -80,11 +80,11 @@ class OutsideHelper:
         with contextlib.suppress(OSError):  # nothing more, or nobody
             while data := self._news.recv(_NEWS_BYTES):
                 with contextlib.suppress(ValueError, TypeError, KeyError):
-                    found.append(_told(json.loads(data)))
+                    found.append(told(json.loads(data)))
         return found
 
 
-def _told(news: dict[str, object]) -> tuple[StallEvent, bool]:
+def told(news: dict[str, object]) -> tuple[StallEvent, bool]:
     """Returns a stall of which the helper has told, and whether it goes on.
 
     Raises:

@@ -31,12 +31,15 @@ class Watch:
         threshold: seconds from which on a span without progress is a stall.
         on_stall: called with every stall when it has ended, in the loop's thread.
         kept: how many stalls are kept in full; all are counted.
+        on_hang: called with a stall that goes on: when it has lasted for ``hang_after`` seconds, and each time that it
+            has doubled; in a thread of its own, as soon as that gets the GIL. Only where a helper looks (Linux).
+        hang_after: see there.
         sampler: who looks at the loop's thread while it is late: a helper process from "outside", a thread of this
             process from "inside", or "auto", the helper where it can be had. None for what the variable
             ``LOOPSTALL_SAMPLER`` says, else "auto".
 
     Raises:
-        ValueError: the threshold is not positive, or there is no such sampler.
+        ValueError: the threshold or ``hang_after`` is not positive, or there is no such sampler.
     """
 
     def __init__(
@@ -45,16 +48,20 @@ class Watch:
         *,
         on_stall: Callable[[Stall], object] | None = None,
         kept: int = _KEPT,
+        on_hang: Callable[[Stall], object] | None = None,
+        hang_after: float = 1.0,
         sampler: str | None = None,
     ) -> None:
+        if not hang_after > 0:
+            raise ValueError(f"hang_after must be a positive number of seconds, not {hang_after!r}")
         if not threshold > 0:
             raise ValueError(f"threshold must be a positive number of seconds, not {threshold!r}")
         if sampler not in {None, *SAMPLERS}:
             raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, not {sampler!r}")
-        self._sampler = sampler
+        self._settings: dict[str, Any] = {
+            "on_stall": on_stall, "kept": kept, "on_hang": on_hang, "hang_after": hang_after, "sampler": sampler,
+        }  # fmt: skip
         self._threshold_ns = round(threshold * NS_PER_S)
-        self._on_stall = on_stall
-        self._kept = kept
         self._monitors: list[Monitor] = []
         self._lock = threading.Lock()
         self._started_ns = 0
@@ -84,7 +91,7 @@ class Watch:
         """Returns the function, watched while it runs with a watch of these settings."""
 
         def again() -> Watch:
-            return Watch(self._threshold_ns / NS_PER_S, on_stall=self._on_stall, kept=self._kept, sampler=self._sampler)
+            return Watch(self._threshold_ns / NS_PER_S, **self._settings)
 
         if inspect.iscoroutinefunction(function):
 
@@ -104,9 +111,8 @@ class Watch:
 
     def _begin(self, loop: Any) -> Callable[[], object]:
         """Watches one loop; returns what ends that."""
-        monitor = Monitor(
-            threshold_ns=self._threshold_ns, kept=self._kept, on_stall=self._on_stall, sampler=self._sampler
-        )
+        settings = {name: value for name, value in self._settings.items() if name != "hang_after"}
+        monitor = Monitor(threshold_ns=self._threshold_ns, hang_after_s=self._settings["hang_after"], **settings)
         monitor.start(loop)
         with self._lock:
             self._monitors.append(monitor)

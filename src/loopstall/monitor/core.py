@@ -48,6 +48,9 @@ class Monitor:
         stall_log: where to enter them, for a watch that goes on with an earlier one's; a new one of that size for None.
         clock: monotonic time in ns.
         on_stall: called in the loop's thread with every stall when it has ended.
+        on_hang: called with a stall that has lasted for ``hang_after_s`` and goes on, and each time that it has
+            doubled; in a thread of its own, and only where a helper process looks.
+        hang_after_s: see there.
         sampler: who looks at the loop's thread: a helper process from "outside", a thread of this process from
             "inside", or "auto", the helper where it can be had; None for what ``LOOPSTALL_SAMPLER`` says, else "auto".
     """
@@ -60,11 +63,14 @@ class Monitor:
         stall_log: StallLog | None = None,
         clock: Clock = now_ns,
         on_stall: Callable[[Stall], object] | None = None,
+        on_hang: Callable[[Stall], object] | None = None,
+        hang_after_s: float = 1.0,
         sampler: str | None = None,
     ) -> None:
         self.threshold_ns = threshold_ns
         self._clock = clock
         self._on_stall = on_stall
+        self._on_hang, self._hang_after_s = on_hang, hang_after_s if on_hang is not None else 0.0
         self.stall_log = StallLog(kept) if stall_log is None else stall_log
         self.spans = Tally()
         """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
@@ -89,7 +95,12 @@ class Monitor:
     def _choose(self) -> Observer | OutsideObserver:
         if self._sampler != _INSIDE and self._clock is now_ns:
             try:
-                return OutsideObserver(threshold_ns=self.threshold_ns, clock=self._clock)
+                return OutsideObserver(
+                    threshold_ns=self.threshold_ns,
+                    clock=self._clock,
+                    hang_after_s=self._hang_after_s,
+                    on_hang=self._on_hang,
+                )
             except UnavailableError as error:
                 self.faults.append(f"the loop is looked at from inside its process: {error}")
         return Observer(

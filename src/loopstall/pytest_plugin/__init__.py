@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stall-report", metavar="FILE", help=text)
     text = "Write down what breaks the budget today in loopstall-accepted.toml, instead of failing."
     group.addoption("--stall-baseline", choices=("write",), help=text)
+    text = "Print a test that blocks an event loop for longer, while it does; or never. [1s]"
+    group.addoption("--stall-hang-after", metavar="TIME", default="1s", help=text)
     parser.addini("stall_budget", "Fail a test that blocks an event loop for longer, like 50ms.")
     parser.addini("stall_total", "Fail a test whose stalls sum up to more, like 200ms.")
 
@@ -92,6 +94,7 @@ def _turned_on(config: pytest.Config) -> "StallPlugin":
         total=_asked(config, "stall_total"),
         report=config.getoption("stall_report") or "",
         baseline=bool(config.getoption("stall_baseline")),
+        hang_after=config.getoption("stall_hang_after"),
     )
     config.pluginmanager.register(made, _NAME)
     return made

@@ -5,14 +5,16 @@ import contextlib
 from dataclasses import dataclass, replace
 import os
 from pathlib import Path
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
+from loopstall.monitor.outside.link import say
 from loopstall.pytest_plugin.baseline import Baseline
 from loopstall.pytest_plugin.recorder import Recorder, Stalls
 from loopstall.records import StallEvent, stall_event_from, to_plain
@@ -20,6 +22,9 @@ from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import DURATION, format_ns
 from loopstall.report.escape import github_command, printable
 from loopstall.report.stall_text import culprit_line, described, summed_up
+
+if TYPE_CHECKING:
+    from loopstall.pytest_plugin.hang import SessionHelper
 
 __all__ = ["StallPlugin"]
 
@@ -46,12 +51,15 @@ class StallPlugin:
         total: the same of all its stalls together.
         report: file to write the session's stalls to, "" for none.
         baseline: whether what breaks a budget is written down instead of failing.
+        hang_after: how long a stall lasts until it is printed while it goes on; "never" for never.
 
     Raises:
         pytest.UsageError: one of them is wrong, or what is accepted cannot be read.
     """
 
-    def __init__(self, config: pytest.Config, *, budget: str, total: str, report: str, baseline: bool) -> None:
+    def __init__(  # its options
+        self, config: pytest.Config, *, budget: str, total: str, report: str, baseline: bool, hang_after: str
+    ) -> None:
         self._budget = _Budget(longest_ns=_parsed(budget, "the stall budget"), total_ns=_parsed(total, "--stall-total"))
         self._worker = hasattr(config, "workerinput")  # of xdist: the session that started it sums up
         self._report = _writable(Path(config.invocation_params.dir, report)) if report and not self._worker else None
@@ -64,6 +72,8 @@ class StallPlugin:
         self._summary = StallSummary()
         self._said: list[str] = []
         self._asked: dict[str, Stalls] = {}
+        hang_ns = _parsed("" if hang_after == "never" else hang_after, "--stall-hang-after")
+        self._helper = None if self._worker or not hang_ns else _session_helper(config, hang_ns)
         self._recorder = Recorder(_THRESHOLD_S)
         self._recorder.start()  # at once: loops that fixtures start are watched too
 
@@ -90,8 +100,10 @@ class StallPlugin:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Fails a test that has passed otherwise and has blocked a loop beyond its budget."""
         budget = self._budget_of(item)
+        say(item.nodeid)
         with self._recorder.during() as mine:
             result = yield
+        say("")
         asked = self._asked.get(item.nodeid)
         if asked is not None:
             asked.began_ns = max(asked.began_ns, mine.began_ns)
@@ -168,6 +180,8 @@ class StallPlugin:
     def pytest_unconfigure(self) -> None:
         """Leaves nothing patched and no thread behind."""
         self._recorder.stop()
+        if self._helper is not None:
+            self._helper.close()
 
     def _budget_of(self, item: pytest.Item) -> _Budget:
         mark = item.get_closest_marker(_MARK)
@@ -182,6 +196,19 @@ class StallPlugin:
                 raise pytest.UsageError(f"{where} exempts the test and needs reason=, to say why")
             return _Budget(longest_ns=None, total_ns=None)
         return _Budget(longest_ns=_parsed(str(given), where), total_ns=self._budget.total_ns)
+
+
+def _session_helper(config: pytest.Config, hang_after_ns: int) -> "SessionHelper | None":
+    """Starts the helper process of a session, None where there is none: each process then looks for itself."""
+    if sys.platform != "linux" or sys.__stderr__ is None:
+        return None
+    from loopstall.pytest_plugin.hang import SessionHelper  # for who has not switched it off
+
+    capturing = config.pluginmanager.getplugin("capturemanager")
+    shown = capturing.global_and_fixture_disabled() if capturing is not None else contextlib.nullcontext()
+    with contextlib.suppress(OSError, ValueError), shown:  # no terminal, or no room
+        return SessionHelper(hang_after_s=hang_after_ns / NS_PER_S, prints=sys.__stderr__.fileno())
+    return None
 
 
 _FOUND = pytest.StashKey[list[StallEvent]]()

@@ -5,11 +5,13 @@ to be looked at.
 """
 
 import _socket
+from collections.abc import Sequence
 import contextlib
 import ctypes
 import json
 import os
 import select
+import signal
 import struct
 import time
 from typing import Any
@@ -127,6 +129,7 @@ class Program:
             "threshold_s": slot.threshold_s,
             "cpu_ns": cpu_ns,
             "delay_ns": delay_ns,
+            "note": slot.note,
             "seen": seen[::every],
         }
         self._helper.tell(self, json.dumps(news).encode())
@@ -153,10 +156,16 @@ class Helper:
         listener: where programs come to, None for none.
         owner: connection to whom stalls are told that have not ended; None for each program's own.
         hang_after_s: how long a stall is told of while it lasts; 0 for never.
+        prints: descriptor for what is printed.
+        command: of a program that prints news, instead of the owner; none for ().
     """
 
-    def __init__(self, *, listener: Any, owner: Any, hang_after_s: float) -> None:
+    def __init__(  # as many as it is started with
+        self, *, listener: Any, owner: Any, hang_after_s: float, prints: int = -1, command: Sequence[str] = ()
+    ) -> None:
         self.hang_after_s = hang_after_s
+        self._prints = prints
+        self._command = list(command)
         self.poll = select.poll()
         self._listener = listener
         self._owner = owner
@@ -266,11 +275,22 @@ class Helper:
 
     def tell(self, program: Program, news: bytes) -> None:
         """Sends what is told to whoever is to know it, if there is room for it."""
-        if self._owner is not None:
+        if self._command:
+            self._hand_to(news)
+        elif self._owner is not None:
             with contextlib.suppress(OSError):
                 self._owner.send(news)
-        else:
-            program.send(NEWS + news)
+        program.send(NEWS + news)
+
+    def _hand_to(self, news: bytes) -> None:
+        """Runs the command that prints news, which it finds in a file that is its standard input."""
+        with contextlib.suppress(OSError):
+            file = os.memfd_create("news", os.MFD_CLOEXEC)
+            os.write(file, news)
+            os.lseek(file, 0, os.SEEK_SET)
+            actions = [(os.POSIX_SPAWN_DUP2, file, 0), *((os.POSIX_SPAWN_DUP2, self._prints, fd) for fd in (1, 2))]
+            os.posix_spawn(self._command[0], self._command, os.environ, file_actions=actions)
+            os.close(file)
 
     def pid_of(self, connection: Any) -> int:
         """Returns the number of the process that has connected, or made the socket."""
@@ -278,20 +298,29 @@ class Helper:
         return int(_CREDENTIALS.unpack(data)[0])
 
 
-def main(*, program: int, listens: int, owner: int, hang_after_s: float) -> None:
+def main(  # as ``start_helper`` has them
+    *, program: int, listens: int, owner: int, prints: int, hang_after_s: float, command: Sequence[str]
+) -> None:
     """Runs the helper.
 
     Args:
         program: descriptor of a program's connection, -1 for none.
         listens: descriptor of a socket to which programs connect, -1 for none.
         owner: descriptor of the connection to the owner, see ``Helper``; -1 for none.
+        prints: see ``Helper``; -1 for none.
         hang_after_s: see ``Helper``.
+        command: see ``Helper``.
     """
     os.chdir("/")
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)  # ns: pauses as short as they are meant
     listener = _socket.socket(fileno=listens) if listens >= 0 else None
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what prints news
     helper = Helper(
-        listener=listener, owner=_socket.socket(fileno=owner) if owner >= 0 else None, hang_after_s=hang_after_s
+        listener=listener,
+        owner=_socket.socket(fileno=owner) if owner >= 0 else None,
+        hang_after_s=hang_after_s,
+        prints=prints,
+        command=command,
     )
     if program >= 0:
         helper.join(_socket.socket(fileno=program))

@@ -5,6 +5,8 @@ does is no matter of this module; neither is what becomes of what it has seen.
 """
 
 import _socket
+import _thread
+from collections.abc import Callable
 import contextlib
 import ctypes
 import json
@@ -23,7 +25,7 @@ from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.start import start_helper
 from loopstall.monitor.stack import capture
 
-__all__ = ["VARIABLE", "Link", "Place", "link", "prepare"]
+__all__ = ["VARIABLE", "Link", "Place", "link", "prepare", "say"]
 
 VARIABLE = "LOOPSTALL_HELPER"
 """Names number and socket of the session's helper to the processes that a session starts."""
@@ -58,6 +60,11 @@ class Link:
     """
 
     def __init__(self) -> None:
+        self.hears: dict[int, Callable[[bytes], object]] = {}
+        """Who is given the news of stalls that go on in a thread, by its number."""
+        self._listens = False
+        self.note = ""
+        """What the program is doing, for people: see ``Slot.note``."""
         self._free: list[Place] = []
         self._all: list[Place] = []
         self._fault = ""
@@ -111,8 +118,24 @@ class Link:
                 self.disprove()
         elif kind == REFUSED:
             self._fault = f"the helper process cannot look: {rest.decode(errors='replace')}"
-        elif kind != NEWS:
+        elif kind == NEWS:
+            hear = self.hears.get(json.loads(rest)["thread_id"]) if self.hears else None
+            if hear is not None:
+                hear(rest)
+        else:
             self._fault = "the helper process has ended"
+
+    def listen(self) -> None:
+        """Has news heard while loops are stuck: by a thread, which sleeps until there are any."""
+        if not self._listens:
+            self._listens = True
+            _thread.start_new_thread(self._hear, ())
+
+    def _hear(self) -> None:
+        ready = select.poll()
+        ready.register(self._socket.fileno(), select.POLLIN)
+        while not self.fault():
+            ready.poll()
 
     def disprove(self) -> None:
         """Trusts the helper no more: what it has read is not so."""
@@ -140,8 +163,15 @@ class Link:
             place.close()
             raise UnavailableError("the helper process takes no more loops") from error
         place.slot.keep()
+        place.slot.note = self.note
         self._all.append(place)
         return place
+
+    def say(self, note: str) -> None:
+        """Tells the helper what the program is doing from now on."""
+        self.note = note
+        for place in self._all:
+            place.slot.note = note
 
     def give(self, place: Place) -> None:
         """Takes a place back."""
@@ -191,6 +221,12 @@ def _allow(pid: int) -> None:
 
 _lock = threading.Lock()
 _links: list[Link] = []
+
+
+def say(note: str) -> None:
+    """Tells the helper, if there is one, what this process is doing from now on."""
+    for one in _links:
+        one.say(note)
 
 
 def prepare() -> None:

@@ -43,7 +43,8 @@ class Looker:
     Args:
         slot: where the program says since when it is late, and where it finds what was seen.
         target: the program's process.
-        hang_after_s: how long a stall is told of while it lasts, and then each time that it has doubled; 0 for never.
+        hang_after_s: how long a stall is told of while it lasts, and then each time that it has doubled, where the slot
+            does not say; 0 for never.
         on_hang: told of it.
         seconds: monotonic time, by the program's clock.
     """
@@ -105,7 +106,8 @@ class Looker:
                 slot.add(one)
         self._now = self._target.clocks(thread_id)
         late_s = self._seconds() - since_s
-        if self._hang_after_s and self._on_hang is not None and late_s >= max(self._hang_after_s, 2 * self._told_s):
+        hang_after_s = slot.hang_after_s or self._hang_after_s
+        if hang_after_s and self._on_hang is not None and late_s >= max(hang_after_s, 2 * self._told_s):
             self._told_s = late_s
             self._on_hang(self, late_s)
         return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * _PAUSE_SHARE), _LONGEST_PAUSE_S)

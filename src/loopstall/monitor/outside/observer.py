@@ -4,20 +4,24 @@ Hands on ``OutsideObserver``. Within the program it puts one alarm off and reads
 both share: it has no thread, takes no signal and walks no frame.
 """
 
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
+import contextlib
 from itertools import takewhile
+import json
 import sys
 import threading
 from typing import Any
 
 from loopstall.monitor.labels import label_at, label_of
 from loopstall.monitor.outside.link import Link, Place, link
-from loopstall.monitor.outside.seen import sample_of
+from loopstall.monitor.outside.messages import HANG
+from loopstall.monitor.outside.seen import sample_of, stall_from
 from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.outside.tasks import names_of, tasks_of
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
 from loopstall.monitor.samples import OtherThreads, Sample, ThreadView
 from loopstall.monitor.stack import DEPTH, RawStack, capture
+from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, Clock
 
 __all__ = ["OutsideObserver"]
@@ -31,6 +35,8 @@ class OutsideObserver:
     Args:
         threshold_ns: how long a span is a stall.
         clock: monotonic time in ns.
+        hang_after_s: how long a stall lasts until ``on_hang`` is called, and then each time that it has doubled.
+        on_hang: called with a stall that goes on, in a thread of its own; None for nobody.
 
     Raises:
         UnavailableError: nobody can look from outside here, and why.
@@ -38,7 +44,16 @@ class OutsideObserver:
 
     outside = True
 
-    def __init__(self, *, threshold_ns: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        threshold_ns: int,
+        clock: Clock,
+        hang_after_s: float = 0.0,
+        on_hang: Callable[[Stall], object] | None = None,
+    ) -> None:
+        self._hang_after_s = hang_after_s
+        self._on_hang = on_hang
         self._threshold_ns = threshold_ns
         self._clock = clock
         self._link: Link = link()
@@ -61,7 +76,11 @@ class OutsideObserver:
         """
         self._loop = loop
         self._place = place = self._link.take()
-        place.slot.attach(threading.get_native_id(), self._threshold_ns / NS_PER_S)
+        thread_id = threading.get_native_id()
+        if self._on_hang is not None:
+            self._link.hears[thread_id] = self._told
+            self._link.listen()
+        place.slot.attach(thread_id, self._threshold_ns / NS_PER_S, self._hang_after_s)
         self.late_s = place.slot.seconds
 
     def detach(self) -> None:
@@ -70,6 +89,8 @@ class OutsideObserver:
         self.late_s = [NEVER_S]
         if place is not None:
             place.alarm.disarm()
+            if self._on_hang is not None:
+                self._link.hears.pop(place.slot.thread_id, None)
             place.slot.detach()
             self._link.give(place)
 
@@ -112,6 +133,21 @@ class OutsideObserver:
     def asked_ns(self) -> int:
         """The time of a look that was due and did not come: none, for the helper waits for nobody."""
         return 0
+
+    def _told(self, news: bytes) -> None:
+        """Passes on that a stall goes on."""
+        told = json.loads(news)
+        stall = stall_from(
+            [Seen(*one) for one in told["seen"]],
+            since_s=told["since_s"],
+            until_s=told["until_s"],
+            threshold_ns=self._threshold_ns,
+            cpu_ns=told["cpu_ns"],
+            delay_ns=told["delay_ns"],
+        )
+        if self._on_hang is not None and told["kind"] == HANG:
+            with contextlib.suppress(Exception):  # what it raises is nobody's
+                self._on_hang(stall)
 
     def _true(self, seen: list[Seen]) -> list[Seen]:
         """Leaves out what cannot be so: the calls that this thread is still in must be those that it was seen in."""

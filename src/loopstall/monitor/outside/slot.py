@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 __all__ = ["Seen", "Slot", "Stack"]
 
 _WORDS = 16
-_SAMPLES_AT = 8 * _WORDS
+_NOTE_AT, _NOTE_BYTES = 8 * _WORDS, 512
+_SAMPLES_AT = _NOTE_AT + _NOTE_BYTES
 _BYTES = 256 * 1024
-_SINCE, _THRESHOLD = 0, 1  # written by the program, in s
+_SINCE, _THRESHOLD, _HANG = 0, 1, 3  # written by the program, in s
 _THREAD = 2  # as well
 _COUNT, _USED = 8, 9  # written by the helper
 NEVER = float("inf")
@@ -54,9 +55,9 @@ class Slot:
         self.fd = fd
         self._map = mmap.mmap(fd, _BYTES)  # which has a descriptor of its own
         self._view = memoryview(self._map)
-        self.seconds: Any = self._view[:_SAMPLES_AT].cast("d")
+        self.seconds: Any = self._view[:_NOTE_AT].cast("d")
         """``seconds[0]`` is since when the loop is late, or will be if it does not move; infinity while it may wait."""
-        self._words: Any = self._view[:_SAMPLES_AT].cast("Q")
+        self._words: Any = self._view[:_NOTE_AT].cast("Q")
 
     @classmethod
     def make(cls) -> "Slot":
@@ -88,10 +89,17 @@ class Slot:
         if fd >= 0:
             os.close(fd)
 
-    def attach(self, thread_id: int, threshold_s: float) -> None:
-        """Names the thread that is to be looked at; the program's side."""
+    def attach(self, thread_id: int, threshold_s: float, hang_after_s: float = 0.0) -> None:
+        """Names the thread that is to be looked at; the program's side.
+
+        Args:
+            thread_id: its number in the system.
+            threshold_s: the length from which on a span is a stall.
+            hang_after_s: how long one is told of while it lasts; 0 for what the helper was started with.
+        """
         self.seconds[_SINCE] = NEVER
         self.seconds[_THRESHOLD] = threshold_s
+        self.seconds[_HANG] = hang_after_s
         self._words[_THREAD] = thread_id
 
     def detach(self) -> None:
@@ -108,6 +116,20 @@ class Slot:
     def threshold_s(self) -> float:
         """The length from which on a span is a stall."""
         return float(self.seconds[_THRESHOLD])
+
+    @property
+    def hang_after_s(self) -> float:
+        """How long a stall is told of while it lasts; 0 for what the helper was started with."""
+        return float(self.seconds[_HANG])
+
+    @property
+    def note(self) -> str:
+        """What the program says of what it is doing, for people: the test that runs."""
+        return bytes(self._view[_NOTE_AT:_SAMPLES_AT]).partition(b"\0")[0].decode(errors="replace")
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self._view[_NOTE_AT:_SAMPLES_AT] = text.encode(errors="replace")[: _NOTE_BYTES - 1].ljust(_NOTE_BYTES, b"\0")
 
     @property
     def thread_id(self) -> int:

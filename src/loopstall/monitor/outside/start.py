@@ -3,6 +3,7 @@
 Hands on ``start_helper``. What the helper does is no matter of this module.
 """
 
+from collections.abc import Sequence
 import contextlib
 import fcntl
 import os
@@ -20,7 +21,15 @@ _NUMBER_BYTES = 32
 _KEPT = ("LD_LIBRARY_PATH", "PATH")
 
 
-def start_helper(*, program: int = -1, listens: int = -1, owner: int = -1, hang_after_s: float = 0.0) -> int:
+def start_helper(  # each may be there or not
+    *,
+    program: int = -1,
+    listens: int = -1,
+    owner: int = -1,
+    prints: int = -1,
+    hang_after_s: float = 0.0,
+    command: Sequence[str] = (),
+) -> int:
     """Starts a helper and returns its number at once.
 
     A shell starts it in the background, tells its number and ends, so that the system adopts it.
@@ -29,19 +38,21 @@ def start_helper(*, program: int = -1, listens: int = -1, owner: int = -1, hang_
         program: descriptor of a connection to a program, -1 for none.
         listens: descriptor of a socket to which programs connect, -1 for none.
         owner: descriptor to which stalls are told that have not ended, -1 for that of the program.
+        prints: descriptor for what ``command`` prints.
         hang_after_s: how long a stall is told of while it lasts; 0 for never.
+        command: of a program that prints such news, which it reads from its standard input; none for ().
 
     Raises:
         OSError: the system starts none.
     """
-    given = {"program": program, "listens": listens, "owner": owner}
+    given = {"program": program, "listens": listens, "owner": owner, "prints": prints}
     kept = {name: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY) for name, fd in given.items() if fd >= 0}
     places = dict(zip(kept, range(_FIRST_FD, _FIRST_FD + len(kept)), strict=True))
     told, tells = os.pipe2(os.O_CLOEXEC)
     actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 2)]
     actions.append((os.POSIX_SPAWN_DUP2, tells, 1))
     actions += [(os.POSIX_SPAWN_DUP2, kept[name], place) for name, place in places.items()]
-    words = {name: places.get(name, -1) for name in given} | {"hang_after_s": hang_after_s}
+    words = {name: places.get(name, -1) for name in given} | {"hang_after_s": hang_after_s, "command": list(command)}
     code = (
         f"import os, sys; os.closerange({_FIRST_FD + len(kept)}, {_MOST_FDS}); sys.path.insert(0, {str(_ROOT)!r})\n"
         f"from loopstall.monitor.outside.helper import main; main(**{words!r})"

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 from documents import ROOT
 from helpers import MS, loopstall, measured, write_workloads
@@ -188,7 +189,8 @@ def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, 
     from loopstall.cli.watch import _Account, _Said
     from loopstall.instrument.inbox import Inbox
 
-    account = _Account(Inbox(tmp_path), _Said(stacks=False), fail_over_ns=100 * MS, lines=None)
+    silent = SimpleNamespace(take=list, last=list)
+    account = _Account(Inbox(tmp_path), silent, _Said(stacks=False), fail_over_ns=100 * MS, lines=None)
     (tmp_path / "1.jsonl").write_text(json.dumps(to_plain(stall_event(cause=cause))) + "\n")
     account.take()
     assert account.summary.count == 1

@@ -1,6 +1,8 @@
 """Every command that ``loopstall --help`` names: its own help, and the simplest thing that it is there for."""
 
+import os
 import re
+import sys
 
 from helpers import loopstall, write_workloads
 import pytest
@@ -24,6 +26,7 @@ USES = {
     "gate": [(("gate", "mine.py", "--against", "fast", "--results", "gated"), {1}, "1 regressed")],
     "accept": [(("accept", "gated", "--reason", "known"), {0}, "accepted until")],
     "watch": [(("watch", "program.py"), {0}, "program.py:3 in main")],
+    "dump": [(("dump", os.getpid()), {0 if sys.platform == "linux" else 2}, "process")],
     "serve-bench": [
         (("serve-bench", "--list"), {0}, "uvicorn-2/celery"),
         (("serve-bench", "socket", "--seconds", "500ms", "--quick", "-o", "served"), {0}, "socket/inline"),

@@ -99,6 +99,12 @@ COMMANDS = {
     "loopstall gate --format terminal -o - --format junit -o gate.xml --format github": Run(
         more=_PAIRS, shows="measured in turns"
     ),
+    "loopstall dump 4711": Read(why="tests/cli/test_dump.py looks at programs of its own"),
+    "loopstall dump 4711 --json": Read(why="tests/cli/test_dump.py looks at programs of its own"),
+    "loopstall watch --pid 4711": Read(why="it runs until it is stopped; tests/cli/test_watch_pid.py starts one"),
+    "loopstall watch --pid 4711 --duration 30s -o stalls.html --fail-over 100ms": Read(
+        why="tests/cli/test_watch_pid.py watches programs of its own"
+    ),
     "pip install loopstall": Read(why="the name of the project is checked"),
     "pytest --stall-budget 50ms": Read(why="a test of its output runs it"),
     "pytest --stall-budget 50ms --stall-baseline write": Read(why="a test of its output runs it"),
@@ -193,6 +199,7 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
             span.replace("nox -s NAME", "nox -s bench")
             .replace("<folder>", "20260102-030405-gate")
             .replace("FOLDER", "reports")
+            .replace("PID", "4711")
         )
         words = shlex.split(text) if text.startswith(("loopstall ", "python ", "nox ")) else []
         if words[:1] == ["loopstall"]:
@@ -212,7 +219,7 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     assert count > 20
 
 
-FOREIGN = {"--benchmark-autosave", "--group", "--resources", "--smoke", "--stacks", "--target"}
+FOREIGN = {"--benchmark-autosave", "--cap-add", "--group", "--resources", "--smoke", "--stacks", "--target"}
 """Options of other programs and of nox's sessions that the documents name."""
 
 

@@ -27,6 +27,7 @@ _COMMANDS = {
     "gate": ("loopstall.cli.gate", "Compare with a baseline, side by side; exit 1 on a confirmed regression."),
     "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
     "watch": ("loopstall.cli.watch", "Run a program and print each stall of its event loops."),
+    "dump": ("loopstall.cli.dump", "Print what each event loop of a running process does now."),
     "serve-bench": ("loopstall.cli.serve_bench", "Load real servers and show what light requests wait for."),
     "advise": ("loopstall.cli.advise", "Measure a function and every way to run it, and recommend one."),
     "history": ("loopstall.cli.history", "Keep results over commits; show where a figure changed."),

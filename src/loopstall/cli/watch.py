@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
@@ -36,6 +36,9 @@ from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up, without_cpu
 from loopstall.report.text import place, printable
 
+if TYPE_CHECKING:
+    from loopstall.cli.attach import Handed
+
 __all__ = ["command"]
 
 _WORST = 10
@@ -57,7 +60,9 @@ _COLORS = {
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
 @click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
 @click.option("-m", "module", help="Run a module, as python -m does.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="(SCRIPT | -m MODULE) [ARGS]...")
+@click.option("--pid", type=click.IntRange(min=1), help="Watch a process that runs already, from outside.")
+@click.option("--duration", type=DURATION, help="For how long to watch it; until it ends where this is not given.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="(SCRIPT | -m MODULE | --pid PID) [ARGS]...")
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Run a program and print each stall of its event loops, with its line and its cause.
 
@@ -65,24 +70,47 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     every thread, and in every Python process that the program starts: workers, reloaders. The command exits with the
     program's exit code, with 128 + n where signal n ended it, or with 1 after a stall over --fail-over. The summary and
     the report are written however the program ends: also after os._exit, exec, SIGKILL or a crash.
+
+    With --pid the loops of a process that runs already are looked at from outside, until it ends, --duration is over
+    or Ctrl-C: nothing runs in it, and it is not stopped. The command exits with 0, or 1 after a stall over --fail-over.
     """
-    _check(module, words)
+    _check(module, words, options["pid"], options["duration"])
     output, lines = options["output"], options["json_lines"]
     form = stall_format_of(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
+    if options["pid"] is not None:
+        from loopstall.cli.attach import Handed, attend  # a program is started without it
+
+        handed = Handed()
+        account = _account(None, handed, options)
+        session, status = attend(options["pid"], options, handed, account)
+    else:
+        account, session, status = _run(given, threshold_ns, options)
+    account.said.summary(session)
+    if _UNWATCHED in session.about:
+        say(f"loopstall: {_UNWATCHED}", err=True)
+    if output is not None:
+        write_output(output, stalls_rendered(form, session))
+    if account.summary.over:
+        return 1
+    return status if status >= 0 else 128 - status
+
+
+def _account(inbox: Inbox | None, helper: "OutsideHelper | Handed", options: dict[str, Any]) -> "_Account":
+    """Returns the account that the options ask for."""
+    fail_over_ns, said = round((options["fail_over"] or 0) * NS_PER_S), _Said(stacks=options["stacks"])
+    return _Account(inbox, helper, said, fail_over_ns=fail_over_ns, lines=options["json_lines"])
+
+
+def _run(given: list[str], threshold_ns: int, options: dict[str, Any]) -> "tuple[_Account, Session, int]":
+    """Runs a program, and returns what came of it with its exit code: below zero for the signal that ended it."""
     with (
         tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder,
         OutsideHelper(Path(folder), hang_after_s=options["hang_after"]) as helper,
     ):
-        account = _Account(
-            Inbox(Path(folder)),
-            helper,
-            _Said(stacks=options["stacks"]),
-            fail_over_ns=round((options["fail_over"] or 0) * NS_PER_S),
-            lines=lines,
-        )
+        account = _account(Inbox(Path(folder)), helper, options)
         variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder) | helper.variables
         began_ns, began = now_ns(), time.time()
         status = supervise([*interpreter(), *given], variables, started=account.started, meanwhile=account.take)
@@ -97,18 +125,17 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
         threshold_ns=threshold_ns,
         about=(_ended(status), *([] if watched else [_UNWATCHED])),
     )
-    account.said.summary(session)
-    if not watched:
-        say(f"loopstall: {_UNWATCHED}", err=True)
-    if output is not None:
-        write_output(output, stalls_rendered(form, session))
-    if account.summary.over:
-        return 1
-    return status if status >= 0 else 128 - status
+    return account, session, status
 
 
-def _check(module: str | None, words: tuple[str, ...]) -> None:
-    """Raises an error where there is no program to run."""
+def _check(module: str | None, words: tuple[str, ...], pid: int | None, duration: float | None) -> None:
+    """Raises an error where there is nothing to watch, or more than one thing."""
+    if pid is not None:
+        if module is not None or words:
+            raise click.UsageError("--pid watches a process that runs already: name no program beside it")
+        return
+    if duration is not None:
+        raise click.UsageError("--duration is for --pid: a program is watched until it ends")
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
     if module is None and words[0].startswith("-"):
@@ -130,7 +157,7 @@ class _Account:
     """All that is made of the stalls while the program runs: counted, printed, appended to a file.
 
     Args:
-        inbox: where they come in.
+        inbox: where they come in; None where all come from the helper.
         helper: who tells of those that have not ended.
         said: the output for people.
         fail_over_ns: the length of the program's own part from which a stall breaks the budget; 0 for none.
@@ -138,7 +165,13 @@ class _Account:
     """
 
     def __init__(
-        self, inbox: Inbox, helper: OutsideHelper, said: "_Said", *, fail_over_ns: int, lines: Path | None
+        self,
+        inbox: Inbox | None,
+        helper: "OutsideHelper | Handed",
+        said: "_Said",
+        *,
+        fail_over_ns: int,
+        lines: Path | None,
     ) -> None:
         self.summary = StallSummary()
         self.said = said
@@ -154,7 +187,7 @@ class _Account:
 
     def take(self) -> None:
         """Takes what has been handed over since the last time."""
-        for told in self._inbox.take():
+        for told in self._inbox.take() if self._inbox is not None else ():
             self._count(told)
         self._hear(self._helper.take())
 

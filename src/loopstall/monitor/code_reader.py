@@ -112,6 +112,20 @@ class CodeReader:
         number = bisect_right(known.starts, at) - 1
         return known.code, known.lines[number] if number >= 0 else 0
 
+    def text(self, address: int) -> str:
+        """Reads a text object.
+
+        Raises:
+            TornError: there is none.
+        """
+        begin, size, codec = self._letters(
+            address, self._memory.read(address, self._layout["unicode.asciiobject_size"])
+        )
+        raw = self._memory.read(begin, size)
+        if len(raw) < size:
+            raise TornError
+        return raw.decode(codec, "replace")
+
     def _identity(self, head: bytes) -> tuple[int, ...]:
         layout = self._layout
         if len(head) < layout.code_bytes:

@@ -1,8 +1,9 @@
 """The address of ``_PyRuntime`` and the version of CPython in a process that is seen from outside.
 
-Hands on ``find_runtime``. It reads which files the process has mapped (/proc/PID/maps), and where their symbols lie;
-files are opened as the process sees them (/proc/PID/root), so that containers have the right ones. Only ELF files of
-64-bit little-endian machines are known. It imports little, as ``process_memory`` does.
+Hands on ``find_runtime``, and ``find_asyncio`` for the table that asyncio has of its own. They read which files the
+process has mapped (/proc/PID/maps), and where their symbols lie; files are opened as the process sees them
+(/proc/PID/root), so that containers have the right ones. Only ELF files of 64-bit little-endian machines are known. It
+imports little, as ``process_memory`` does.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,14 @@ from loopstall.monitor.layout import told_version
 from loopstall.monitor.process_memory import ProcessMemory
 from loopstall.monitor.unavailable import UnavailableError
 
-__all__ = ["find_runtime"]
+__all__ = ["find_asyncio", "find_runtime"]
 
 _MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _LOADED = 1  # kind of a segment
 _SYMBOL_TABLES = (11, 2)  # kinds of sections: what others link to, which stripped files keep, and all
 _SYMBOL_BYTES = 24
 _RUNTIME_SECTION = b".PyRuntime\0"  # since 3.13, whatever a file was stripped of
+_ASYNCIO_SECTION = b".AsyncioDebug\0"  # since 3.14
 _MOST_SECTIONS = 1000
 _LONGEST_SECTION = 1 << 26
 _MOST_OCCURRENCES = 100
@@ -63,8 +65,30 @@ def find_runtime(memory: ProcessMemory, pid: int) -> tuple[int, tuple[int, int],
     raise UnavailableError(f"process {pid} runs no CPython that can be recognised")
 
 
-def _candidates(pid: int) -> Iterator[tuple[str, int]]:
-    """Yields the executable and the libraries of Python that a process has mapped, with where they begin."""
+def find_asyncio(pid: int) -> int:
+    """Returns the address of the table in which a process' asyncio tells its layout, 0 where it has none.
+
+    Args:
+        pid: the number of the process.
+
+    Raises:
+        UnavailableError: the process does not show what it runs.
+    """
+    for path, start in (*_candidates(pid, library="_asyncio."), *_candidates(pid)):
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123  # as above
+                head = os.pread(file.fileno(), 64, 0)
+                begin = _begin(file.fileno(), head)
+                at = _section_at(file.fileno(), head, _ASYNCIO_SECTION) if begin is not None else 0
+        except (OSError, struct.error):
+            continue
+        if at and begin is not None:
+            return at + start - begin
+    return 0
+
+
+def _candidates(pid: int, *, library: str = "libpython") -> Iterator[tuple[str, int]]:
+    """Yields the executable and the libraries of a name that a process has mapped, with where they begin."""
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  # as above
             lines = file.read().splitlines()
@@ -82,9 +106,9 @@ def _candidates(pid: int) -> Iterator[tuple[str, int]]:
         start = int(addresses.partition("-")[0], 16)
         if path == executable:
             found[path] = (f"/proc/{pid}/exe", start)
-        elif os.path.basename(path).startswith("libpython"):  # noqa: PTH119  # as above
+        elif os.path.basename(path).startswith(library):  # noqa: PTH119  # as above
             inside = f"/proc/{pid}/map_files/{addresses}" if path.endswith(_DELETED) else f"/proc/{pid}/root{path}"
-            found[path] = (inside, start)
+            found[path] = (inside if os.path.exists(inside) else path, start)  # noqa: PTH110  # as above; of a chroot
     yield from sorted(found.values(), key=lambda one: not one[0].endswith("/exe"))
 
 
@@ -107,12 +131,8 @@ def _symbols(fd: int) -> dict[bytes, int]:
                 letters = _content(fd, sections[section[6]])
                 for name, address in _named(_content(fd, section), letters):
                     found.setdefault(name, address)
-    names_in = struct.unpack_from("<H", head, 62)[0]
-    if b"_PyRuntime" not in found and names_in < len(sections):
-        letters = _content(fd, sections[names_in])
-        for section in sections:
-            if letters.startswith(_RUNTIME_SECTION, section[0]):
-                found[b"_PyRuntime"] = section[3]
+    if b"_PyRuntime" not in found and (at := _section_at(fd, head, _RUNTIME_SECTION)):
+        found[b"_PyRuntime"] = at
     return found
 
 
@@ -126,6 +146,16 @@ def _begin(fd: int, head: bytes) -> int | None:
         if kind == _LOADED:
             return int(address - offset) & -_PAGE
     return None
+
+
+def _section_at(fd: int, head: bytes, name: bytes) -> int:
+    """Returns which address a file wants for a section, 0 where it has none of that name."""
+    sections = _sections(fd, head)
+    names_in = struct.unpack_from("<H", head, 62)[0]
+    if names_in >= len(sections):
+        return 0
+    letters = _content(fd, sections[names_in])
+    return next((section[3] for section in sections if letters.startswith(name, section[0])), 0)
 
 
 def _sections(fd: int, head: bytes) -> list[tuple[int, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import struct
 import sys
 
-from loopstall.monitor.layout_tables import OFFSETS
+from loopstall.monitor.layout_tables import OFFSETS, UNTOLD
 
 __all__ = ["ASCII_BIT", "WIDTH_BITS", "Layout", "UnknownLayoutError", "told_version"]
 
@@ -53,6 +53,8 @@ _SINCE_3_14: dict[str, tuple[str, ...]] = {
     "frame": (*_GROUPS["frame"], "stackpointer", "tlbc_index"),
     "code": (*_GROUPS["code"], "co_tlbc"),
     "set": ("size", "used", "table", "mask"),
+    "generator": ("size", "name", "frame", "frame_state"),
+    "list_node": ("next", "prev"),
 }  # fmt: skip
 _SINCE_3_15: dict[str, tuple[str, ...]] = {
     "thread": (
@@ -64,6 +66,7 @@ _SINCE_3_15: dict[str, tuple[str, ...]] = {
     "type": (*_GROUPS["type"], "tp_basicsize", "tp_dictoffset"),
     "heap_type": ("size", "ht_cached_keys"),
     "unicode": (*_GROUPS["unicode"], "compactobject_size"),
+    "gc": (*_GROUPS["gc"], "frame", "generation_stats_size", "generation_stats"),
 }  # fmt: skip
 """The differences of later versions."""
 
@@ -105,6 +108,7 @@ class Layout:
         self.version = version
         self.free_threaded = free_threaded
         self._offsets = OFFSETS.get(version) or _table(read, runtime, version, free_threaded=free_threaded)
+        self._offsets = self._offsets | ({} if free_threaded else UNTOLD.get(version, {}))
         self.has_cframe = "thread.cframe" in self._offsets
         self.frame_bytes = self._behind("frame", "previous", "executable", "instr_ptr", "owner", "tlbc_index")
         self.code_bytes = self._behind("code", "filename", "qualname", "linetable", "firstlineno", "co_tlbc")

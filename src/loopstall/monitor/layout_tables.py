@@ -1,9 +1,10 @@
 """Offsets of fields in CPython 3.11 and 3.12, which do not tell them; by the names that later versions tell them by.
 
 They are the same on all 64-bit little-endian machines. tests/monitor/offsets.c prints them from CPython's headers.
+``UNTOLD`` has what only readers of event loops need.
 """
 
-__all__ = ["OFFSETS"]
+__all__ = ["OFFSETS", "UNTOLD"]
 
 _COMMON = {
     "runtime.interpreters_head": 40,
@@ -60,3 +61,22 @@ OFFSETS: dict[tuple[int, int], dict[str, int]] = {
     },
 }
 """By version."""
+
+_OF_OBJECTS = {
+    "code.localsplusnames": 96,
+    "tuple.ob_size": 16,
+    "tuple.ob_item": 24,
+    "float.ob_fval": 16,
+    "long.ob_digit": 24,
+    "frame.localsplus": 72,
+    "dict.ma_keys": 32,
+    "module.dict": 16,
+}
+UNTOLD: dict[tuple[int, int], dict[str, int]] = {
+    (3, 11): _OF_OBJECTS | {"thread.context_ver": 232, "interpreter.imports_modules": 888, "task.name": 144},
+    (3, 12): _OF_OBJECTS | {"thread.context_ver": 216, "interpreter.imports_modules": 944, "task.name": 144},
+    (3, 13): {"thread.context_ver": 216, "module.dict": 16, "task.name": 128},
+    (3, 14): {"thread.context_ver": 216},
+    (3, 15): {"thread.context_ver": 240},
+}
+"""By version, of builds with a GIL; from 3.14 on a table of asyncio's own tells where a task's name is."""

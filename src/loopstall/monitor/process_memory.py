@@ -135,5 +135,5 @@ def _refusal(pid: int, code: int) -> str:
         )
     return (
         f"the system refuses to show the memory of process {pid}: "
-        f"the permission CAP_SYS_PTRACE is missing, which a container has to be given"
+        f"the permission CAP_SYS_PTRACE is missing, which a container gets with --cap-add SYS_PTRACE"
     )

@@ -9,6 +9,7 @@ from loopstall.monitor.code_reader import CodeReader, SeenCode, TornError, read_
 from loopstall.monitor.interpreter_reader import InterpreterReader
 from loopstall.monitor.layout import Layout, UnknownLayoutError
 from loopstall.monitor.process_memory import Memory
+from loopstall.monitor.thread_numbers import ThreadNumbers
 from loopstall.monitor.unavailable import UnavailableError
 
 __all__ = ["RemoteReader", "Walk"]
@@ -39,12 +40,23 @@ class RemoteReader:
         runtime: the address of ``_PyRuntime``.
         version: of its interpreter.
         free_threaded: whether the build can do without a GIL.
+        depth: how many frames of a stack are read, the innermost ones.
+        numbers: of its threads, where it may have others for them than this process; None where it has not.
 
     Raises:
         UnavailableError: this interpreter keeps its frames in an unknown way.
     """
 
-    def __init__(self, memory: Memory, runtime: int, version: tuple[int, int], *, free_threaded: bool) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        runtime: int,
+        version: tuple[int, int],
+        *,
+        free_threaded: bool,
+        depth: int = _DEPTH,
+        numbers: ThreadNumbers | None = None,
+    ) -> None:
         try:
             self._layout = layout = Layout(memory.read, runtime, version, free_threaded=free_threaded)
         except UnknownLayoutError as error:
@@ -54,6 +66,23 @@ class RemoteReader:
         self._interpreters = InterpreterReader(memory, layout, runtime)
         self._codes = CodeReader(memory, layout)
         self._addresses: dict[int, int] = {}
+        self._depth = depth
+        self._numbers = numbers
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the interpreter's structures."""
+        return self._layout
+
+    @property
+    def codes(self) -> CodeReader:
+        """The code objects that were met."""
+        return self._codes
+
+    @property
+    def interpreters(self) -> InterpreterReader:
+        """The interpreters of the process."""
+        return self._interpreters
 
     def look(self, thread_id: int) -> tuple[tuple[str, str, int], ...] | None:
         """Returns file, function and line of each frame of a thread, innermost first.
@@ -61,7 +90,7 @@ class RemoteReader:
         None where it runs no Python code, has ended, or goes on too fast.
 
         Args:
-            thread_id: its number in the system, as its process sees it.
+            thread_id: its number in the system.
         """
         seen = self.walk(thread_id)
         return None if seen is None else tuple((code.co_filename, code.co_qualname, line) for code, line in seen[0])
@@ -84,6 +113,22 @@ class RemoteReader:
             return None
         return (frame, pointer) if pointer else None  # a frame of a thread that has ended points nowhere
 
+    def state(self, thread_id: int) -> tuple[int, bytes]:
+        """Returns address and content of the state of a thread.
+
+        Raises:
+            TornError: there is none.
+        """
+        return self._state(thread_id)
+
+    def links(self, thread_id: int) -> list[tuple[int, int]]:
+        """Returns the addresses of a thread's frames and of their code objects, innermost first.
+
+        Raises:
+            TornError: the thread goes on too fast, or has ended.
+        """
+        return [one[0][:2] for one in self._frames(thread_id, self._depth) if one[3] < _BY_INTERPRETER]
+
     def opcode(self, place: tuple[int, int]) -> int:
         """Returns the number of the instruction at a place, -1 where it cannot be read."""
         found = self._memory.read(place[1], 1)
@@ -94,7 +139,7 @@ class RemoteReader:
         found: list[int] = []
         try:
             for address, state in self._interpreters.threads():
-                thread_id = word_in(state, self._layout["thread.native_thread_id"])
+                thread_id = self._outside(word_in(state, self._layout["thread.native_thread_id"]))
                 self._keep(thread_id, address)
                 found.append(thread_id)
         except TornError:
@@ -105,7 +150,8 @@ class RemoteReader:
         """Returns the number of the thread that holds the main interpreter's GIL, 0 where none does."""
         try:
             _, locked, thread = self._interpreters.gil()
-            return word_in(self._interpreters.state(thread), self._layout["thread.native_thread_id"]) if locked else 0
+            state = self._interpreters.state(thread) if locked else b""
+            return self._outside(word_in(state, self._layout["thread.native_thread_id"])) if locked else 0
         except TornError:
             return 0
 
@@ -124,6 +170,10 @@ class RemoteReader:
         except TornError:
             return False
 
+    def _outside(self, thread_id: int) -> int:
+        """Returns the system's number of a thread by its process' own."""
+        return thread_id if self._numbers is None else self._numbers.outside(thread_id)
+
     def _keep(self, thread_id: int, address: int) -> None:
         if len(self._addresses) >= _THREADS_KEPT:
             self._addresses.clear()
@@ -132,13 +182,14 @@ class RemoteReader:
     def _state(self, thread_id: int) -> tuple[int, bytes]:
         """Returns address and content of the state of a thread."""
         at = self._layout["thread.native_thread_id"]
+        wanted = thread_id if self._numbers is None else self._numbers.inside(thread_id)
         address = self._addresses.get(thread_id)
         if address is not None:
             state = self._memory.read(address, self._layout.thread_bytes)
-            if len(state) == self._layout.thread_bytes and word_in(state, at) == thread_id:
+            if len(state) == self._layout.thread_bytes and word_in(state, at) == wanted:
                 return address, state
         for address, state in self._interpreters.threads():
-            if word_in(state, at) == thread_id:
+            if word_in(state, at) == wanted:
                 self._keep(thread_id, address)
                 return address, state
         raise TornError
@@ -154,12 +205,12 @@ class RemoteReader:
 
     def _walk(self, thread_id: int) -> Walk:
         """Reads a stack twice, and keeps what stood in between: all but what a thread calls while it is looked at."""
-        before = self._frames(thread_id, _DEPTH + _DEEPER)
+        before = self._frames(thread_id, self._depth + _DEEPER)
         heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3] < _BY_INTERPRETER})
         if learned:
-            before = self._frames(thread_id, _DEPTH + _DEEPER)
+            before = self._frames(thread_id, self._depth + _DEEPER)
         links = {one[0] for one in before}
-        after = self._frames(thread_id, _DEPTH)
+        after = self._frames(thread_id, self._depth)
         moving = next((at for at in range(len(after), 0, -1) if after[at - 1][0] not in links), 0)
         stack: list[tuple[SeenCode, int]] = []
         coroutine = ("", 0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+import re
 import sysconfig
 
 from loopstall.records import Frame
@@ -22,10 +23,14 @@ _LIBRARIES = tuple(
 )
 
 
+_ANY_LIBRARY = re.compile(r"[/\\](site-packages|dist-packages|lib(64)?[/\\]python3\.\d+t?)[/\\]")
+"""A folder of packages, or of Python's own library, of whatever Python: a process that is looked at may run another."""
+
+
 @lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Returns whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
-    if file.startswith("<"):
+    if file.startswith("<") or _ANY_LIBRARY.search(file):
         return False
     try:
         path = Path(file).resolve()

@@ -13,7 +13,7 @@ from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.remote import RemoteReader
 from loopstall.monitor.syscalls import GIL, READY, RUNNING, wait_in
 
-__all__ = ["ProgramTarget"]
+__all__ = ["ProgramTarget", "plain"]
 
 Place = tuple[int, int]
 """Frame and position of a thread, as ``RemoteReader`` has it."""
@@ -35,7 +35,8 @@ def _brief() -> frozenset[int]:
     return frozenset(number for name, number in known.items() if "JUMP" in name or name in {"NOP", "RESUME"})
 
 
-def _plain(stack: tuple[tuple[SeenCode, int], ...]) -> Stack:
+def plain(stack: tuple[tuple[SeenCode, int], ...]) -> Stack:
+    """Returns a stack as plain data."""
     return tuple((code.co_filename, code.co_qualname, line) for code, line in stack)
 
 
@@ -78,7 +79,7 @@ class ProgramTarget:
         seen = reader.walk(thread_id)
         if seen is None:
             return None
-        stack, place, coroutine = _plain(seen[0]), seen[1], seen[2]
+        stack, place, coroutine = plain(seen[0]), seen[1], seen[2]
         stepped, holder_id = False, 0
         holder: Stack = ()
         early(Seen(at_ns, stack, "" if state in {RUNNING, "futex"} else state, stepped, holder_id, holder, *coroutine))
@@ -94,6 +95,10 @@ class ProgramTarget:
                 holder_id, holder = holds, held
         self._last = place, self._cpu_ns(), at_ns
         return Seen(at_ns, stack, state, stepped, holder_id, holder, *coroutine)
+
+    def state(self, thread_id: int) -> str:
+        """Returns the system call that a thread waits in, or a word of ``syscalls``, and nothing more about it."""
+        return wait_in(self._syscall(thread_id))[0]
 
     def _watch(self, thread_id: int, place: Place, *, first: bool) -> tuple[str, bool]:
         """Returns whether a thread that would run does, and whether it takes steps of Python code.

@@ -1,0 +1,33 @@
+"""``loopstall dump``."""
+
+import click
+
+from loopstall.cli.out import emit
+from loopstall.errors import InputError
+from loopstall.monitor.outside.attached import Attached
+from loopstall.monitor.outside.dump import dump_of
+from loopstall.monitor.unavailable import UnavailableError
+from loopstall.report.dump_text import dump_shown, dump_to_json
+
+__all__ = ["command"]
+
+
+@click.command("dump")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that was seen.")
+@click.argument("pid", type=click.IntRange(min=1))
+def command(pid: int, as_json: bool) -> int:  # noqa: FBT001  # as click calls it
+    """Print what each event loop of a running process does now.
+
+    Looks once, from outside, at the process PID: what its loops do, on which line, in which task, and what its other
+    tasks await. The process is not stopped, and nothing runs in it. On Linux, for a process of your own or as root.
+    """
+    try:
+        process = Attached(pid)
+        try:
+            dump = dump_of(process)
+        finally:
+            process.close()
+    except UnavailableError as error:
+        raise InputError(str(error)) from error
+    emit(dump_to_json(dump) if as_json else "".join(f"{line}\n" for line in dump_shown(dump)))
+    return 0

@@ -38,7 +38,7 @@ def evidence(*, length=100, threshold=5, **known):
         ("cpu-python", {"own": 98, "asked": 4, "late": 1, "looks": 3, "syscalls": (GIL,)}),
         ("cpu-native", {"own": 98, "starved": 95, "asked": 1, "late": 1}),
         ("cpu-native", {"own": 98, "starved": 95}),
-        ("cpu-native", {"own": 99, "asked": 22, "late": 9, "looks": 16, "in_c": 16}),  # it answers signals: re
+        ("cpu-native", {"own": 99, "asked": 22, "late": 9, "looks": 16, "in_c": 16}),  # it answers in between: re
         ("cpu-python", {"own": 99, "asked": 4, "late": 1, "looks": 2, "in_c": 2}),  # met a handler by chance
         ("cpu-native", {"own": 98, "looks": 4, "free": 3}),
         ("blocking-call", {"own": 1, "syscalls": ("clock_nanosleep",)}),
@@ -78,9 +78,9 @@ def test_cause_follows_from_the_counters(cause, known):
         ("cpu-python", {"own": 98, "asked": 4, "looks": 5, "still": 1}),
         ("cpu-python", {"own": 98, "looks": 4, "free": 4}),
         ("cpu-python", {"own": 98, "asked": 6, "late": 6, "looks": 5}),
-        ("cpu-python", {"own": 98, "asked": 6, "late": 6, "unanswered": 25}),  # whoever passes signals on had no CPU
+        ("cpu-python", {"own": 98, "asked": 6, "late": 6, "unanswered": 25}),  # whoever asks had no CPU
         ("cpu-native", {"own": 98, "looks": 5, "still": 4}),
-        ("cpu-native", {"own": 99, "asked": 22, "late": 2, "looks": 5, "still": 5}),  # it answers signals: re
+        ("cpu-native", {"own": 99, "asked": 22, "late": 2, "looks": 5, "still": 5}),  # it answers in between: re
         ("cpu-native", {"own": 98, "asked": 1, "late": 1, "unanswered": 90}),
         ("descheduled", {"own": 2, "others": 95, "overran": 90}),
         ("descheduled", {"own": 30, "others": 95, "delay": 70, "starved": 60}),
@@ -219,9 +219,9 @@ def test_c_code_is_told_from_python_by_more_than_half_of_what_was_seen(cause, kn
         ("garbage collection took 80% of the time", {"own": 98, "gc": 80}),
         ("other threads computed 95% of the time and the loop 2%; the watchdog starved 20%",
          {"own": 2, "others": 95, "starved": 20}),
-        ("other threads computed 95% of the time and the loop 2%; a signal went unanswered for 40%",
+        ("other threads computed 95% of the time and the loop 2%; a question went unanswered for 40%",
          {"own": 2, "others": 95, "unanswered": 40}),
-        ("other threads computed 95% of the time and the loop 2%; a signal went unanswered for 60%",
+        ("other threads computed 95% of the time and the loop 2%; a question went unanswered for 60%",
          {"own": 2, "others": 95, "unanswered": 60}),
         ("other threads computed 95% of the time and the loop 2%; coming back from its wait for events took it 90%",
          {"own": 2, "others": 95, "overran": 90}),
@@ -242,7 +242,7 @@ def test_c_code_is_told_from_python_by_more_than_half_of_what_was_seen(cause, kn
         ("the loop's thread computed 90% of the time in Python", {"own": 90}),
         ("the loop's thread computed 90% of the time and 4 times of 5 in the middle of a C call",
          {"own": 90, "looks": 5, "still": 4}),
-        ("the loop's thread computed 90% of the time and was in a C call 3 times of 4 when a signal came",
+        ("the loop's thread computed 90% of the time and was in a C call 3 times of 4 when it was asked",
          {"own": 90, "asked": 4, "late": 3}),
         ("the loop's thread computed 90% of the time and 3 times of 4 in a C call that ran our own code",
          {"own": 90, "looks": 4, "in_c": 3}),
@@ -250,7 +250,7 @@ def test_c_code_is_told_from_python_by_more_than_half_of_what_was_seen(cause, kn
          {"own": 90, "looks": 4, "free": 3}),
         ("the loop's thread computed 90% of the time and kept the GIL from the watchdog for 80% of it",
          {"own": 90, "starved": 80}),
-        ("the loop's thread computed 90% of the time and left a signal unanswered for 80%",
+        ("the loop's thread computed 90% of the time and left a question unanswered for 80%",
          {"own": 90, "unanswered": 80, "gil": False}),
         ("the loop's thread computed 1% of the time, and the system tells no more", {"own": 1, "delay": None}),
         ("the loop's thread computed 1% of the time and had a CPU", {"own": 1}),

@@ -131,6 +131,12 @@ def test_sample_on_return_has_a_line_and_is_no_look():
     assert made.evidence.overran_ns == 80 * MS
 
 
+def test_coming_back_late_is_no_lateness_where_a_handler_ran_in_the_wait():
+    seen = sample(50, in_wait=True, syscall="clock_nanosleep")
+    assert stall([seen], overran_ns=90 * MS).evidence.overran_ns == 0
+    assert stall([sample(50)], overran_ns=90 * MS).evidence.overran_ns == 90 * MS
+
+
 def test_wait_of_two_signals_at_once_counts_once():
     made = stall([sample(40, late=30, by_signal=True), sample(50, late=35, by_signal=True)])
     assert (made.evidence.asked, made.evidence.late, made.evidence.unanswered_ns) == (2, 2, 40 * MS)

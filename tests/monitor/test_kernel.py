@@ -1,13 +1,10 @@
 import os
 import select
-import signal
-import subprocess
 import sys
-import threading
 
 import pytest
 
-from loopstall.monitor.kernel import Alarm, KeptFile, SignalTimer, UnavailableError, read_file
+from loopstall.monitor.kernel import Alarm, KeptFile, Poll, UnavailableError, read_file
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the timers are Linux's")
 HOUR = 3600 * 10**9
@@ -36,49 +33,22 @@ def test_alarm_that_is_put_off_or_taken_back_wakes_nobody():
 
 
 @linux
-def test_timer_sends_its_signal_to_this_thread():
-    came = []
-    timer = SignalTimer(threading.get_native_id())
-    signal.signal(timer.signal, lambda *_: came.append(1))
-    timer.arm(1000)
-    signal.sigtimedwait([], 0)
-    for _ in range(10_000_000):
-        if came:
-            break
-    timer.close()
-    signal.signal(timer.signal, signal.SIG_DFL)
-    assert came == [1]
-
-
-@linux
-def test_two_timers_have_signals_of_their_own():
-    first = SignalTimer(threading.get_native_id())
-    signal.signal(first.signal, signal.SIG_IGN)
-    second = SignalTimer(threading.get_native_id())
-    assert first.signal != second.signal
-    signal.signal(first.signal, signal.SIG_DFL)
+def test_poll_tells_which_file_is_ready():
+    first, second = Alarm(), Alarm()
+    poll = Poll(first.fd, second.fd)
+    poll.wait(0)
+    assert not poll.is_ready(first.fd)
+    second.arm(1)
+    poll.wait()
+    assert (poll.is_ready(first.fd), poll.is_ready(second.fd)) == (False, True)
     first.close()
     second.close()
 
 
-@linux
-def test_signals_in_use_are_left_alone():
-    code = (
-        "import signal\n"
-        "for n in range(signal.SIGRTMIN, signal.SIGRTMAX + 1): signal.signal(n, lambda *a: None)\n"
-        "from loopstall.monitor.kernel import *\n"
-        "try: SignalTimer(1)\n"
-        "except UnavailableError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "no real-time signal is free" in done.stdout
-
-
-@pytest.mark.parametrize(("kind", "given"), [(Alarm, ()), (SignalTimer, (1,))])
-def test_other_systems_say_why_they_have_none(monkeypatch, kind, given):
+def test_other_systems_say_why_they_have_none(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(UnavailableError, match="darwin"):
-        kind(*given)
+        Alarm()
 
 
 @linux

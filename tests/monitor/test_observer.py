@@ -1,6 +1,7 @@
 """Who looks at the loop's thread: what it leaves behind, and what it does to the thread."""
 
 import gc
+import math
 import os
 import sys
 import threading
@@ -48,12 +49,45 @@ def test_broken_observer_switches_itself_off_and_says_so():
                         on_fault=faults.append)  # fmt: skip
     observer.start()
     observer.attach(None)
-    observer.put_off(time.perf_counter_ns(), 1, 3600 * 1000 * MS)
+    observer.put_off(time.perf_counter_ns(), 1)
     while not faults:
         time.sleep(0.001)
-    observer.put_off(time.perf_counter_ns(), 1, 3600 * 1000 * MS)  # it does not look again
+    observer.put_off(time.perf_counter_ns(), 1)  # it does not look again
     observer.stop()
     assert faults == ["watchdog switched off: ZeroDivisionError: no"]
+
+
+class Bell:
+    """An alarm that only says when it would ring."""
+
+    def __init__(self):
+        self.at_ns = []
+
+    def at(self, due_ns):
+        self.at_ns.append(due_ns)
+
+    def arm(self, delay_ns):
+        """Nobody asks."""
+
+    def disarm(self):
+        self.at_ns.append(0)
+
+
+@pytest.mark.parametrize(
+    ("waits_until_ms", "set_for_ms", "rings_ms"),
+    [(25, 9, [31]), (9.5, 9, [15.5]), (2, 9, []), (25, 12, []), (math.inf, 9, [])],
+    ids=["comes back when it is overdue", "just overdue", "was seen", "rings anyway", "waits for ever"],
+)
+def test_a_wait_that_was_looked_at_is_looked_at_again_when_it_is_overdue(waits_until_ms, set_for_ms, rings_ms):
+    now = 0
+    observer = Observer(busy_since=lambda: 0, threshold_ns=10 * MS, clock=lambda: now, on_fault=pytest.fail)
+    observer._alarm = bell = Bell()
+    observer._sampler.look_into_wait = lambda _asked_ns: False
+    observer.put_off(0, set_for_ms * MS)
+    observer.late_s[0] = waits_until_ms * MS / 1e9
+    now = 10 * MS
+    observer._look(lambda _pause_ns: False)
+    assert bell.at_ns == [pytest.approx(ms * MS) for ms in rings_ms]
 
 
 class Held:
@@ -130,15 +164,13 @@ def test_watchdog_that_pauses_comes_at_once_to_the_next_span(monkeypatch, watch)
     observer = watch(lambda: span)
     for number in (1, 2):
         span = number
-        observer.put_off(time.perf_counter_ns(), 1000, HOUR)
-        while not (samples := observer.take()[0]):
+        observer.put_off(time.perf_counter_ns(), 1000)
+        while all(sample.by_signal for sample in observer.take()[0]):
             time.sleep(0.001)
-        assert not samples[0].by_signal
 
 
 @linux
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="the signal has to reach this thread itself")
-def test_signal_cuts_no_system_call_short(watch):
+def test_no_system_call_is_cut_short(watch):
     reader, writer = os.pipe()
 
     def drain():
@@ -150,9 +182,9 @@ def test_signal_cuts_no_system_call_short(watch):
     draining = threading.Thread(target=drain)
     draining.start()
     observer = watch()
-    observer.put_off(time.perf_counter_ns(), HOUR, 20 * MS)
+    observer.put_off(time.perf_counter_ns(), 20 * MS)
     written = os.write(writer, bytes(3_000_000))
     os.close(writer)
     draining.join()
     assert written == 3_000_000
-    assert any(sample.by_signal for sample in observer.take()[0])
+    assert observer.take()[0]

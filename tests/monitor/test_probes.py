@@ -31,8 +31,7 @@ class Ears:
         self.spans, self.overruns, self.alive_at, self.rests = [], [], [], 0
         self.late_s = [math.inf]
 
-    def alive(self, now, watchdog_ns, signal_ns):
-        assert watchdog_ns < signal_ns or not signal_ns
+    def alive(self, now, watchdog_ns):
         self.alive_at.append(now)
 
     def rest(self, due_s=math.inf):
@@ -54,13 +53,16 @@ class Selector:
 
     def __init__(self, clock):
         self.clock, self.takes = clock, 0
+        self.waiting = lambda: None
         self._fd_to_key, self._selector = {7: KEY}, self
 
     def select(self, _timeout=None):
+        self.waiting()
         self.clock.passes(self.takes)
         return [(KEY, selectors.EVENT_READ)]
 
     def poll(self, _timeout, _most):
+        self.waiting()
         self.clock.passes(self.takes)
         return [(7, select.EPOLLIN), (8, select.EPOLLIN)]
 
@@ -105,6 +107,15 @@ def test_span_is_from_one_wait_to_the_next(probe, selector, clock, ears):
     assert probe.busy_since() == pytest.approx(clock.now - 7.25 * MS, abs=2)
     wait(selector, 0.01, takes=2)
     assert ears.spans == [7.25]
+
+
+@pytest.mark.parametrize(("timeout", "lasts"), [(None, math.inf), (0.0101, 11), (10, 10_000)])
+def test_it_says_until_when_the_loop_waits_and_since_when_it_works(probe, selector, clock, ears, timeout, lasts):
+    began, seen = clock.now, []
+    selector.waiting = lambda: seen.append(ears.late_s[0])
+    wait(selector, timeout, takes=1)
+    assert seen == [pytest.approx((began + lasts * MS) / 1e9)]
+    assert ears.late_s[0] == pytest.approx(clock.now / 1e9)
 
 
 def test_short_spans_are_not_told(probe, selector, clock, ears):

@@ -1,4 +1,5 @@
 import asyncio
+import selectors
 import sys
 import sysconfig
 
@@ -37,3 +38,23 @@ def test_no_stack_has_no_culprit():
 
 def test_own_package_is_not_the_users_code():
     assert not frames.is_users(stack.__file__)
+
+
+def test_code_of_the_program_below_what_waits_interrupts_it():
+    def places(*files):
+        return tuple((compile("0", file, "exec"), 1) for file in files)
+
+    ours = stack.__file__.replace("stack.py", "")
+    select, core = f"{ours}probes/epoll.py", f"{ours}core.py"
+    waits = places(select, "/asyncio/base_events.py", "/app.py")
+    for plain in (
+        places(),
+        places("/app.py"),
+        waits,
+        places(selectors.__file__) + waits,
+        places("/lib/x.py", core) + waits,
+    ):
+        assert not stack.interrupts_wait(plain)
+    for handled in (places("/app.py") + waits, places("/lib/x.py", "/app.py", selectors.__file__) + waits):
+        assert stack.interrupts_wait(handled)
+    assert stack.interrupts_wait(places("/app.py", "/site/trio/_core/_io_epoll.py", "/site/trio/_core/_run.py"))

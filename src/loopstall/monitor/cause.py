@@ -13,7 +13,7 @@ __all__ = ["classify"]
 _GC_SHARE = 0.5
 _OTHERS_SHARE = 0.5  # of the time, by other threads: they may have held the GIL
 _STARVED_SHARE = 0.15  # the watchdog needs the GIL as well: it being late says that somebody kept it
-_SOME_OTHERS_SHARE = 0.1  # the same, where neither the watchdog nor a signal got through: they may lack a CPU as well
+_SOME_OTHERS_SHARE = 0.1  # the same, where neither the watchdog nor a question got through: they may lack a CPU as well
 _THROUGHOUT_SHARE = 0.9
 _UNANSWERED_SHARE = 0.5  # of the time, by a thread that did not compute itself
 _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for events
@@ -21,8 +21,8 @@ _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no 
 _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
 _DELAY_OF_OWN = 0.6  # a thread that mostly ran is not descheduled, however busy the machine
 _CPU_SHARE = 0.5
-_LATE_SHARE = 0.5  # of the signals, that came in the middle of a C call
-_FEW_LOOKS = 2  # at code in Python that may have met a handler by chance
+_LATE_SHARE = 0.5  # of the questions, that came in the middle of a C call
+_FEW_LOOKS = 2  # at code in Python that may have met a callback by chance
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
 _NATIVE_STARVED_SHARE = 0.35
 
@@ -151,7 +151,7 @@ def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
     waits = len(evidence.syscalls) - for_gil
     shut_out = evidence.starved_ns >= _UNANSWERED_SHARE * length
     if (shut_out or not waits) and evidence.unanswered_ns >= _UNANSWERED_SHARE * length:
-        return f"a signal went unanswered for {evidence.unanswered_ns / length:.0%}"
+        return f"a question went unanswered for {evidence.unanswered_ns / length:.0%}"
     elsewhere = waits + evidence.free
     if elsewhere and for_gil <= elsewhere:  # it was seen doing something else
         return ""
@@ -160,7 +160,7 @@ def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
     if evidence.starved_ns >= _STARVED_SHARE * length:
         return f"the watchdog starved {evidence.starved_ns / length:.0%}"
     if evidence.unanswered_ns >= _STARVED_SHARE * length:
-        return f"a signal went unanswered for {evidence.unanswered_ns / length:.0%}"
+        return f"a question went unanswered for {evidence.unanswered_ns / length:.0%}"
     return ""
 
 
@@ -195,19 +195,19 @@ def _native(evidence: Evidence) -> str:
     if not evidence.gil:
         return "" if evidence.looks else _unanswered(evidence)
     if evidence.asked and evidence.late > evidence.asked * _LATE_SHARE:
-        return f"was in a C call {evidence.late} times of {evidence.asked} when a signal came"
+        return f"was in a C call {evidence.late} times of {evidence.asked} when it was asked"
     if evidence.in_c > max(evidence.looks / 2, _FEW_LOOKS if evidence.asked else 0):
         return f"{evidence.in_c} times of {evidence.looks} in a C call that ran our own code"
     return "" if evidence.asked else _free_or_starving(evidence)
 
 
 def _unanswered(evidence: Evidence) -> str:
-    """Describes signals that went unanswered while the watchdog could not look.
+    """Describes questions that went unanswered while the watchdog could not look.
 
-    It passes them on, so that it lacked a CPU: that some were late says nothing.
+    It asks them, so that it lacked a CPU: that some were late says nothing.
     """
     share = evidence.unanswered_ns / _length_ns(evidence)
-    return f"left a signal unanswered for {share:.0%}" if share >= _UNANSWERED_SHARE else ""
+    return f"left a question unanswered for {share:.0%}" if share >= _UNANSWERED_SHARE else ""
 
 
 def _free_or_starving(evidence: Evidence) -> str:

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 import functools
 import inspect
-import threading
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import SAMPLERS, Monitor
 from loopstall.monitor.probes import CurioRun, TrioRun
+from loopstall.monitor.threads import Lock
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, now_ns
 
@@ -63,7 +63,7 @@ class Watch:
         }  # fmt: skip
         self._threshold_ns = round(threshold * NS_PER_S)
         self._monitors: list[Monitor] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._started_ns = 0
 
     def __enter__(self) -> Self:

@@ -10,7 +10,6 @@ from collections.abc import Callable, MutableSequence
 import contextlib
 import os
 import sys
-import threading
 from typing import Any
 import weakref
 
@@ -26,6 +25,7 @@ from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stack import capture
 from loopstall.monitor.stall_log import StallLog
+from loopstall.monitor.threads import get_ident
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, Clock, now_ns
 
@@ -118,6 +118,7 @@ class Monitor:
         self._observer = self._choose()
         self._observer.start()
         if self._loop is not None:
+            self._observer.late_s = self.late_s  # where the probe writes
             self._observer.attach(self._loop)
 
     def start(self, loop: Any = None) -> None:
@@ -137,7 +138,7 @@ class Monitor:
         """
         if not self.started_ns:
             self._open()
-        self._ident = threading.get_ident()
+        self._ident = get_ident()
         try:
             self._observer.attach(loop)
         except UnavailableError as error:
@@ -195,7 +196,7 @@ class Monitor:
         if not self.started_ns:
             return
         loop = self._loop
-        if loop is not None and threading.get_ident() == self._ident:
+        if loop is not None and get_ident() == self._ident:
             if loop.is_running():
                 self._probe.tell(self.ended_ns)
             self._probe.remove()
@@ -231,19 +232,24 @@ class Monitor:
         """Notes when the loop will have a file to read, in its own thread: waiting longer for events was late."""
         self._probe.expect(due_ns)
 
-    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+    def alive(self, now: int, watchdog_ns: int) -> None:
         """Puts the looks off and takes the counters' stand, unless the present span has long begun."""
         if self.ended_ns:
             return
         reading = self._counters.read()
         if self._baseline is None or (not self._overran_ns and reading.at_ns - now < NS_PER_MS):
             self._baseline = reading
-        self._observer.put_off(now, watchdog_ns, signal_ns)
+        self._observer.put_off(now, watchdog_ns)
 
     def rest(self, due_s: float = NEVER_S) -> None:
         """Asks for no look while the loop waits for events, until it should be back."""
         if not self.ended_ns:
             self._observer.rest(due_s)
+
+    def hush(self) -> None:
+        """Asks nobody anything from now on."""
+        if not self.ended_ns:
+            self._observer.ask_nobody()
 
     def overran(self, due: int, now: int) -> None:
         """Looks at once who had the GIL: whoever gave it up has not moved since."""
@@ -315,9 +321,10 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    """Sends no more signals: the interpreter takes its handlers away before the process ends."""
+    """Asks nobody any more: the interpreter goes before the process ends."""
     for monitor in tuple(_ACTIVE):
         monitor.rest()
+        monitor.hush()
 
 
 atexit.register(_at_exit)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 import gc
-import threading
 import time
 from typing import NamedTuple
 
 from loopstall.monitor.kernel import KeptFile, read_file
 from loopstall.monitor.syscalls import GIL, wait_in
+from loopstall.monitor.threads import get_native_id
 from loopstall.records.clock import Clock
 
 __all__ = ["CounterReading", "Counters", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
@@ -52,7 +52,7 @@ class Counters:
         """Counts for this thread from now on."""
         if self.collected not in gc.callbacks:
             gc.callbacks.append(self.collected)
-        thread_id = threading.get_native_id()
+        thread_id = get_native_id()
         if thread_id != self._thread_id:
             if self._schedstat is not None:
                 self._schedstat.close()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import contextlib
 import functools
 import sys
-import threading
 from typing import Any
 import weakref
 
@@ -18,13 +17,14 @@ from loopstall.monitor.outside.link import prepare
 from loopstall.monitor.probes.curio import CurioRun
 from loopstall.monitor.probes.trio import TrioRun
 from loopstall.monitor.running import running_elsewhere
+from loopstall.monitor.threads import LocalData, ReentrantLock
 
 __all__ = ["Beginner", "add", "discard"]
 
 Beginner = Callable[[Any], Callable[[], object]]
 """Called with a loop in its thread before it runs; returns what is called when it has."""
 
-_lock = threading.RLock()
+_lock = ReentrantLock()
 _beginners: list[Beginner] = []
 _wrapped: dict[Any, tuple[Any, Any]] = {}  # class or module: (the wrapper, what it had itself)
 _watched: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -98,7 +98,7 @@ def _wrap_running() -> None:
     """Has loops watched that run otherwise than by ``run_forever``, from when they are the running one of a thread."""
     module: Any = asyncio.events
     inner = module._set_running_loop  # noqa: SLF001  # each loop in Python calls it there
-    running = threading.local()
+    running = LocalData()
 
     @functools.wraps(inner)
     def _set_running_loop(loop: Any) -> None:

@@ -1,7 +1,7 @@
 """Makes a stall of samples and counters: pure functions, which a test can call with samples made by hand.
 
 Hands on ``stall_of``, which the monitor calls when a span of work over the threshold has ended. It knows nothing of
-loops, threads, clocks and signals: what was read of them is in its arguments.
+loops, threads and clocks: what was read of them is in its arguments.
 """
 
 from collections import Counter
@@ -110,11 +110,11 @@ def stall_of(
 
 
 def _within(span: StalledSpan, views: Sequence[ThreadView]) -> list[ThreadView]:
-    return [view for view in views if span.start_ns <= view.at_ns <= span.end_ns]
+    return [view for view in views if span.start_ns <= view.at_ns <= span.end_ns + NS_PER_MS]
 
 
 def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, after: CounterReading) -> Evidence:
-    """Returns what the cause is judged by: differences of the counters, and how the looks and signals fared."""
+    """Returns what the cause is judged by: differences of the counters, and how the looks and questions fared."""
     own_ns = after.own_cpu_ns - before.own_cpu_ns
     delay_ns = None
     if after.run_delay_ns is not None and before.run_delay_ns is not None:
@@ -131,7 +131,7 @@ def _evidence(span: StalledSpan, samples: list[Sample], before: CounterReading, 
         run_delay_ns=delay_ns,
         throttled_ns=min(span.throttled_ns, span.length_ns),
         gc_ns=after.gc_ns - before.gc_ns,
-        overran_ns=span.overran_ns,
+        overran_ns=0 if any(look.in_wait for look in looks) else span.overran_ns,
         starved_ns=_starved_ns(looks, max(span.look_due_ns, span.start_ns), span.end_ns),
         asked=len(waits),
         late=sum(wait > _LATE_NS or one.in_c for wait, one in zip(waits, answers, strict=True)),
@@ -164,7 +164,7 @@ def _starved_ns(looks: list[Sample], asked_ns: int, end: int) -> int:
 
 
 def _waits(answers: list[Sample]) -> list[int]:
-    """Returns for how long each signal waited for its answer in ns, overlaps counted once."""
+    """Returns for how long each question waited for its answer in ns, overlaps counted once."""
     waits: list[int] = []
     answered = 0
     for sample in answers:

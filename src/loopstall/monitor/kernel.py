@@ -1,6 +1,6 @@
 """Calls of the Linux kernel that Python does not offer: timers, and reads that keep the GIL.
 
-Everything goes through ``ctypes.PyDLL``, which keeps the GIL: giving it up costs more than these calls take, and
+All but ``Poll`` goes through ``ctypes.PyDLL``, which keeps the GIL: giving it up costs more than these calls take, and
 where other threads compute, the loop would wait up to a switch interval to get it back.
 """
 
@@ -8,30 +8,19 @@ from collections.abc import Callable
 import ctypes
 from functools import cache
 import os
-import signal
 import sys
-import threading
 
 from loopstall.monitor.process_memory import Memory
+from loopstall.monitor.threads import LocalData
 from loopstall.monitor.unavailable import UnavailableError
 
-__all__ = ["Alarm", "KeptFile", "OwnMemory", "SignalTimer", "UnavailableError", "read_file"]
+__all__ = ["Alarm", "KeptFile", "OwnMemory", "Poll", "UnavailableError", "read_file"]
 
 _CLOCK_MONOTONIC = 1
 _ABSOLUTE = 1
-_SIGEV_THREAD_ID = 4
 _NS = 10**9
 _SPECS_KEPT = 64
-
-
-class _SigEvent(ctypes.Structure):
-    _fields_ = (
-        ("value", ctypes.c_void_p),
-        ("signo", ctypes.c_int),
-        ("notify", ctypes.c_int),
-        ("thread_id", ctypes.c_int),
-        ("pad", ctypes.c_char * 44),
-    )
+_POLLIN = 1
 
 
 class _TimerSpec(ctypes.Structure):
@@ -129,42 +118,30 @@ class Alarm(_Timer):
         os.close(self.fd)
 
 
-class SignalTimer(_Timer):
-    """A timer that sends a real-time signal to one thread of this process (timer_create(2)).
+class _Polled(ctypes.Structure):
+    _fields_ = (("fd", ctypes.c_int), ("events", ctypes.c_short), ("came", ctypes.c_short))
+
+
+class Poll:
+    """Waits for files to read, without the GIL; the program may have put something else into the module ``select``.
 
     Args:
-        thread_id: the kernel's number of that thread.
-
-    Raises:
-        UnavailableError: the system has no such timer, or no signal is free.
+        fds: the files.
     """
 
-    def __init__(self, thread_id: int) -> None:
-        super().__init__()
-        self._libc = _libc()
-        self.signal = self._free_signal()
-        event = _SigEvent(signo=self.signal, notify=_SIGEV_THREAD_ID, thread_id=thread_id)
-        self._timer = ctypes.c_void_p()
-        _checked(self._libc.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)))
-        self._settime = self._libc.timer_settime
-        self._settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    def __init__(self, *fds: int) -> None:
+        self._files = (_Polled * len(fds))(*(_Polled(fd=fd, events=_POLLIN) for fd in fds))
+        self._poll = ctypes.CDLL(None).poll
+        self.arguments = ctypes.addressof(self._files), len(fds)
+        """The address of the files and their number, as poll(2) wants them."""
 
-    def _free_signal(self) -> int:
-        """Returns a real-time signal that nobody handles, neither in Python nor in C."""
-        action = ctypes.create_string_buffer(256)  # struct sigaction begins with the handler
-        for number in range(signal.SIGRTMAX - 1, signal.SIGRTMIN + 1, -1):
-            if self._libc.sigaction(number, None, action) == 0:
-                handler = int.from_bytes(action.raw[: ctypes.sizeof(ctypes.c_void_p)], sys.byteorder)
-                if handler == signal.SIG_DFL:
-                    return number
-        raise UnavailableError("no real-time signal is free")
+    def wait(self, pause_ms: int = -1) -> None:
+        """Waits for one of them, or for so long."""
+        self._poll(self._files, len(self._files), pause_ms)
 
-    def _set(self, spec: int) -> None:
-        self._settime(self._timer, 0, spec, None)
-
-    def close(self) -> None:
-        """Deletes the timer."""
-        self._libc.timer_delete(self._timer)
+    def is_ready(self, fd: int) -> bool:
+        """Returns whether the last wait has found a file ready."""
+        return any(one.fd == fd and one.came for one in self._files)
 
 
 _LIBC = ctypes.PyDLL(None) if sys.platform == "linux" else None
@@ -194,7 +171,7 @@ class KeptFile:
             self._fd = -1
 
 
-class _Buffers(threading.local):
+class _Buffers(LocalData):  # type: ignore[misc]  # threading.local as Python has it
     """Buffers of a thread, used again and again: ctypes may make a type for each new one, which takes longer."""
 
     def __init__(self) -> None:

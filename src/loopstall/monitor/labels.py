@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 import contextlib
 from contextvars import ContextVar
+from functools import partial
 import sys
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -88,9 +89,8 @@ def label_at(frame: int, at_ns: int) -> Label | None:
     return next((one[3] for one in reversed(_past) if one[0] == frame and one[1] <= at_ns <= one[2]), None)
 
 
-def label_here() -> Label | None:
-    """Returns the label of what this thread is running."""
-    return _label.get(None)
+label_here: Callable[[], Label | None] = partial(_label.get, None)
+"""Returns the label of what this thread is running; in C, as ``asking`` needs it."""
 
 
 def label_of(task: Any) -> Label | None:

@@ -12,13 +12,13 @@ when it is looked at, is no matter of this module.
 
 import ctypes
 import sys
-import threading
 from typing import NamedTuple
 
 from loopstall.monitor.gil import FREE_THREADED
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
 from loopstall.monitor.remote import RemoteReader
 from loopstall.monitor.stack import RawStack, capture
+from loopstall.monitor.threads import Latch, Thread
 
 __all__ = ["Seen", "StackReader"]
 
@@ -74,17 +74,22 @@ class StackReader:
     def _prove(self) -> None:
         """Finds the stack of a thread that stands still, and holds it against what Python says."""
         true: list[RawStack] = []
-        stands, may_end = threading.Event(), threading.Event()
+        stands, may_end = Latch(), Latch()
 
         def stand() -> None:
             true.append(capture(sys._getframe(1)))  # noqa: SLF001  # the documented way in
             stands.set()
             may_end.wait()
 
-        thread = threading.Thread(target=stand, name="loopstall-proof", daemon=True)
-        thread.start()
+        def deeper(calls: int) -> None:
+            if calls:
+                deeper(calls - 1)
+            else:
+                stand()
+
+        thread = Thread(lambda: deeper(_FEWEST_PROOFS))
         stands.wait()
-        seen = self.look(thread.native_id or 0)
+        seen = self.look(thread.native_id)
         may_end.set()
         thread.join()
         proof, found = _places(true[0]), _places(seen.stack) if seen is not None else []
@@ -92,7 +97,7 @@ class StackReader:
             raise UnavailableError("it is not the stack that it should be")
 
 
-_PROVEN = threading.Event()
+_PROVEN = Latch()
 """True once a stack of this process has been read correctly."""
 
 

@@ -12,15 +12,16 @@ from loopstall.monitor.process_memory import Memory
 from loopstall.monitor.thread_numbers import ThreadNumbers
 from loopstall.monitor.unavailable import UnavailableError
 
-__all__ = ["RemoteReader", "Walk"]
+__all__ = ["DEPTH", "RemoteReader", "Walk"]
 
-_DEPTH = 64
-"""Frames kept of a stack; the innermost ones, for they say what blocks."""
+DEPTH = 64
+"""Frames kept of a stack; the innermost ones, for they say what blocks. One that has fewer is whole."""
 _TAGS = 7  # low bits of a pointer that say how it is counted
 _BY_GENERATOR, _BY_INTERPRETER = 1, 3  # who owns a frame: from the latter on it runs no code in Python
 _THREADS_KEPT = 10_000
 _INT_BITS = 0xFFFFFFFF
-_DEEPER = 16  # calls that a thread may return from while it is looked at
+_DEEPER = 16  # calls that a thread may make or return from while it is looked at
+_MOST_FRAMES = 1000  # of a stack that are read, also where something else has come to lie there
 _TRIES = 3
 _SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
@@ -54,7 +55,7 @@ class RemoteReader:
         version: tuple[int, int],
         *,
         free_threaded: bool,
-        depth: int = _DEPTH,
+        depth: int = DEPTH,
         numbers: ThreadNumbers | None = None,
     ) -> None:
         try:
@@ -205,17 +206,18 @@ class RemoteReader:
 
     def _walk(self, thread_id: int) -> Walk:
         """Reads a stack twice, and keeps what stood in between: all but what a thread calls while it is looked at."""
-        before = self._frames(thread_id, self._depth + _DEEPER)
+        most = self._depth + _DEEPER
+        before = self._frames(thread_id, most + _DEEPER)
         heads, learned = self._codes.learn({one[0][1]: None for one in before if one[3] < _BY_INTERPRETER})
         if learned:
-            before = self._frames(thread_id, self._depth + _DEEPER)
+            before = self._frames(thread_id, most + _DEEPER)
         links = {one[0] for one in before}
-        after = self._frames(thread_id, self._depth)
+        after = self._frames(thread_id, most)
         moving = next((at for at in range(len(after), 0, -1) if after[at - 1][0] not in links), 0)
         stack: list[tuple[SeenCode, int]] = []
         coroutine = ("", 0)
         for (frame, code, _), pointer, copy, owner in after[moving:]:
-            if owner < _BY_INTERPRETER:
+            if owner < _BY_INTERPRETER and len(stack) < self._depth:
                 if code not in heads:
                     raise TornError
                 stack.append(self._codes.line(code, heads[code], pointer, copy))
@@ -226,7 +228,7 @@ class RemoteReader:
         return tuple(stack), (after[0][0][0], after[0][1]), coroutine
 
     def _frames(self, thread_id: int, most: int) -> list[_Frame]:
-        """Reads a thread's frames, from the innermost outwards; those that lie close together at once."""
+        """Reads frames of a thread, so many of its Python code, from the innermost outwards; close ones at once."""
         layout = self._layout
         size = layout.frame_bytes
         executable_at, pointer_at = layout["frame.executable"], layout["frame.instr_ptr"]
@@ -235,7 +237,8 @@ class RemoteReader:
         piece = word_in(state, layout["thread.datastack_chunk"])
         frame, begin, window = self._first(thread, state, piece)
         found: list[_Frame] = []
-        while frame and len(found) < most:
+        ours = 0
+        while frame and ours < most and len(found) < _MOST_FRAMES:
             at = frame - begin
             if not 0 <= at <= len(window) - size:
                 begin, length = self._around(frame, piece)
@@ -245,7 +248,9 @@ class RemoteReader:
             executable = word_in(window, at + executable_at) & ~_TAGS
             pointer, previous = word_in(window, at + pointer_at), word_in(window, at + previous_at)
             copy = word_in(window, at + copy_at) & _INT_BITS if copy_at else 0
-            found.append(((frame, executable, previous), pointer, copy, window[at + owner_at]))
+            owner = window[at + owner_at]
+            ours += owner < _BY_INTERPRETER
+            found.append(((frame, executable, previous), pointer, copy, owner))
             frame = previous
         return found
 

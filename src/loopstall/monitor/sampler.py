@@ -1,22 +1,22 @@
 """Takes a sample of the loop's thread, from its frame or from memory, and of the threads beside it.
 
 Hands on ``Sampler``, which keeps what it has seen until the monitor asks for it. When to look, and whether a watchdog
-or a signal does, is the observer's matter: this module knows no alarm and no timer.
+or the thread itself does, is the observer's matter: this module knows no alarm.
 
 On a free-threaded build a stack is read from memory, and whether the thread computes in Python or in C is told by
-whether it takes a step meanwhile. What its task is called the thread is asked itself, by the signal; in other threads
-than the main one it is asked from outside where that can be done.
+whether it takes a step meanwhile. What its task is called the main thread is asked itself; in other threads it is asked
+from outside where that can be done.
 """
 
 from collections.abc import Callable
 import sys
-import threading
 import time
 from types import CodeType, FrameType
+from typing import Any
 
 from loopstall.monitor.counters import Counters, cpu_of, gil_futex, syscall_of
 from loopstall.monitor.gil import FREE_THREADED, has_gil
-from loopstall.monitor.labels import label_here
+from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.memory import StackReader
 from loopstall.monitor.samples import (
     COLLECTS_ANYWHERE,
@@ -26,10 +26,12 @@ from loopstall.monitor.samples import (
     ThreadView,
     by_frames,
     frames_beside,
+    names_of,
     task_of,
 )
-from loopstall.monitor.stack import RawStack, capture
+from loopstall.monitor.stack import RawStack, capture, interrupts_wait
 from loopstall.monitor.syscalls import RUNNING
+from loopstall.monitor.threads import Thread, get_ident, get_native_id
 from loopstall.records.clock import NS_PER_MS, Clock
 
 __all__ = ["Sampler"]
@@ -38,7 +40,7 @@ _SAMPLES = 64  # of one stall; the pause between two grows with its length
 _STILL_NS = NS_PER_MS * 2 // 5  # of computing at one step of Python code: C code
 _STILL_WITHIN_NS = 4 * NS_PER_MS  # a thread that has not computed that much by then lacks a CPU
 _STEP_S = 50e-6
-_OUR_DEPTH = 9  # calls from a handler or callback of ours to where it lets others in
+_OUR_DEPTH = 9  # calls from a callback of ours to where it lets others in
 
 _TASKS_ARE_SEEN = not FREE_THREADED or sys.version_info < (3, 14)
 """True where asyncio gives the task of another thread's loop without stopping all threads: see ``memory``."""
@@ -50,14 +52,12 @@ class Sampler:
     Args:
         busy_since: returns when the loop's present span of work began, in ns; 0 while it waits for events.
         clock: monotonic time in ns.
-        handler: of our signal, which may be what a thread is found in.
     """
 
-    def __init__(self, busy_since: Callable[[], int], clock: Clock, handler: CodeType) -> None:
+    def __init__(self, busy_since: Callable[[], int], clock: Clock) -> None:
         self._busy_since = busy_since
         self._clock = clock
-        self._handler = handler
-        self._ours = {handler, Counters.collected.__code__} if COLLECTS_ANYWHERE else {handler}
+        self._ours: set[CodeType] = {Counters.collected.__code__} if COLLECTS_ANYWHERE else set()
         self._loop: object = None
         self._ident = self._native_id = 0
         self._samples: list[Sample] = []
@@ -70,7 +70,7 @@ class Sampler:
         """The number in the system of the thread that is sampled, 0 before the first is."""
         return self._native_id
 
-    def attach(self, loop: object, watchdog: threading.Thread | None) -> None:
+    def attach(self, loop: object, watchdog: Thread | None) -> None:
         """Samples this thread from now on.
 
         Args:
@@ -78,10 +78,10 @@ class Sampler:
             watchdog: the thread that looks from outside, which is none of the threads beside it.
         """
         self._loop = loop
-        ident = threading.get_ident()
+        ident = get_ident()
         if ident != self._ident:
-            self._ident, self._native_id = ident, threading.get_native_id()
-            ignored = {ident, (watchdog and watchdog.ident) or 0}
+            self._ident, self._native_id = ident, get_native_id()
+            ignored = {self._native_id, (watchdog and watchdog.native_id) or 0}
             self.other_threads = OtherThreads(ignored, self._clock, self._looking)
 
     def detach(self) -> None:
@@ -115,54 +115,109 @@ class Sampler:
         Args:
             since: when the span began within which the thread is looked at.
             asked_ns: when the look was due.
-            asks_itself: whether the signal asks the thread what its task is called.
+            asks_itself: whether the thread says itself what its task is called.
         """
         if FREE_THREADED:
             self._read(since, asked_ns, asks_itself=asks_itself)
             self.look_beside()
             return
         frames = frames_beside()
-        self.note(frames.get(self._ident), asked_ns, by_signal=False)
+        self.note(frames.get(self._ident), asked_ns)
         self._views += self.other_threads.look(by_frames(frames))
 
-    def look_beside(self, *, anew: bool = False) -> None:
+    def look_into_wait(self, asked_ns: int) -> bool:
+        """Samples the loop's thread where it runs a handler of signals while it should wait for events.
+
+        Args:
+            asked_ns: when the look was due.
+
+        Returns:
+            Whether it did.
+        """
+        if FREE_THREADED:
+            seen = None if self._reader is None else self._reader.look(self._native_id)
+            stack = () if seen is None else seen.stack
+        else:
+            stack = capture(frames_beside().get(self._ident))
+        if not interrupts_wait(stack):
+            return False
+        if self._has_room():
+            syscall = syscall_of(self._native_id, gil_futex.address if has_gil() else 0)
+            self._samples.append(
+                Sample(self._clock(), asked_ns, by_signal=False, stack=stack, syscall=syscall, in_wait=True)
+            )
+        return True
+
+    def look_beside(self, *, anew: bool = False, as_of_ns: int = 0) -> None:
         """Sees the threads beside the loop's.
 
         Args:
             anew: forgets how they were seen before.
+            as_of_ns: since when they have not moved; 0 for now.
         """
         views = self.other_threads.look()
+        for view in views:
+            view.at_ns = as_of_ns or view.at_ns
         self._views = views if anew else self._views + views
 
-    def note(self, frame: FrameType | None, asked_ns: int, *, by_signal: bool) -> None:
+    def note(self, frame: FrameType | None, asked_ns: int) -> None:
         """Takes a sample of the loop's thread from a frame that stands still.
 
         Args:
             frame: where the thread is; None for nowhere.
             asked_ns: when the sample was due.
-            by_signal: whether the thread takes it itself.
         """
-        if frame is None or len(self._samples) >= _SAMPLES:
+        if frame is None or not self._has_room():
             return
         inner = self._under_our_own(frame)
         task, coroutine, label = task_of(self._loop)
         sample = Sample(
             at_ns=self._clock(),
             asked_ns=asked_ns,
-            by_signal=by_signal,
+            by_signal=False,
             stack=capture(inner),
             task=task,
             coroutine=coroutine,
-            syscall="" if by_signal else syscall_of(self._native_id, gil_futex.address),
+            syscall=syscall_of(self._native_id, gil_futex.address),
             in_c=inner is not frame,
-            label=(label_here() if by_signal else None) or label,
+            label=label,
         )
         self._samples.append(sample)
+
+    def note_answer(self, asked_ns: int, at_ns: int, stack: RawStack, task: Any, label: Label | None) -> None:
+        """Takes a sample of what the loop's thread has said itself.
+
+        Args:
+            asked_ns: when it was asked.
+            at_ns: when it answered.
+            stack: where it was.
+            task: what it ran, None for none.
+            label: of that, None for none.
+        """
+        if not self._has_room():
+            return
+        name, coroutine = names_of(task)
+        sample = Sample(
+            at_ns=at_ns,
+            asked_ns=min(asked_ns, at_ns),  # without a GIL the next look may be due by now
+            by_signal=True,
+            stack=stack,
+            task=name,
+            coroutine=coroutine,
+            label=label or (None if task is None else label_of(task)),
+        )
+        self._samples.append(sample)
+
+    def _has_room(self) -> bool:
+        """Returns whether another sample is kept; those of earlier spans, which were no stalls, make room."""
+        if len(self._samples) >= _SAMPLES and self._samples[0].at_ns < self._busy_since():
+            self._samples = []
+        return len(self._samples) < _SAMPLES
 
     def _read(self, since: int, asked_ns: int, *, asks_itself: bool) -> None:
         """Takes a sample of the loop's thread from memory, unless its span has ended meanwhile."""
         reader = self._reader
-        seen = reader.look(self._native_id) if reader is not None and len(self._samples) < _SAMPLES else None
+        seen = reader.look(self._native_id) if reader is not None and self._has_room() else None
         if reader is None or seen is None:
             return
         task, coroutine, label = ("", "", None) if asks_itself or not _TASKS_ARE_SEEN else task_of(self._loop)
@@ -170,7 +225,7 @@ class Sampler:
             at_ns=self._clock(),
             asked_ns=asked_ns,
             by_signal=False,
-            stack=self._under_our_handler(seen.stack),
+            stack=seen.stack,
             task=task,
             coroutine=coroutine,
             label=label,
@@ -204,8 +259,7 @@ class Sampler:
     def _under_our_own(self, frame: FrameType) -> FrameType | None:
         """Returns what a thread does beneath our own code that a C call has let in, else the frame itself.
 
-        A collection in the middle of a C call runs our callback, and some calls (regular expressions) run the handlers
-        of signals: either lets other threads in, which then meet the call.
+        A collection in the middle of a C call runs our callback, which lets other threads in; they then meet the call.
         """
         inner: FrameType | None = frame
         for _ in range(_OUR_DEPTH):
@@ -215,11 +269,3 @@ class Sampler:
                 return inner.f_back
             inner = inner.f_back
         return frame
-
-    def _under_our_handler(self, stack: RawStack) -> RawStack:
-        """Returns what a thread does beneath the handler of our signal, where that runs, else the stack itself."""
-        ours = self._handler
-        for depth, (code, _) in enumerate(stack[:_OUR_DEPTH]):
-            if (code.co_qualname, code.co_filename) == (ours.co_qualname, ours.co_filename):
-                return stack[depth + 1 :]
-        return stack

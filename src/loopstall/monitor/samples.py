@@ -15,6 +15,7 @@ from loopstall.monitor.labels import Label, label_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 from loopstall.monitor.stack import RawStack, capture
 from loopstall.monitor.syscalls import READY, RUNNING
+from loopstall.monitor.threads import get_ident
 from loopstall.records.clock import Clock
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ThreadView",
     "by_frames",
     "frames_beside",
+    "names_of",
     "task_of",
 ]
 
@@ -45,7 +47,8 @@ class Sample:
 
     ``asked_ns`` is when the sample was due, ``at_ns`` when it could be taken: between the two somebody kept the GIL
     or the CPU. ``by_signal`` says that the thread took it itself; ``in_c``, that it came out of the middle of a C call,
-    however promptly; ``still``, that the thread stood at one step of Python code while it computed.
+    however promptly; ``still``, that the thread stood at one step of Python code while it computed;
+    ``in_wait``, that it ran a handler of the program's in the middle of its wait for events.
 
     Of a look from outside, ``stepped`` says that the thread took steps of Python code while it was looked at;
     ``holder_id`` and ``holder`` are number and stack of the thread that held the GIL, where this one waited for it;
@@ -61,6 +64,7 @@ class Sample:
     syscall: str = ""
     in_c: bool = False
     still: bool = False
+    in_wait: bool = False
     label: Label | None = None
     stepped: bool = False
     holder_id: int = 0
@@ -113,7 +117,7 @@ def frames_beside() -> dict[int, FrameType]:
     finally:
         if collecting:
             gc.enable()
-    del frames[threading.get_ident()]
+    del frames[get_ident()]
     return frames
 
 
@@ -121,7 +125,7 @@ class OtherThreads:
     """The other Python threads of the process, seen from a thread that holds the GIL; nobody where there is none.
 
     Args:
-        ignored: identifiers of threads that are not looked at.
+        ignored: numbers in the system of threads that are not looked at.
         clock: monotonic time in ns.
         looking: begins a look at them all.
     """
@@ -135,7 +139,7 @@ class OtherThreads:
     def begin(self) -> None:
         """Takes down what each thread has computed so far."""
         for thread in _threads() if has_gil() else ():
-            if thread.native_id is not None and thread.ident not in self._ignored:
+            if thread.native_id is not None and thread.native_id not in self._ignored:
                 self._before[thread.native_id] = cpu_of(thread.native_id)
 
     def look(self, stack_of: StackOf | None = None) -> list[ThreadView]:
@@ -148,7 +152,7 @@ class OtherThreads:
         busy: list[tuple[int, threading.Thread, int]] = []
         for thread in _threads():
             number = thread.native_id
-            if number is None or thread.ident in self._ignored:
+            if number is None or number in self._ignored:
                 continue
             cpu_ns = self._before[number] = cpu_of(number)
             used_ns = cpu_ns - before.get(number, 0)
@@ -192,12 +196,23 @@ def _settled_states(thread_ids: list[int]) -> dict[int, str]:
 def task_of(loop: Any) -> tuple[str, str, Label | None]:
     """Returns the name of the task that a loop is running, that of its coroutine, and its label; "" for none."""
     try:
-        if isinstance(loop, (TrioRun, CurioRun)):
+        if isinstance(loop, CurioRun):
             return *loop.current_task(), None
-        task = asyncio.current_task(loop)
+        task = None if isinstance(loop, TrioRun) else asyncio.current_task(loop)
     except Exception:  # noqa: BLE001  # a loop or a Python that does not tell from another thread
         return "", "", None
+    return *names_of(task), None if task is None else label_of(task)
+
+
+def names_of(task: Any) -> tuple[str, str]:
+    """Returns the names of a task and of its coroutine, "" for what it has none of."""
     if task is None:
-        return "", "", None
-    coroutine = task.get_coro()
-    return task.get_name(), getattr(coroutine, "__qualname__", type(coroutine).__name__), label_of(task)
+        return "", ""
+    if hasattr(task, "get_coro"):
+        return str(task.get_name()), _name_of(task.get_coro())
+    name = f"{task.name}-{task.id}" if hasattr(task, "id") else str(task.name)  # curio's, trio's
+    return name, _name_of(task.coro)
+
+
+def _name_of(coroutine: object) -> str:
+    return str(getattr(coroutine, "__qualname__", type(coroutine).__name__))

@@ -1,14 +1,21 @@
 """Stacks: how one is read from a frame, and which of its lines is the user's own."""
 
+import os
+import selectors
 from types import FrameType
 from typing import Protocol
 
 from loopstall.records import Frame
 
-__all__ = ["DEPTH", "Code", "RawStack", "capture", "resolve"]
+__all__ = ["DEPTH", "Code", "RawStack", "capture", "interrupts_wait", "resolve"]
 
 DEPTH = 64
 """Frames kept of a stack; the innermost ones, for they say what blocks."""
+
+
+_OURS = __file__.removesuffix("stack.py")
+_WAITS = (f"{_OURS}probes{os.sep}", f"trio{os.sep}_core{os.sep}_io_")
+"""Parts of the names of files whose functions wait for events, or call what does."""
 
 
 class Code(Protocol):
@@ -35,6 +42,16 @@ def capture(innermost: FrameType | None, depth: int = DEPTH) -> RawStack:
         places.append((frame.f_code, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(places)
+
+
+def interrupts_wait(stack: RawStack) -> bool:
+    """Returns whether the code of the program runs within a loop's wait for events: a handler of a signal."""
+    files = [code.co_filename for code, _ in stack]
+    waits = next((at for at, file in enumerate(files) if any(part in file for part in _WAITS)), 0)
+    within = files[:waits]
+    if within and within[-1] == selectors.__file__:
+        del within[-1]
+    return bool(within) and not within[-1].startswith(_OURS)
 
 
 def resolve(stack: RawStack) -> tuple[Frame, ...]:

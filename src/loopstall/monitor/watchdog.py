@@ -1,94 +1,73 @@
 """The thread that looks at a loop's thread from outside: it sleeps without the GIL until an alarm goes off."""
 
 from collections.abc import Callable
-import contextlib
 import os
-import select
-import signal
-import threading
-from types import FrameType
 
-from loopstall.monitor.kernel import Alarm, SignalTimer
+from loopstall.monitor.asking import Answers, AskingPoll
+from loopstall.monitor.kernel import Alarm, Poll
+from loopstall.monitor.threads import Thread, sleep
 from loopstall.records.clock import NS_PER_MS
 
-__all__ = ["Look", "OnSignal", "Wait", "Watchdog"]
+__all__ = ["Look", "Wait", "Watchdog"]
+
+_SOON_S = 0.001
+_TRIES = 1000  # of that, for a thread that may lack a CPU
 
 Wait = Callable[[int], object]
 """Pauses a look for that many ns, or until the alarm goes off."""
 Look = Callable[[Wait], object]
 """The function that a watchdog calls when its alarm goes off."""
-OnSignal = Callable[[int, FrameType | None], object]
-"""A handler of a signal, as Python calls it."""
 
 
 class Watchdog:
-    """One thread with its alarm, and a timer whose signal a thread answers.
+    """One thread with its alarm.
 
     Args:
         look: called in that thread when the alarm goes off.
         begin: called there before anything else.
-        on_signal: called in the main thread when the signal arrives.
+        answers: of the main thread, which is asked whenever the watchdog wakes up and no question is open; None for
+            nobody's.
 
     Raises:
         UnavailableError: the system has no such alarm.
         OSError: no descriptor is free.
+        RuntimeError: the system starts no thread.
     """
 
-    def __init__(self, look: Look, on_signal: OnSignal, begin: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, look: Look, begin: Callable[[], object] = lambda: None, answers: Answers | None = None) -> None:
         self._look = look
         self._begin = begin
-        self._on_signal = on_signal
-        self._timer: SignalTimer | None = None
-        self._timed_thread = 0
+        self._asking = False
+        self.answers = answers
         self.alarm = Alarm()
         try:
             self._ended_reader, self._ended_writer = os.pipe2(os.O_CLOEXEC)
         except OSError:
             self.alarm.close()
             raise
-        self.thread = threading.Thread(target=self._run, name="loopstall-watchdog", daemon=True)
-        self.thread.start()
+        try:
+            self.thread = Thread(self._run)
+        except RuntimeError:
+            self._close()
+            raise
 
-    def timer(self, thread_id: int) -> SignalTimer:
-        """Returns a timer that sends a thread a signal that nobody else handles; called in the main thread.
-
-        Args:
-            thread_id: the kernel's number of the thread.
-
-        Raises:
-            UnavailableError: the system has no such timer, or no signal is free.
-        """
-        timer = self._timer
-        if timer is None or thread_id != self._timed_thread or signal.getsignal(timer.signal) != self._on_signal:
-            self._drop_timer()
-            timer = self._timer = SignalTimer(thread_id)
-            self._timed_thread = thread_id
-            signal.signal(timer.signal, self._on_signal)
-            signal.siginterrupt(timer.signal, False)  # the parameter has no other form
-        return timer
-
-    def _drop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is None:
-            return
-        timer.close()
-        with contextlib.suppress(ValueError):  # not the main thread: the signal stays taken, and nobody sends it
-            if signal.getsignal(timer.signal) == self._on_signal:
-                signal.signal(timer.signal, signal.SIG_IGN)  # one may still be on its way
-                signal.signal(timer.signal, signal.SIG_DFL)
+    def ask_nobody(self) -> None:
+        """Ends the questions, also one that is about to be asked: the interpreter will not be there much longer."""
+        self.answers = None
+        for _ in range(_TRIES):
+            if not self._asking:
+                break
+            self.alarm.arm(1)
+            sleep(_SOON_S)
 
     def end(self) -> None:
         """Ends the thread and gives everything back."""
         os.write(self._ended_writer, b".")
         self.thread.join()
-        self._drop_timer()
         self._close()
 
     def abandon(self) -> None:
-        """Forgets everything in a forked child, where neither the thread nor the timer exists."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            signal.signal(timer.signal, signal.SIG_DFL)
+        """Forgets everything in a forked child, where the thread does not exist."""
         self._close()
 
     def _close(self) -> None:
@@ -97,15 +76,29 @@ class Watchdog:
         os.close(self._ended_writer)
 
     def _run(self) -> None:
-        called = select.poll()
-        called.register(self.alarm.fd, select.POLLIN)
-        called.register(self._ended_reader, select.POLLIN)
-        ended = self._ended_reader
+        alarm, ended = self.alarm.fd, self._ended_reader
+        called = Poll(alarm, ended)
+        asking: AskingPoll | None = None
         self._begin()
 
-        def wait(pause_ns: int) -> bool:
-            return bool(called.poll(pause_ns / NS_PER_MS))
+        def pause(pause_ms: int) -> None:
+            nonlocal asking
+            answers = self.answers
+            if answers is None or answers.are_due():
+                called.wait(pause_ms)
+                return
+            self._asking = True
+            asking = asking or AskingPoll(called)
+            asking.wait(pause_ms, answers)
+            self._asking = False
 
-        while not any(fd == ended for fd, _ in called.poll()):
-            self.alarm.clear()
-            self._look(wait)
+        def wait(pause_ns: int) -> bool:
+            pause(-(-pause_ns // NS_PER_MS))
+            return called.is_ready(alarm) or called.is_ready(ended)
+
+        pause(-1)
+        while not called.is_ready(ended):
+            if called.is_ready(alarm):
+                self.alarm.clear()
+                self._look(wait)
+            pause(-1)

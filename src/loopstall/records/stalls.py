@@ -27,14 +27,14 @@ class Evidence:
     CPU time of the loop's thread and of the process' other threads; ``run_delay_ns``, for how long the loop's
     thread was ready and had no CPU (None where the system does not tell); for how long a CPU quota stopped the
     process; time in the garbage collector; ``overran_ns``, how much later than asked for the loop came back from
-    waiting for events; ``starved_ns``, for how long the watchdog was kept from looking; how many signals asked the
+    waiting for events; ``starved_ns``, for how long the watchdog was kept from looking; how many questions asked the
     loop's thread where it was, how many of them came in the middle of something longer than a fraction of a ms, and
     ``unanswered_ns``, for how long they waited in all; of how many ``looks`` from outside how many found it in the
     middle of a C call, how many computing while the GIL was free, and how many computing without a step of Python code;
     ``syscalls``, what it was waiting in when it was seen: a system call, or ``GIL``; ``gil``, whether the interpreter
     had one when the stall ended.
 
-    ``outside`` says that a helper process looked; then no signal asked anybody and nobody starved, and the time of the
+    ``outside`` says that a helper process looked; then nobody was asked and nobody starved, and the time of the
     stall is divided by what the looks saw: steps of Python code, computing without a step, waiting for the GIL while
     another thread held it, and waiting for anything else.
     """

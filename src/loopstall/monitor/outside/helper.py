@@ -21,7 +21,7 @@ from loopstall.monitor.outside.messages import ENDED, HANG, HELLO, NEWS, REFUSED
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.target import ProgramTarget
 from loopstall.monitor.process_memory import ProcessMemory
-from loopstall.monitor.remote import RemoteReader
+from loopstall.monitor.remote import DEPTH, RemoteReader
 from loopstall.monitor.unavailable import UnavailableError
 
 __all__ = ["main"]
@@ -94,7 +94,8 @@ class Program:
             self.send(REFUSED + str(error).encode())
             return
         self._target = ProgramTarget(self.pid, reader)
-        self.send(SEEN + json.dumps(stack[-1] if stack else None).encode())
+        outermost = stack[-1] if stack and len(stack) < DEPTH else None
+        self.send(SEEN + json.dumps(outermost).encode())
 
     def _watch(self, slot_fd: int, alarm_fd: int) -> None:
         assert self._target is not None

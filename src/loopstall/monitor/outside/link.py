@@ -5,32 +5,28 @@ does is no matter of this module; neither is what becomes of what it has seen.
 """
 
 import _socket
-import _thread
 from collections.abc import Callable
 import contextlib
 import ctypes
 import json
 import os
 from pathlib import Path
-import select
 import sys
 import sysconfig
-import threading
-import time
 from typing import Any
 
-from loopstall.monitor.kernel import Alarm, UnavailableError
+from loopstall.monitor.kernel import Alarm, Poll, UnavailableError
 from loopstall.monitor.outside.messages import NEWS, REFUSED, SEEN, SLOT, packed_hello, rights
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.start import start_helper
 from loopstall.monitor.stack import capture
+from loopstall.monitor.threads import Lock, Thread, get_native_id
 
 __all__ = ["VARIABLE", "Link", "Place", "link", "prepare", "say"]
 
 VARIABLE = "LOOPSTALL_HELPER"
 """Names number and socket of the session's helper to the processes that a session starts."""
 
-_WAIT_MS = 1000  # for the helper to have started, and looked once
 _PR_SET_PTRACER = 0x59616D61
 _ANSWER_BYTES = 1 << 16
 
@@ -68,7 +64,6 @@ class Link:
         self._free: list[Place] = []
         self._all: list[Place] = []
         self._fault = ""
-        self._answered = False
         self._outermost: tuple[str, str] = ("", "")
         self.proven = False
         """True once what the helper has read of a stack was found to be so, by whoever uses it."""
@@ -86,16 +81,8 @@ class Link:
         self._outermost = code.co_filename, code.co_qualname
         free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
         name = Path(sys.argv[0]).name if getattr(sys, "argv", None) else "python"
-        self._socket.send(packed_hello(runtime, threading.get_native_id(), free_threaded=free_threaded, name=name))
+        self._socket.send(packed_hello(runtime, get_native_id(), free_threaded=free_threaded, name=name))
         self._socket.setblocking(False)
-
-    def wait(self) -> None:
-        """Waits until the helper has looked for the first time: only where no loop runs in this thread."""
-        ready = select.poll()
-        ready.register(self._socket.fileno(), select.POLLIN)
-        until = time.monotonic() + _WAIT_MS / 1000
-        while not self.fault() and not self._answered and time.monotonic() < until:
-            ready.poll(_WAIT_MS)
 
     def fault(self) -> str:
         """Returns in a sentence why nobody looks, "" where somebody does, or is about to."""
@@ -112,8 +99,7 @@ class Link:
     def _take(self, data: bytes) -> None:
         kind, rest = data[:1], data[1:]
         if kind == SEEN:
-            self._answered = True
-            outermost = json.loads(rest)  # all else may have moved on since; None where the thread has ended
+            outermost = json.loads(rest)  # all else may have moved on since; None where it cannot be said
             if outermost is not None and tuple(outermost[:2]) != self._outermost:
                 self.disprove()
         elif kind == REFUSED:
@@ -129,13 +115,12 @@ class Link:
         """Has news heard while loops are stuck: by a thread, which sleeps until there are any."""
         if not self._listens:
             self._listens = True
-            _thread.start_new_thread(self._hear, ())
+            Thread(self._hear)
 
     def _hear(self) -> None:
-        ready = select.poll()
-        ready.register(self._socket.fileno(), select.POLLIN)
+        ready = Poll(self._socket.fileno())
         while not self.fault():
-            ready.poll()
+            ready.wait()
 
     def disprove(self) -> None:
         """Trusts the helper no more: what it has read is not so."""
@@ -219,7 +204,7 @@ def _allow(pid: int) -> None:
     ctypes.PyDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
 
 
-_lock = threading.Lock()
+_lock = Lock()
 _links: list[Link] = []
 
 

@@ -9,7 +9,6 @@ import contextlib
 from itertools import takewhile
 import json
 import sys
-import threading
 from typing import Any
 
 from loopstall.monitor.labels import label_at, label_of
@@ -17,10 +16,11 @@ from loopstall.monitor.outside.link import Link, Place, link
 from loopstall.monitor.outside.messages import HANG
 from loopstall.monitor.outside.seen import sample_of, stall_from
 from loopstall.monitor.outside.slot import Seen, Stack
-from loopstall.monitor.outside.tasks import names_of, tasks_of
+from loopstall.monitor.outside.tasks import tasks_of
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
-from loopstall.monitor.samples import OtherThreads, Sample, ThreadView
+from loopstall.monitor.samples import OtherThreads, Sample, ThreadView, names_of
 from loopstall.monitor.stack import DEPTH, RawStack, capture
+from loopstall.monitor.threads import get_native_id
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, Clock
 
@@ -76,7 +76,7 @@ class OutsideObserver:
         """
         self._loop = loop
         self._place = place = self._link.take()
-        thread_id = threading.get_native_id()
+        thread_id = get_native_id()
         if self._on_hang is not None:
             self._link.hears[thread_id] = self._told
             self._link.listen()
@@ -103,7 +103,7 @@ class OutsideObserver:
         self._place = None
         self.late_s = [NEVER_S]
 
-    def put_off(self, _now: int, watchdog_ns: int, _signal_ns: int) -> None:
+    def put_off(self, _now: int, watchdog_ns: int) -> None:
         """Puts the looks off until ``watchdog_ns`` from now."""
         place = self._place
         if place is not None:
@@ -118,6 +118,9 @@ class OutsideObserver:
             place.alarm.disarm()
         else:
             place.alarm.at(int(due_s * NS_PER_S) + LATE_NS)
+
+    def ask_nobody(self) -> None:
+        """Nothing: nobody is asked."""
 
     @property
     def fault(self) -> str:

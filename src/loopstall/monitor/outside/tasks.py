@@ -1,7 +1,6 @@
 """Finds the tasks whose coroutines a look has met: the helper knows where a frame lies, the program whose it is.
 
-Hands on ``tasks_of``, and
-``names_of`` what that finds.
+Hands on ``tasks_of``.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from typing import Any
 from loopstall.monitor.coroutines import frame_of
 from loopstall.monitor.probes import CurioRun, TrioRun
 
-__all__ = ["names_of", "tasks_of"]
+__all__ = ["tasks_of"]
 
 _MOST = 20_000  # tasks that are gone through
 
@@ -35,16 +34,6 @@ def tasks_of(loop: Any, frames: Collection[int]) -> dict[int, Any]:
         if len(found) == len(wanted) or number > _MOST:
             break
     return found
-
-
-def names_of(task: Any) -> tuple[str, str]:
-    """Returns the names of a task and of its coroutine, "" for what it has none of."""
-    if task is None:
-        return "", ""
-    if hasattr(task, "get_coro"):
-        return str(task.get_name()), getattr(task.get_coro(), "__qualname__", "")
-    name = f"{task.name}-{task.id}" if hasattr(task, "id") else str(task.name)  # curio's, trio's
-    return name, getattr(task.coro, "__qualname__", "")
 
 
 def _tasks(loop: Any) -> Iterator[tuple[Any, Any]]:

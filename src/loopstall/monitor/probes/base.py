@@ -31,8 +31,8 @@ class Listener(Protocol):
 
     late_s: MutableSequence[float]
 
-    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
-        """The loop has made progress; when it is to be looked at, unless it tells again; no signal for 0."""
+    def alive(self, now: int, watchdog_ns: int) -> None:
+        """The loop has made progress; when it is to be looked at, unless it tells again."""
 
     def rest(self, due_s: float = NEVER_S) -> None:
         """The loop will wait for events, perhaps for long; until when at most, in seconds of its clock."""
@@ -50,7 +50,7 @@ class Nobody:
     def __init__(self) -> None:
         self.late_s: MutableSequence[float] = [NEVER_S]
 
-    def alive(self, now: int, watchdog_ns: int, signal_ns: int) -> None:
+    def alive(self, now: int, watchdog_ns: int) -> None:
         """Nothing."""
 
     def rest(self, due_s: float = NEVER_S) -> None:
@@ -114,9 +114,8 @@ class Pace:
 
     rearm_ns: int
     watchdog_ns: int
-    signal_ns: int
 
     @classmethod
     def of(cls, threshold_ns: int) -> "Pace":
-        """Returns the pace for a threshold: both looks fall well before a stall of that length ends."""
-        return cls(threshold_ns // 2, threshold_ns * 6 // 10, threshold_ns * 9 // 10)
+        """Returns the pace for a threshold: the look falls well before a stall of that length ends."""
+        return cls(threshold_ns // 2, threshold_ns * 6 // 10)

@@ -17,7 +17,6 @@ _SILENT_BEAT_SHARE = 16  # of the threshold, between two beats of a loop that ha
 _SILENT_TURNS = 1  # of the loop between two beats, where it has nothing else to do: the beat's own
 _SILENT_BEATS = 400  # one after the other until it counts as silent: a second at a threshold of 5 ms
 _MARGIN_NS = 3 * NS_PER_MS // 2  # how late a beat may be: libuv counts in whole ms
-_SIGNAL_AFTER_SHARE = 0.15  # of the threshold, from the watchdog's look to the signal
 _UV_METRICS_IDLE_TIME = 1
 
 
@@ -52,7 +51,6 @@ class HeartbeatProbe:
         self._libuv = libuv_of(loop)
         self._usual_ns = max(int(threshold_ns * _BEAT_SHARE), NS_PER_MS)
         self._silent_ns = max(int(threshold_ns * _SILENT_BEAT_SHARE), NS_PER_MS)
-        self._signal_after_ns = int(threshold_ns * _SIGNAL_AFTER_SHARE)
         self._beat_ns = self._usual_ns
         self._turns = self._silent_beats = 0
         self._metronome = _metronome_of(loop)
@@ -91,9 +89,7 @@ class HeartbeatProbe:
         self._last_ns = now
         self._due_ns = now + self._beat_ns
         self._listener.late_s[0] = self._due_ns / NS_PER_S
-        look_ns = self._beat_ns + _MARGIN_NS
-        silent = self._beat_ns == self._silent_ns  # the less a beat does then, the less a loop costs that only waits
-        self._listener.alive(now, look_ns, 0 if silent else look_ns + self._signal_after_ns)
+        self._listener.alive(now, self._beat_ns + _MARGIN_NS)
 
     def _beat(self) -> None:
         now = self._clock()

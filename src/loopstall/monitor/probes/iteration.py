@@ -97,4 +97,4 @@ class IterationProbe:
 
     def _sign(self, now: int) -> None:
         self._signed_ns = now
-        self._listener.alive(now, self._pace.watchdog_ns, self._pace.signal_ns)
+        self._listener.alive(now, self._pace.watchdog_ns)

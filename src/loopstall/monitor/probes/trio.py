@@ -1,7 +1,7 @@
 """trio: timed by an instrument, which it tells before and after it waits for events."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 import sys
 from typing import Any
 
@@ -38,10 +38,9 @@ class TrioRun:
             self.ended = True
             raise RuntimeError("the run of trio has ended") from error
 
-    def current_task(self) -> tuple[str, str]:
-        """Returns the names of the task of this thread and of its coroutine; ``RuntimeError`` in other threads."""
-        task = self.trio.lowlevel.current_task()
-        return task.name, getattr(task.coro, "__qualname__", "")
+    def task_getter(self) -> Callable[[], Any]:
+        """Returns a function in C that returns the task of the thread that calls it, None where there is none."""
+        return partial(getattr, sys.modules["trio._core._run"].GLOBAL_RUN_CONTEXT, "task", None)
 
 
 class TrioProbe(IterationProbe):

@@ -158,7 +158,7 @@ class _Account:
 
     Args:
         inbox: where they come in; None where all come from the helper.
-        helper: who tells of those that have not ended.
+        helper: who reports those that have not ended.
         said: the output for people.
         fail_over_ns: the length of the program's own part from which a stall breaks the budget; 0 for none.
         lines: the file to which each is appended as JSON; None for none.

@@ -12,14 +12,11 @@ import sys
 from typing import Self
 
 from loopstall.monitor.outside.link import VARIABLE
-from loopstall.monitor.outside.messages import HANG
-from loopstall.monitor.outside.seen import stall_from
-from loopstall.monitor.outside.slot import Seen
+from loopstall.monitor.outside.news import told
 from loopstall.monitor.outside.start import start_helper
 from loopstall.records import StallEvent
-from loopstall.records.clock import NS_PER_S, epoch_s
 
-__all__ = ["OutsideHelper", "told"]
+__all__ = ["OutsideHelper"]
 
 _NEWS_BYTES = 1 << 20
 _PATIENCE_S = 2.0  # with a helper that has to report how the last process has ended
@@ -82,31 +79,3 @@ class OutsideHelper:
                 with contextlib.suppress(ValueError, TypeError, KeyError):
                     found.append(told(json.loads(data)))
         return found
-
-
-def told(news: dict[str, object]) -> tuple[StallEvent, bool]:
-    """Returns a stall of which the helper has told, and whether it goes on.
-
-    Raises:
-        ValueError, TypeError, KeyError: it is something else.
-    """
-    since_s, until_s = float(str(news["since_s"])), float(str(news["until_s"]))
-    seen = news["seen"]
-    if not isinstance(seen, list):
-        raise TypeError(seen)
-    stall = stall_from(
-        [Seen(*one) for one in seen],
-        since_s=since_s,
-        until_s=until_s,
-        threshold_ns=round(float(str(news["threshold_s"])) * NS_PER_S),
-        cpu_ns=int(str(news["cpu_ns"])),
-        delay_ns=int(str(news["delay_ns"])),
-    )
-    event = StallEvent(
-        stall=stall,
-        length_ns=stall.duration_ns,
-        at=epoch_s(round(since_s * NS_PER_S)),
-        process=f"{news['process']} {news['pid']}",
-        thread="MainThread" if news["thread_id"] == news["pid"] else "",
-    )
-    return event, news["kind"] == HANG

@@ -11,8 +11,8 @@ import socket
 import sys
 import tempfile
 
-from loopstall.instrument.outside import told
 from loopstall.monitor.outside.link import VARIABLE
+from loopstall.monitor.outside.news import told
 from loopstall.monitor.outside.start import start_helper
 from loopstall.report.escape import printable
 from loopstall.report.stall_text import described, still_blocked

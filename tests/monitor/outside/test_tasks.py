@@ -7,8 +7,9 @@ from helpers import import_or_skip
 import pytest
 
 from loopstall.monitor.coroutines import frame_of
-from loopstall.monitor.outside.tasks import names_of, tasks_of
+from loopstall.monitor.outside.tasks import tasks_of
 from loopstall.monitor.probes import CurioRun, TrioRun
+from loopstall.monitor.samples import names_of
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="frames lie so in CPython alone")
 

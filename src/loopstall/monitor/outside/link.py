@@ -57,10 +57,10 @@ class Link:
 
     def __init__(self) -> None:
         self.hears: dict[int, Callable[[bytes], object]] = {}
-        """Who is given the news of stalls that go on in a thread, by its number."""
+        """The functions that are given the news of stalls that go on in a thread, by its number."""
         self._listens = False
         self.note = ""
-        """What the program is doing, for people: see ``Slot.note``."""
+        """The test that runs, or whatever else the program does, for people: see ``Slot.note``."""
         self._free: list[Place] = []
         self._all: list[Place] = []
         self._fault = ""

@@ -71,7 +71,7 @@ class Looker:
 
     @property
     def used(self) -> tuple[int, int]:
-        """What the thread has computed between the first look and the last, and for how long it had no CPU, in ns."""
+        """The CPU time of the thread between the first look and the last, and its time without a CPU, in ns."""
         return self._now[0] - self._began[0], self._now[1] - self._began[1]
 
     @property

@@ -13,8 +13,8 @@ from typing import Any
 
 from loopstall.monitor.labels import label_at, label_of
 from loopstall.monitor.outside.link import Link, Place, link
-from loopstall.monitor.outside.messages import HANG
-from loopstall.monitor.outside.seen import sample_of, stall_from
+from loopstall.monitor.outside.news import told
+from loopstall.monitor.outside.seen import sample_of
 from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.outside.tasks import tasks_of
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
@@ -139,18 +139,10 @@ class OutsideObserver:
 
     def _told(self, news: bytes) -> None:
         """Passes on that a stall goes on."""
-        told = json.loads(news)
-        stall = stall_from(
-            [Seen(*one) for one in told["seen"]],
-            since_s=told["since_s"],
-            until_s=told["until_s"],
-            threshold_ns=self._threshold_ns,
-            cpu_ns=told["cpu_ns"],
-            delay_ns=told["delay_ns"],
-        )
-        if self._on_hang is not None and told["kind"] == HANG:
+        event, goes_on = told(json.loads(news))
+        if self._on_hang is not None and goes_on:
             with contextlib.suppress(Exception):  # what it raises is nobody's
-                self._on_hang(stall)
+                self._on_hang(event.stall)
 
     def _true(self, seen: list[Seen]) -> list[Seen]:
         """Leaves out what cannot be so: the calls that this thread is still in must be those that it was seen in."""

@@ -119,12 +119,12 @@ class Slot:
 
     @property
     def hang_after_s(self) -> float:
-        """How long a stall is told of while it lasts; 0 for what the helper was started with."""
+        """The length from which on a stall is reported while it lasts; 0 for what the helper was started with."""
         return float(self.seconds[_HANG])
 
     @property
     def note(self) -> str:
-        """What the program says of what it is doing, for people: the test that runs."""
+        """The program's word on what it is doing, for people: the test that runs."""
         return bytes(self._view[_NOTE_AT:_SAMPLES_AT]).partition(b"\0")[0].decode(errors="replace")
 
     @note.setter

@@ -48,15 +48,31 @@ def start_helper(  # each may be there or not
     given = {"program": program, "listens": listens, "owner": owner, "prints": prints}
     kept = {name: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY) for name, fd in given.items() if fd >= 0}
     places = dict(zip(kept, range(_FIRST_FD, _FIRST_FD + len(kept)), strict=True))
-    told, tells = os.pipe2(os.O_CLOEXEC)
-    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 2)]
-    actions.append((os.POSIX_SPAWN_DUP2, tells, 1))
-    actions += [(os.POSIX_SPAWN_DUP2, kept[name], place) for name, place in places.items()]
     words = {name: places.get(name, -1) for name in given} | {"hang_after_s": hang_after_s, "command": list(command)}
     code = (
         f"import os, sys; os.closerange({_FIRST_FD + len(kept)}, {_MOST_FDS}); sys.path.insert(0, {str(_ROOT)!r})\n"
         f"from loopstall.monitor.outside.helper import main; main(**{words!r})"
     )
+    try:
+        number = _number_of(code, {kept[name]: place for name, place in places.items()})
+    finally:
+        for fd in kept.values():
+            os.close(fd)
+    if not number.strip().isdigit():
+        raise OSError(0, "the shell started nothing")
+    return int(number)
+
+
+def _number_of(code: str, places: dict[int, int]) -> bytes:
+    """Has a shell run code in the background, and returns what it says of it.
+
+    Args:
+        code: for Python.
+        places: where each descriptor is put.
+    """
+    told, tells = os.pipe2(os.O_CLOEXEC)
+    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 2)]
+    actions += [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in ({tells: 1} | places).items()]
     command = ["sh", "-c", '"$@" >/dev/null & echo $!', "sh", sys.executable, "-I", "-S", "-c", code]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
@@ -65,12 +81,9 @@ def start_helper(  # each may be there or not
         os.close(told)
         raise
     finally:
-        for fd in (tells, *kept.values()):
-            os.close(fd)
+        os.close(tells)
     with open(told, "rb") as lines:  # noqa: PTH123  # it is a descriptor
         number = lines.read(_NUMBER_BYTES)
     with contextlib.suppress(ChildProcessError):  # the program waits for any child, or ignores SIGCHLD
         os.waitpid(pid, 0)
-    if not number.strip().isdigit():
-        raise OSError(0, "the shell started nothing")
-    return int(number)
+    return number

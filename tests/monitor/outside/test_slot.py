@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+from loopstall.monitor.outside import slot as module
 from loopstall.monitor.outside.slot import NEVER, Seen, Slot
 
+BEGIN = module._SAMPLES_AT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
 
 
@@ -53,10 +55,10 @@ def test_what_is_not_whole_is_left_out(sides):
     helper.add(seen(1))
     helper.add(seen(2))
     file = os.dup(helper.fd)
-    first = int.from_bytes(os.pread(file, 8, 128), "little")
+    first = int.from_bytes(os.pread(file, 8, BEGIN), "little")
     for spoilt in (b"\xff" * 8, b"\0" * 8):
-        os.pwrite(file, spoilt, 128 + 8 + first)  # the length of the second
+        os.pwrite(file, spoilt, BEGIN + 8 + first)  # the length of the second
         assert program.seen() == [seen(1)]
-    os.pwrite(file, (20).to_bytes(8, "little") + b"\xfe" * 20, 128 + 8 + first)
+    os.pwrite(file, (20).to_bytes(8, "little") + b"\xfe" * 20, BEGIN + 8 + first)
     assert program.seen() == [seen(1)]
     os.close(file)

@@ -119,10 +119,14 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
 
 
 def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
-    """Tells Python code from native code by whether the thread took steps while it was looked at."""
-    if not evidence.python_ns + evidence.native_ns:
-        return "cpu", f"{computed}; nobody looked meanwhile"
-    share = evidence.native_ns / (evidence.python_ns + evidence.native_ns)
+    """Tells Python code from native code by whether the thread took steps while it was looked at.
+
+    What had no CPU took none either: that much of the time without steps says nothing.
+    """
+    native_ns = max(0, evidence.native_ns - _delay_ns(evidence))
+    if not evidence.python_ns + native_ns:
+        return "cpu", f"{computed}; no look tells whether in Python or in C"
+    share = native_ns / (evidence.python_ns + native_ns)
     return (
         "cpu-native" if share > _CPU_SHARE else "cpu-python",
         f"{computed}, {share:.0%} of it without a step of Python",

@@ -1,7 +1,7 @@
 """Makes a stall of what was seen of it from outside alone: where its loop has not told when it ended, or never will.
 
-Hands on ``stall_from``. The counters that only the program itself reads exactly are taken from what the system says about
-its thread, or estimated by what the looks saw.
+Hands on ``stall_from``. The counters that only the program itself reads exactly are taken from what the system says
+about its thread, or estimated by what the looks saw.
 """
 
 from collections import Counter

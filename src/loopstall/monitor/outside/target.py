@@ -4,6 +4,7 @@ Hands on ``ProgramTarget``. When to look is the looker's matter; how stacks lie 
 """
 
 from collections.abc import Callable
+import ctypes
 from functools import cache
 import os
 import time
@@ -19,8 +20,8 @@ Place = tuple[int, int]
 """Frame and position of a thread, as ``RemoteReader`` has it."""
 
 _STEPS = 16  # places that are read in one look, some 10 µs each
-_STOOD = 3  # times in a row that a thread was met at one place, although it had computed since: chance ends there
-_ON_CPU_SHARE = 0.5  # of that time, by the process
+_STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
+_PROCESSOR = 36  # among the fields of /proc/…/stat that follow the name
 _KEPT_FILES = 64
 
 
@@ -51,10 +52,10 @@ class ProgramTarget:
     def __init__(self, pid: int, reader: RemoteReader) -> None:
         self.pid = pid
         self._reader = reader
-        self._process_clock = ~pid << 3 | 2  # CPUCLOCK_SCHED of the kernel's posix-timers.h, of a whole process
         self._files: dict[tuple[int, str], int] = {}
-        self._last: tuple[Place, int, int] = ((0, 0), 0, 0)
-        self._stood = 0
+        self._last: Place = (0, 0)
+        self._own_processor = ctypes.CDLL(None).sched_getcpu
+        self._stood = 0  # times in a row at the place of the look before; below zero, at another one
 
     def close(self) -> None:
         """Gives the descriptors back."""
@@ -93,7 +94,7 @@ class ProgramTarget:
             held = reader.look(holds) if holds and holds != thread_id else None
             if held:
                 holder_id, holder = holds, held
-        self._last = place, self._cpu_ns(), at_ns
+        self._last = place
         return Seen(at_ns, stack, state, stepped, holder_id, holder, *coroutine)
 
     def state(self, thread_id: int) -> str:
@@ -103,35 +104,29 @@ class ProgramTarget:
     def _watch(self, thread_id: int, place: Place, *, first: bool) -> tuple[str, bool]:
         """Returns whether a thread that would run does, and whether it takes steps of Python code.
 
-        It is not waited for: where the helper has its CPU, what it has done since the look before is told.
+        It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
-        used_ns, began_ns = self._cpu_ns(), time.perf_counter_ns()
         for _ in range(_STEPS):
             if self._reader.place(thread_id) not in {place, None}:
                 return RUNNING, True
-        if self._computed(used_ns, began_ns):
-            return RUNNING, self._reader.opcode(place) in _brief()
-        before, used_before_ns, at_ns = self._last
-        stood = not first and place == before and self._computed(used_before_ns, at_ns)
-        self._stood = self._stood + 1 if stood else 0
-        if first or place == before:
-            return (RUNNING if self._stood >= _STOOD else READY), self._reader.opcode(place) in _brief()
-        return RUNNING, True
+        stood, self._stood = self._stood if not first else 0, 0
+        same = place == self._last
+        if not first:
+            self._stood = max(stood, 0) + 1 if same else min(stood, 0) - 1
+        brief = self._reader.opcode(place) in _brief()
+        if brief or self._processor(thread_id) != self._own_processor() or self._stood >= _STOOD:
+            return RUNNING, brief
+        return (RUNNING, True) if self._stood <= -_MOVED else (READY, False)
 
-    def _computed(self, used_ns: int, since_ns: int) -> bool:
-        """Returns whether the process has computed for most of the time since a moment, when it had used so much."""
-        return self._cpu_ns() - used_ns >= (time.perf_counter_ns() - since_ns) * _ON_CPU_SHARE
+    def _processor(self, thread_id: int) -> int:
+        """Returns the CPU that a thread has run on last, -1 where the system does not tell."""
+        fields = self._read(thread_id, "stat").rpartition(b")")[2].split()
+        return int(fields[_PROCESSOR]) if len(fields) > _PROCESSOR else -1
 
     def _settled(self, thread_id: int, state: str) -> tuple[str, int]:
         """Returns what a thread waits in by now, and the first argument of that; the state before where in nothing."""
         later, argument = wait_in(self._syscall(thread_id))
         return (state, 0) if later == RUNNING else (later, argument)
-
-    def _cpu_ns(self) -> int:
-        try:
-            return time.clock_gettime_ns(self._process_clock)
-        except OSError:
-            return 0
 
     def clocks(self, thread_id: int) -> tuple[int, int]:
         """Returns what a thread has computed so far and for how long it has had no CPU, in ns; up to 4 ms late."""
@@ -153,7 +148,7 @@ class ProgramTarget:
                 self.close()
             self._files[thread_id, name] = fd
         try:
-            return os.pread(fd, 256, 0)
+            return os.pread(fd, 512, 0)
         except OSError:  # the thread has ended; another may get its number
             os.close(self._files.pop((thread_id, name)))
             return b""

@@ -44,7 +44,12 @@ def tasks(memory, reader):
 def beside(do, *words):
     """Calls a function in another thread, while this one stands still; returns what it does."""
     found = []
-    thread = threading.Thread(target=lambda: found.append(do(*words)))
+
+    def does():
+        time.sleep(0.05)  # until whoever has started it waits for its end, and moves no more
+        found.append(do(*words))
+
+    thread = threading.Thread(target=does)
     thread.start()
     thread.join()
     return found[0]

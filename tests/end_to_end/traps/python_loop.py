@@ -7,7 +7,7 @@ CAUSES = {"cpu-python"}
 
 async def handler():
     total = 0
-    for number in range(4_000_000):
+    for number in range(4_000_000):  # culprit
         total += number * number  # culprit
     return total
 

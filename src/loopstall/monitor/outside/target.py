@@ -4,6 +4,7 @@ Hands on ``ProgramTarget``. When to look is the looker's matter; how stacks lie 
 """
 
 from collections.abc import Callable
+import contextlib
 import ctypes
 from functools import cache
 import os
@@ -55,6 +56,7 @@ class ProgramTarget:
         self._files: dict[tuple[int, str], int] = {}
         self._last: Place = (0, 0)
         self._own_processor = ctypes.CDLL(None).sched_getcpu
+        self._processors = os.sched_getaffinity(0)
         self._stood = 0  # times in a row at the place of the look before; below zero, at another one
 
     def close(self) -> None:
@@ -114,14 +116,20 @@ class ProgramTarget:
         if not first:
             self._stood = max(stood, 0) + 1 if same else min(stood, 0) - 1
         brief = self._reader.opcode(place) in _brief()
-        if brief or self._processor(thread_id) != self._own_processor() or self._stood >= _STOOD:
+        if brief or not self._is_in_the_way(thread_id) or self._stood >= _STOOD:
             return RUNNING, brief
         return (RUNNING, True) if self._stood <= -_MOVED else (READY, False)
 
-    def _processor(self, thread_id: int) -> int:
-        """Returns the CPU that a thread has run on last, -1 where the system does not tell."""
+    def _is_in_the_way(self, thread_id: int) -> bool:
+        """Returns whether a thread would run on the CPU that this process has, and leaves that to it from now on."""
         fields = self._read(thread_id, "stat").rpartition(b")")[2].split()
-        return int(fields[_PROCESSOR]) if len(fields) > _PROCESSOR else -1
+        processor = int(fields[_PROCESSOR]) if len(fields) > _PROCESSOR else -1
+        if processor != self._own_processor():
+            return False
+        others = self._processors - {processor}
+        with contextlib.suppress(OSError):  # a CPU that is gone
+            os.sched_setaffinity(0, others or self._processors)
+        return True
 
     def _settled(self, thread_id: int, state: str) -> tuple[str, int]:
         """Returns what a thread waits in by now, and the first argument of that; the state before where in nothing."""

@@ -138,7 +138,7 @@ def test_other_tasks_are_told_with_what_they_await(tmp_path):
     (task,) = thread["tasks"]
     assert (task["name"], task["coroutine"], task["awaits"]) == ("one\x1b[2Jtwo", "outer", "Future")
     assert [frame["function"] for frame in task["stack"]] == ["sleep", "inner", "outer"]
-    assert r"one\x1b[2Jtwo (outer): prog.py:19 in inner, awaits Future" in shown
+    assert r"one\x1b[2Jtwo (outer): prog.py:20 in inner, awaits Future" in shown
 
 
 @pytest.mark.skipif(LISTS, reason="before Python 3.14 it does not tell")

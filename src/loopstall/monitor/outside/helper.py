@@ -8,7 +8,6 @@ import _socket
 from collections.abc import Sequence
 import contextlib
 import ctypes
-import json
 import os
 import select
 import signal
@@ -94,8 +93,8 @@ class Program:
             self.send(REFUSED + str(error).encode())
             return
         self._target = ProgramTarget(self.pid, reader)
-        outermost = stack[-1] if stack and len(stack) < DEPTH else None
-        self.send(SEEN + json.dumps(outermost).encode())
+        outermost = stack[-1][:2] if stack and len(stack) < DEPTH else ()
+        self.send(SEEN + "\0".join(outermost).encode(errors="replace"))
 
     def _watch(self, slot_fd: int, alarm_fd: int) -> None:
         assert self._target is not None
@@ -117,6 +116,8 @@ class Program:
 
     def tell(self, kind: str, looker: Looker, late_s: float) -> None:
         """Reports a stall that has not ended."""
+        import json  # for who has any news: it brings much with it
+
         slot, seen = looker.slot, looker.seen
         cpu_ns, delay_ns = looker.used
         every = max(1, -(-len(seen) // _TOLD))

@@ -4,13 +4,13 @@ It has one thread and imports little, so that it starts within some 20 ms and st
 to be looked at.
 """
 
+import _signal  # type: ignore[import-not-found]  # ``signal`` makes enumerations, which takes 2 ms
 import _socket
 from collections.abc import Sequence
 import contextlib
 import ctypes
 import os
 import select
-import signal
 import struct
 import time
 from typing import Any
@@ -316,7 +316,7 @@ def main(  # as ``start_helper`` has them
     os.chdir("/")
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)  # ns: pauses as short as they are meant
     listener = _socket.socket(fileno=listens) if listens >= 0 else None
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what prints news
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody waits for what prints news
     helper = Helper(
         listener=listener,
         owner=_socket.socket(fileno=owner) if owner >= 0 else None,

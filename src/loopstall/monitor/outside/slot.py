@@ -4,10 +4,11 @@ One file in memory for each loop that is watched at a time. Each side writes wor
 that neither ever waits for the other.
 """
 
+from collections import namedtuple
 import marshal
 import mmap
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = ["Seen", "Slot", "Stack"]
 
@@ -25,8 +26,8 @@ Stack = tuple[tuple[str, str, int], ...]
 """File, function and line of each frame, innermost first."""
 
 
-class Seen(NamedTuple):
-    """A thread as a look has seen it, as plain data.
+class Seen(namedtuple("Seen", "at_ns stack state stepped holder_id holder coroutine frame")):  # noqa: PYI024  # as said
+    """A thread as a look has seen it, as plain data; ``typing`` has such classes that cost the helper a megabyte.
 
     ``at_ns`` is when; ``state`` is the system call that the thread waited in, or a word of ``syscalls``; ``stepped``
     says whether it took steps of Python code while it was looked at. Where it waited for the GIL, ``holder_id`` and
@@ -34,14 +35,7 @@ class Seen(NamedTuple):
     outermost coroutine, "" and 0 where there is none.
     """
 
-    at_ns: int
-    stack: Stack
-    state: str
-    stepped: bool
-    holder_id: int
-    holder: Stack
-    coroutine: str
-    frame: int
+    __slots__ = ()
 
 
 class Slot:

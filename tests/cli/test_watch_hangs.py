@@ -99,7 +99,8 @@ async def main():
     from loopstall.monitor.outside import link
     await asyncio.sleep(0.05)
     os.kill(link._links[0].pid, signal.SIGKILL)
-    await asyncio.sleep(0.05)
+    while not link._links[0].fault():
+        await asyncio.sleep(0.01)
     time.sleep(0.2)
     await asyncio.sleep(0.05)
     time.sleep(0.2)
@@ -109,7 +110,7 @@ asyncio.run(main())
     done = loopstall("watch", "prog.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 stalls" in done.stderr
-    assert "prog.py:10 in main" in done.stderr
+    assert "prog.py:11 in main" in done.stderr
 
 
 def test_nothing_is_left_of_a_watch(tmp_path):

@@ -75,7 +75,8 @@ def test_busy_machine_ends_in_the_right_advice_or_in_none(folder, words, right):
         assert "stop what else runs on this machine" in done.stdout
         computes = int(re.search(r"computes (\d+)% of it", done.stdout)[1])
         assert (computes < 20) is ("fns:waits" in words)
-        assert "keeps the GIL" not in done.stdout
+        keeps = re.search(r"keeps the GIL (\d+)% of it", done.stdout)  # not told where that window was noisy as well
+        assert keeps is None or (int(keeps[1]) > 50) is ("fns:work" in words)
     assert not marked(folder)
 
 

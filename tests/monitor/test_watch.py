@@ -9,6 +9,7 @@ import pytest
 
 import loopstall
 from loopstall.monitor.gil import FREE_THREADED
+from loopstall.monitor.remote import DEPTH
 
 
 async def blocks(seconds=0.05):
@@ -356,6 +357,28 @@ def test_stall_that_goes_on_is_told_while_it_lasts():
     assert told[0].culprit.function == "test_stall_that_goes_on_is_told_while_it_lasts.<locals>.main"
     assert told[0].cause in {"blocking-call", "descheduled"}
     assert 0 < told[0].duration_ns < longest(stalls).duration_ns
+    assert stalls.faults == ()
+
+
+def test_stall_deep_in_calls_is_told_while_it_lasts():
+    told = []
+
+    def deep(calls):
+        if calls:
+            deep(calls - 1)
+        else:
+            time.sleep(0.3)  # should be: await asyncio.sleep(0.3)
+
+    async def main():
+        await asyncio.sleep(0.05)
+        deadline = time.monotonic() + 20
+        while not told and time.monotonic() < deadline:
+            deep(150)
+
+    with loopstall.watch(on_hang=told.append, hang_after=0.2, sampler="outside") as stalls:
+        asyncio.run(main())
+    assert told[0].culprit.function.endswith("deep")
+    assert len(told[0].stack) == DEPTH
     assert stalls.faults == ()
 
 

@@ -12,13 +12,14 @@ import sys
 from typing import Self
 
 from loopstall.monitor.outside.link import VARIABLE
+from loopstall.monitor.outside.messages import news_in
 from loopstall.monitor.outside.news import told
 from loopstall.monitor.outside.start import start_helper
 from loopstall.records import StallEvent
 
 __all__ = ["OutsideHelper"]
 
-_NEWS_BYTES = 1 << 20
+_MESSAGE_BYTES, _MOST_FDS = 4096, 8
 _PATIENCE_S = 2.0  # with a helper that has to report how the last process has ended
 _WAITING = 128
 
@@ -42,7 +43,6 @@ class OutsideHelper:
     def _start(self, path: Path, hang_after_s: float) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEWS_BYTES)
             listener.bind(str(path))
             os.chmod(path, 0o600)  # noqa: PTH101  # a socket
             listener.listen(_WAITING)
@@ -75,7 +75,10 @@ class OutsideHelper:
             return found
         self._news.settimeout(_PATIENCE_S if wait else 0)
         with contextlib.suppress(OSError):  # nothing more, or nobody
-            while data := self._news.recv(_NEWS_BYTES):
+            while True:
+                data, fds, _, _ = socket.recv_fds(self._news, _MESSAGE_BYTES, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+                if not data:
+                    break
                 with contextlib.suppress(ValueError, TypeError, KeyError):
-                    found.append(told(json.loads(data)))
+                    found.append(told(json.loads(news_in(fds))))
         return found

@@ -16,7 +16,19 @@ import time
 from typing import Any
 
 from loopstall.monitor.outside.looker import Looker
-from loopstall.monitor.outside.messages import ENDED, HANG, HELLO, NEWS, REFUSED, SEEN, SLOT, fds_of, unpacked_hello
+from loopstall.monitor.outside.messages import (
+    ENDED,
+    HANG,
+    HELLO,
+    NEWS,
+    REFUSED,
+    SEEN,
+    SLOT,
+    fds_of,
+    news_file,
+    rights,
+    unpacked_hello,
+)
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.target import ProgramTarget
 from loopstall.monitor.process_memory import ProcessMemory
@@ -109,10 +121,10 @@ class Program:
         self.lookers[alarm_fd] = looker
         helper.poll.register(alarm_fd, select.POLLIN)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, *fds: int) -> None:
         """Sends the program a message, if it takes any."""
         with contextlib.suppress(OSError):
-            self.connection.send(data)
+            self.connection.sendmsg([data], rights(*fds) if fds else [])
 
     def tell(self, kind: str, looker: Looker, late_s: float) -> None:
         """Reports a stall that has not ended."""
@@ -277,22 +289,21 @@ class Helper:
 
     def tell(self, program: Program, news: bytes) -> None:
         """Sends what is told to whoever is to know it, if there is room for it."""
-        if self._command:
-            self._hand_to(news)
-        elif self._owner is not None:
-            with contextlib.suppress(OSError):
-                self._owner.send(news)
-        program.send(NEWS + news)
-
-    def _hand_to(self, news: bytes) -> None:
-        """Runs the command that prints news, which it finds in a file that is its standard input."""
         with contextlib.suppress(OSError):
-            file = os.memfd_create("news", os.MFD_CLOEXEC)
-            os.write(file, news)
-            os.lseek(file, 0, os.SEEK_SET)
-            actions = [(os.POSIX_SPAWN_DUP2, file, 0), *((os.POSIX_SPAWN_DUP2, self._prints, fd) for fd in (1, 2))]
-            os.posix_spawn(self._command[0], self._command, os.environ, file_actions=actions)
-            os.close(file)
+            file = news_file(news)
+            try:
+                program.send(NEWS, file)
+                if self._command:
+                    self._hand_to(file)
+                elif self._owner is not None:
+                    self._owner.sendmsg([NEWS], rights(file))
+            finally:
+                os.close(file)
+
+    def _hand_to(self, file: int) -> None:
+        """Runs the command that prints news, which it finds in a file that is its standard input."""
+        actions = [(os.POSIX_SPAWN_DUP2, file, 0), *((os.POSIX_SPAWN_DUP2, self._prints, fd) for fd in (1, 2))]
+        os.posix_spawn(self._command[0], self._command, os.environ, file_actions=actions)
 
     def pid_of(self, connection: Any) -> int:
         """Returns the number of the process that has connected, or made the socket."""

@@ -16,7 +16,7 @@ import sysconfig
 from typing import Any
 
 from loopstall.monitor.kernel import Alarm, Poll, UnavailableError
-from loopstall.monitor.outside.messages import NEWS, REFUSED, SEEN, SLOT, packed_hello, rights
+from loopstall.monitor.outside.messages import NEWS, REFUSED, SEEN, SLOT, fds_of, news_in, packed_hello, rights
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.start import start_helper
 from loopstall.monitor.stack import capture
@@ -29,6 +29,7 @@ VARIABLE = "LOOPSTALL_HELPER"
 
 _PR_SET_PTRACER = 0x59616D61
 _ANSWER_BYTES = 1 << 16
+_FDS_BYTES = 256
 
 
 class Place:
@@ -88,15 +89,15 @@ class Link:
         """Returns in a sentence why nobody looks, "" where somebody does, or is about to."""
         while not self._fault:
             try:
-                data = self._socket.recv(_ANSWER_BYTES)
+                data, ancillary, _, _ = self._socket.recvmsg(_ANSWER_BYTES, _FDS_BYTES, _socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
             except OSError:
-                data = b""
-            self._take(data)
+                data, ancillary = b"", []
+            self._take(data, news_in(fds_of(ancillary)))
         return self._fault
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, news: bytes) -> None:
         kind, rest = data[:1], data[1:]
         if kind == SEEN:
             outermost = "\0".join(self._outermost).encode(errors="replace")
@@ -105,9 +106,9 @@ class Link:
         elif kind == REFUSED:
             self._fault = f"the helper process cannot look: {rest.decode(errors='replace')}"
         elif kind == NEWS:
-            hear = self.hears.get(json.loads(rest)["thread_id"]) if self.hears else None
+            hear = self.hears.get(json.loads(news)["thread_id"]) if self.hears and news else None
             if hear is not None:
-                hear(rest)
+                hear(news)
         else:
             self._fault = "the helper process has ended"
 

@@ -4,6 +4,7 @@ Hands on how they are packed, and nothing of what they lead to.
 """
 
 import _socket
+import os
 import struct
 import sys
 
@@ -16,6 +17,8 @@ __all__ = [
     "SEEN",
     "SLOT",
     "fds_of",
+    "news_file",
+    "news_in",
     "packed_hello",
     "rights",
     "unpacked_hello",
@@ -25,7 +28,10 @@ HELLO, SLOT = b"H", b"S"
 """First byte of what a program sends: itself, or a slot with two descriptors: its file and its alarm."""
 
 SEEN, REFUSED, NEWS = b"s", b"r", b"n"
-"""First byte of what the helper answers: a stack as proof, a sentence why it cannot look, or a stall that goes on."""
+"""First byte of what the helper answers: a stack as proof, a sentence why it cannot look, or a stall that goes on.
+
+News come as a file: they have the stacks of many looks, and a message has its limits.
+"""
 
 HANG, ENDED = "hang", "ended"
 """Kinds of news: a stall that goes on, and one in which its program has ended."""
@@ -71,3 +77,32 @@ def fds_of(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
             found += struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4])
     return found
+
+
+def news_file(news: bytes) -> int:
+    """Returns the descriptor of a file in memory that has nothing but news, to be read from its begin.
+
+    Raises:
+        OSError: the system has no such files, no memory, or no descriptor is free.
+    """
+    fd = os.memfd_create("news", os.MFD_CLOEXEC)
+    try:
+        left = memoryview(news)
+        while left:
+            left = left[os.write(fd, left) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def news_in(fds: list[int]) -> bytes:
+    """Returns the news of the file that came with a message, b"" where none did, and closes what came."""
+    try:
+        return os.pread(fds[0], os.fstat(fds[0]).st_size, 0) if fds else b""
+    except OSError:  # it is no file
+        return b""
+    finally:
+        for fd in fds:
+            os.close(fd)

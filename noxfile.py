@@ -19,6 +19,9 @@ LOOSER = [
 ]  # fmt: skip
 """For blocks of documents: they are short, and name what is the reader's own."""
 
+AGAIN = ("--reruns", "2", "--rerun-show-tracebacks", "-raR")
+"""For tests that measure: a shared machine may disturb one, so a failed one runs again, and is shown and listed as RERUN."""
+
 _TESTED: list[str] = []
 """Sessions that have run tests: what does not depend on the Python is tested by the first."""
 
@@ -47,7 +50,7 @@ def tests(session: nox.Session) -> None:
     again = " and not once" if _TESTED else ""
     _TESTED.append(session.name)
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", f"not alone{again}")
-    session.run("pytest", "-m", f"alone{again}")
+    session.run("pytest", "-m", f"alone{again}", *AGAIN)
 
 
 @nox.session

@@ -20,7 +20,7 @@ LOOSER = [
 """For blocks of documents: they are short, and name what is the reader's own."""
 
 AGAIN = ("--reruns", "2", "--rerun-show-tracebacks", "-raR")
-"""For tests that measure: a shared machine may disturb one, so a failed one runs again, and is shown and listed as RERUN."""
+"""For tests that measure: a shared machine may disturb one, so a failed one runs again, and is listed as RERUN."""
 
 _TESTED: list[str] = []
 """Sessions that have run tests: what does not depend on the Python is tested by the first."""

@@ -59,13 +59,27 @@ def until(looker, thread, seconds):
 
 def test_loop_that_is_not_late_is_not_looked_at(slot, thread):
     looker = Looker(slot, thread, seconds=thread)
-    for since in (NEVER, thread.now + 1):  # it may wait for ever, or for a second
-        slot.seconds[0] = since
-        assert looker.look() is None
+    slot.seconds[0] = NEVER  # it may wait for ever
+    assert looker.look() is None
     slot.seconds[0] = 99.0
     slot.detach()
     assert looker.look() is None
     assert thread.looks == 0
+
+
+@pytest.mark.parametrize(("moves", "looks"), [(False, 1), (True, 0)])
+def test_wait_in_which_the_alarm_goes_off_is_looked_at_when_it_should_have_ended(slot, thread, moves, looks):
+    looker = Looker(slot, thread, seconds=thread)
+    slot.seconds[0] = due = thread.now + 1
+    looker.alarmed()
+    again = looker.look()
+    assert due < again < due + 0.002
+    assert thread.looks == 0
+    thread.now = again
+    if moves:  # it has come back, and has an alarm of its own
+        slot.seconds[0] = again - 0.0001
+    assert (looker.look() is not None) is not moves
+    assert thread.looks == looks
 
 
 def test_pauses_grow_with_the_time_that_the_loop_is_late(slot, thread):

@@ -42,6 +42,7 @@ _FDS_BYTES = 256
 _TOLD = 16  # looks of a stall that are told while it goes on
 _PR_SET_TIMERSLACK = 29
 _COARSE_S = 0.002  # poll counts in ms
+_LONGEST_S = 3600.0  # and takes only so many
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -210,7 +211,7 @@ class Helper:
             return self.poll.poll()
         pause_s = min(self._due.values()) - time.perf_counter()
         if pause_s >= _COARSE_S:
-            return self.poll.poll(int(pause_s * 1000))
+            return self.poll.poll(int(min(pause_s, _LONGEST_S) * 1000))
         if pause_s > 0:
             time.sleep(pause_s)
         return self.poll.poll(0)

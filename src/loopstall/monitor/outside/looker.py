@@ -8,10 +8,11 @@ from collections.abc import Callable
 import time
 from typing import Protocol
 
-from loopstall.monitor.outside.slot import Seen, Slot
+from loopstall.monitor.outside.slot import NEVER, Seen, Slot
 
 __all__ = ["Looker", "Target"]
 
+_OVERDUE_S = 0.001  # a loop that works is late by less
 _FIRST_PAUSE_S = 0.0003
 _PAUSE_SHARE = 0.2  # of the time that the loop has been late
 _LONGEST_PAUSE_S = 1.0
@@ -66,6 +67,7 @@ class Looker:
         self._on_hang = on_hang
         self._seconds = seconds
         self._since_s = 0.0
+        self._awaited_s = 0.0
         self._told_s = 0.0
         self._began = self._now = (0, 0)
 
@@ -83,14 +85,22 @@ class Looker:
         """The alarm has gone off: whatever the loop is late since, it is to be looked at."""
         if self.slot.since_s != self._since_s:
             self._since_s = 0.0
+        self._awaited_s = 0.0
 
     def look(self) -> float | None:
-        """Looks once, if the loop is late; returns when to look again, None where it is not late any more."""
+        """Looks once, if the loop is late; returns when to look again, None where it is not late any more.
+
+        A loop whose alarm goes off while it waits for events has none when it should be back: it is looked at then.
+        """
         slot, now = self.slot, self._seconds()
         since_s, thread_id = slot.since_s, slot.thread_id
-        if not thread_id or not since_s <= now:
+        awaited_s, self._awaited_s = self._awaited_s, 0.0
+        if not thread_id or since_s == NEVER or awaited_s not in {0.0, since_s}:
             self._since_s = 0.0
             return None
+        if since_s > now:
+            self._since_s, self._awaited_s = 0.0, since_s
+            return since_s + _OVERDUE_S
         if since_s != self._since_s:
             if self._since_s:  # another span, which has an alarm of its own
                 self._since_s = 0.0

@@ -280,8 +280,6 @@ class Monitor:
 
     def _enter(self, start: int, end: int) -> None:
         samples, views = self._observer.take()
-        if not samples and self._observer.fault:
-            self._fall_back(self._observer.fault)
         after = self._counters.read()
         before, self._baseline = self._baseline or after, after
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
@@ -309,6 +307,8 @@ class Monitor:
         self.stall_log.add(stall)
         if self._on_stall is not None:
             self._on_stall(stall)
+        if self._observer.fault:
+            self._fall_back(self._observer.fault)
 
 
 _ACTIVE: "weakref.WeakSet[Monitor]" = weakref.WeakSet()

@@ -1,6 +1,7 @@
 """The fixture ``loop_benchmark``: pytest-benchmark's, timing what is awaited inside a loop that runs."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 import contextlib
@@ -17,6 +18,7 @@ from loopstall.errors import did_you_mean
 from loopstall.loops import LOOPS
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.lag import LagMeter
+from loopstall.records import Frame
 from loopstall.records.clock import NS_PER_MS, now_ns
 from loopstall.report.text import place
 
@@ -169,8 +171,10 @@ async def _watched(call: _Call) -> dict[str, Any]:
     monitor.stop()
     lags = sorted((length, count) for length, count in lag.lags.counts())
     kept_ns = sum(length * count for length, count in monitor.spans.counts())
-    worst = max(monitor.stall_log, key=lambda stall: stall.duration_ns, default=None)
-    blamed = (worst.holder or worst.culprit) if worst is not None else None
+    lost_ns: Counter[tuple[str, Frame | None]] = Counter()
+    for stall in monitor.stall_log:
+        lost_ns[stall.cause, stall.holder or stall.culprit] += stall.duration_ns
+    cause, blamed = max(lost_ns, key=lambda key: lost_ns[key], default=("", None))  # not of one that chance made long
     return {
         "calls": calls,
         "loop_lag_p50_ms": _percentile(lags, 0.50) / NS_PER_MS,
@@ -179,8 +183,8 @@ async def _watched(call: _Call) -> dict[str, Any]:
         "availability": max(0.0, 1 - kept_ns / monitor.wall_ns),
         "stalls": monitor.stall_log.count,
         "stalled_ms": monitor.stall_log.total_ns / NS_PER_MS,
-        "longest_stall_ms": worst.duration_ns / NS_PER_MS if worst is not None else 0.0,
-        "cause": worst.cause if worst is not None else "",
+        "longest_stall_ms": max((stall.duration_ns for stall in monitor.stall_log), default=0) / NS_PER_MS,
+        "cause": cause,
         "culprit": place(blamed) if blamed is not None else "",
     }
 

@@ -51,7 +51,8 @@ def evidence(*, length=100, threshold=5, **known):
         ("gil-wait", {"own": 2, "others": 95, "unanswered": 40}),
         ("gil-wait", {"own": 0, "others": 25, "starved": 99, "unanswered": 98}),  # by a thread that lacks a CPU
         ("descheduled", {"own": 6, "others": 0, "overran": 97}),  # woken up late
-        ("descheduled", {"own": 20, "delay": 80, "gc": 69, "starved": 45}),  # while it collected
+        ("gc", {"own": 20, "delay": 80, "gc": 69, "starved": 45}),  # on a busy machine
+        ("descheduled", {"own": 3, "delay": 97, "gc": 98}),  # while it collected
         ("blocking-call", {"own": 0, "others": 2, "starved": 99, "unanswered": 98}),  # itself, in C that keeps the GIL
         ("gc", {"own": 98, "gc": 80, "starved": 95}),
         ("descheduled", {"own": 45, "delay": 55}),

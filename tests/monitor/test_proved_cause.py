@@ -69,7 +69,9 @@ def evidence(**known):
         # what comes before all that
         ("gc", {"own": 90, "gc": 50, "python": 90}),
         ("cpu-python", {"own": 90, "gc": 49, "python": 90}),
-        ("gc", {"threshold": 80, "own": 60, "gc": 50, "delay": 20, "python": 60}),  # whatever the machine did meanwhile
+        ("descheduled", {"threshold": 80, "own": 60, "gc": 50, "delay": 20, "python": 60}),  # it had been no stall
+        ("gc", {"threshold": 79, "own": 60, "gc": 50, "delay": 20, "python": 60}),  # whatever the machine did meanwhile
+        ("gc", {"own": 20, "gc": 98, "delay": 80, "native": 98}),
         ("descheduled", {"own": 4, "delay": 95, "python": 90}),
         ("cpu-python", {"own": 6, "delay": 94, "python": 90}),
         ("descheduled", {"threshold": 80, "own": 80, "delay": 20, "python": 90}),
@@ -161,7 +163,7 @@ def test_wait_for_a_cpu_never_makes_a_blocking_call_of_what_computed(any_evidenc
         ),
     )
     if classify(any_evidence)[0] in CPU:
-        assert classify(longer)[0] in {*CPU, "descheduled"}
+        assert classify(longer)[0] in {*CPU, "gc", "descheduled"}
 
 
 @given(ANY, TIME)

@@ -36,9 +36,12 @@ def classify(evidence: Evidence) -> tuple[str, str]:
     Returns:
         The cause, and the rule that chose it with the measured values.
     """
+    found = _shortage(evidence) or _collector(evidence)
+    if found:
+        return found
     if evidence.outside:
-        return _collector(evidence) or _shortage(evidence) or _proved(evidence)
-    return _collector(evidence) or _other_threads(evidence) or _machine(evidence) or _its_own(evidence)
+        return _proved(evidence)
+    return _other_threads(evidence) or _machine(evidence) or _its_own(evidence)
 
 
 def _collector(evidence: Evidence) -> tuple[str, str] | None:
@@ -48,7 +51,7 @@ def _collector(evidence: Evidence) -> tuple[str, str] | None:
     """
     share = evidence.gc_ns / _length_ns(evidence)
     computed_ns = evidence.own_cpu_ns if evidence.gil else evidence.own_cpu_ns + evidence.other_cpu_ns
-    if share < _GC_SHARE or computed_ns < _GC_SHARE * evidence.gc_ns:
+    if share < _GC_SHARE or computed_ns < _GC_SHARE * (evidence.gc_ns - _delay_ns(evidence)):
         return None
     return "gc", f"garbage collection took {share:.0%} of the time"
 
@@ -70,9 +73,6 @@ def _other_threads(evidence: Evidence) -> tuple[str, str] | None:
 
 def _machine(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises that the CPU went to someone else."""
-    shortage = _shortage(evidence)
-    if shortage:
-        return shortage
     length = _length_ns(evidence)
     own, others = evidence.own_cpu_ns / length, evidence.other_cpu_ns / length
     overran, starved = evidence.overran_ns / length, evidence.starved_ns / length

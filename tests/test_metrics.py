@@ -7,6 +7,9 @@ import time
 import pytest
 
 from loopstall.metrics import BUCKETS, LoopMetrics
+from loopstall.monitor.pool import MonitorPool
+from loopstall.monitor.series import Tally
+from loopstall.monitor.stall_log import StallLog
 
 LONG = 0.1
 
@@ -56,23 +59,33 @@ def test_loop_that_runs_already_is_watched_once():
     assert figures.stalls == {"blocking-call": 1}
 
 
-def test_last_minute_forgets_what_was_before():
-    now = [0]
+class Watched:
+    """A monitor that has counted what the test says."""
+
+    def __init__(self):
+        self.wall_ns, self.is_attached, self.spans, self.stall_log = 0, True, Tally(), StallLog(1)
+
+
+def test_last_minute_forgets_what_was_before(monkeypatch):
+    now, monitor = [0], Watched()
+    monkeypatch.setattr(MonitorPool, "monitors", (monitor,))
     made = LoopMetrics(clock=lambda: now[0])
-    made._watched_ns, made._spans[50_000_000] = 10**9, 4
+    monitor.wall_ns = 10**9
+    for _ in range(4):
+        monitor.spans.add(51 * 2**20)
     made.figures()
     assert made.figures().lag_max_s == 0.0  # nothing has come since it was first asked
     now[0] = 30 * 10**9
-    made._watched_ns += 10**9
-    made._spans[100_000_000] += 1
-    assert made.figures().lag_max_s == 0.1
-    assert made.figures().availability == pytest.approx(0.9)
+    monitor.wall_ns += 10**9
+    monitor.spans.add(100 * 2**20)
+    assert made.figures().lag_max_s == 100 * 2**20 / 1e9
+    assert made.figures().availability == pytest.approx(1 - 0.1 * 2**20 / 1e6)
     now[0] = 95 * 10**9
-    made._watched_ns += 10**9
+    monitor.wall_ns += 10**9
     figures = made.figures()
     assert figures.lag_max_s == 0.0
     assert figures.availability == 1.0
-    assert figures.spans == {50_000_000: 4, 100_000_000: 1}
+    assert figures.spans == {51 * 2**20: 4, 100 * 2**20: 1}
 
 
 def test_many_who_ask_cost_no_memory():

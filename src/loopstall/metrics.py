@@ -17,6 +17,7 @@ from typing import Any
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
+from loopstall.monitor.pool import MonitorPool
 from loopstall.records.clock import NS_PER_S, Clock, now_ns
 
 __all__ = ["BUCKETS", "LoopFigures", "LoopMetrics"]
@@ -81,49 +82,39 @@ class LoopMetrics:
         self._threshold_ns = round(threshold * NS_PER_S)
         self._clock = clock
         self._lock = threading.Lock()
-        self._live: dict[Monitor, Any] = {}  # and the loop of each
-        self._watched_ns = 0
-        self._spans: Counter[int] = Counter()
-        self._stalls: Counter[str] = Counter()
-        self._stalled_ns: Counter[str] = Counter()
+        self._pool = MonitorPool(lambda: Monitor(threshold_ns=self._threshold_ns, kept=1))
         self._past: deque[_Totals] = deque()
-        self._ends: list[Callable[[], object]] = []
 
     def start(self) -> "LoopMetrics":
         """Watches the loop that runs in this thread, if one does, and every loop that begins to run from now on."""
-        everywhere.add(self._begin)
-        self._ends.append(lambda: everywhere.discard(self._begin))
+        everywhere.add(self._pool.begin, self._pool.join)
         with contextlib.suppress(RuntimeError):
-            self._ends.append(self._begin(asyncio.get_running_loop()))
+            self._pool.join(asyncio.get_running_loop())
         self.figures()  # from where the first minute is counted
         return self
 
     def stop(self) -> None:
         """Watches no more."""
-        while self._ends:
-            self._ends.pop()()
-        with self._lock:
-            live = tuple(self._live)
-        for monitor in live:
-            self._end(monitor)
+        everywhere.discard(self._pool.begin)
+        self._pool.stop()
 
     def figures(self) -> LoopFigures:
         """Returns what there was so far; any thread may ask."""
-        with self._lock:
-            live = tuple(self._live)
-            spans, stalls, stalled_ns = Counter(self._spans), Counter(self._stalls), Counter(self._stalled_ns)
-            watched_ns = self._watched_ns
-        for monitor in live:
+        monitors = self._pool.monitors
+        spans: Counter[int] = Counter()
+        stalls: Counter[str] = Counter()
+        stalled_ns: Counter[str] = Counter()
+        for monitor in monitors:
             spans.update(dict(monitor.spans.counts()))
             stalls.update(monitor.stall_log.by_cause)
             stalled_ns.update(monitor.stall_log.ns_by_cause)
-            watched_ns += monitor.wall_ns
+        watched_ns = sum(monitor.wall_ns for monitor in monitors)
         now = _Totals(self._clock(), watched_ns, spans)
         before = self._a_minute_before(now)
         meanwhile = spans - before.spans
         watched = now.watched_ns - before.watched_ns
         return LoopFigures(
-            loops=len(live),
+            loops=sum(monitor.is_attached for monitor in monitors),
             watched_s=watched_ns / NS_PER_S,
             kept_s=now.kept_ns / NS_PER_S,
             spans=dict(sorted(spans.items())),
@@ -172,27 +163,6 @@ class LoopMetrics:
             made.create_observable_counter(f"loopstall.{name}", told(read), unit, about)
         for name, unit, about, read in _GAUGES:
             made.create_observable_gauge(f"loopstall.{name}", told(read), unit, about)
-
-    def _begin(self, loop: Any) -> Callable[[], object]:
-        with self._lock:
-            if any(known is loop for known in self._live.values()):
-                return lambda: None  # it was running already when this began, and is being run anew
-        monitor = Monitor(threshold_ns=self._threshold_ns, kept=1)
-        monitor.start(loop)
-        with self._lock:
-            self._live[monitor] = loop
-        return lambda: self._end(monitor)
-
-    def _end(self, monitor: Monitor) -> None:
-        monitor.stop()
-        with self._lock:
-            if monitor not in self._live:
-                return
-            del self._live[monitor]
-            self._spans.update(dict(monitor.spans.counts()))
-            self._stalls.update(monitor.stall_log.by_cause)
-            self._stalled_ns.update(monitor.stall_log.ns_by_cause)
-            self._watched_ns += monitor.wall_ns
 
     def _a_minute_before(self, now: _Totals) -> _Totals:
         """Returns the newest totals that are a minute old, else the oldest there are, and keeps these."""

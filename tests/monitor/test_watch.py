@@ -333,7 +333,7 @@ def test_loop_that_runs_already_in_another_thread_is_joined(kind):
     one.start()
     runs.wait()
     with loopstall.watch() as stalls:
-        while not stalls._monitors:
+        while not stalls._pool.monitors:
             time.sleep(0.005)
         time.sleep(0.05)
         watched.set()

@@ -1,16 +1,15 @@
 """Hands the stalls of a process over as they end, to the process that has started the program."""
 
-from collections.abc import Callable
 import contextlib
 import json
 import os
 from pathlib import Path
 import sys
 import threading
-from typing import Any
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
+from loopstall.monitor.pool import MonitorPool
 from loopstall.records import Stall, StallEvent, to_plain
 from loopstall.records.clock import epoch_s
 
@@ -30,19 +29,19 @@ class StallReporter:
     def __init__(self, *, threshold_ns: int, folder: str) -> None:
         self._threshold_ns = threshold_ns
         self._folder = folder
+        self._pool = MonitorPool(self._monitor)
 
     def start(self) -> None:
         """Watches every loop that begins to run from now on."""
-        everywhere.add(self._begin)
+        everywhere.add(self._pool.begin, self._pool.join)
 
     def stop(self) -> None:
         """Leaves loops alone that begin to run from now on."""
-        everywhere.discard(self._begin)
+        everywhere.discard(self._pool.begin)
 
-    def _begin(self, loop: Any) -> Callable[[], object]:
-        monitor = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._seen(monitor, stall))
-        monitor.start(loop)
-        return monitor.stop
+    def _monitor(self) -> Monitor:
+        made = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._seen(made, stall))
+        return made
 
     def _seen(self, monitor: Monitor, stall: Stall) -> None:
         """Hands a stall over; called in the loop's thread."""

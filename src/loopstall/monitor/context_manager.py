@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 import functools
 import inspect
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import SAMPLERS, Monitor
+from loopstall.monitor.pool import MonitorPool
 from loopstall.monitor.probes import CurioRun, TrioRun
-from loopstall.monitor.threads import Lock
 from loopstall.records import Stall
-from loopstall.records.clock import NS_PER_S, now_ns
+from loopstall.records.clock import NS_PER_S
 
 __all__ = ["Watch", "watch"]
 
@@ -62,17 +63,14 @@ class Watch:
             "on_stall": on_stall, "kept": kept, "on_hang": on_hang, "hang_after": hang_after, "sampler": sampler,
         }  # fmt: skip
         self._threshold_ns = round(threshold * NS_PER_S)
-        self._monitors: list[Monitor] = []
-        self._lock = Lock()
-        self._started_ns = 0
+        self._pool = MonitorPool(self._monitor)
 
     def __enter__(self) -> Self:
-        self._started_ns = now_ns()
         loop = _running_loop()
         if loop is None:
-            everywhere.add(self._begin)
+            everywhere.add(self._pool.begin, self._pool.join)
         else:
-            self._begin(loop)
+            self._pool.join(loop)
         return self
 
     def __exit__(
@@ -81,11 +79,8 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        everywhere.discard(self._begin)
-        with self._lock:
-            monitors = tuple(self._monitors)
-        for monitor in monitors:
-            monitor.stop()
+        everywhere.discard(self._pool.begin)
+        self._pool.stop()
 
     def __call__(self, function: _F) -> _F:
         """Returns the function, watched while it runs with a watch of these settings."""
@@ -109,21 +104,20 @@ class Watch:
 
         return watched  # type: ignore[return-value]
 
-    def _begin(self, loop: Any) -> Callable[[], object]:
-        """Watches one loop; returns what ends that."""
+    def _monitor(self) -> Monitor:
         settings = {name: value for name, value in self._settings.items() if name != "hang_after"}
-        monitor = Monitor(threshold_ns=self._threshold_ns, hang_after_s=self._settings["hang_after"], **settings)
-        monitor.start(loop)
-        with self._lock:
-            self._monitors.append(monitor)
-        return monitor.stop
+        return Monitor(threshold_ns=self._threshold_ns, hang_after_s=self._settings["hang_after"], **settings)
 
     def __iter__(self) -> Iterator[Stall]:
-        stalls = [stall for monitor in self._monitors for stall in monitor.stall_log]
-        return iter(sorted(stalls, key=lambda stall: stall.start_ns))
+        begun = [
+            (monitor.started_ns + stall.start_ns, stall)
+            for monitor in self._pool.monitors
+            for stall in monitor.stall_log
+        ]
+        return (stall for _, stall in sorted(begun, key=itemgetter(0)))
 
     def __len__(self) -> int:
-        return sum(len(monitor.stall_log) for monitor in self._monitors)
+        return sum(len(monitor.stall_log) for monitor in self._pool.monitors)
 
     def __getitem__(self, index: int) -> Stall:
         return list(self)[index]
@@ -131,17 +125,17 @@ class Watch:
     @property
     def count(self) -> int:
         """The number of stalls, also of those that are not kept in full."""
-        return sum(monitor.stall_log.count for monitor in self._monitors)
+        return sum(monitor.stall_log.count for monitor in self._pool.monitors)
 
     @property
     def dropped(self) -> int:
         """The number of stalls that are counted and not kept in full."""
-        return sum(monitor.stall_log.dropped for monitor in self._monitors)
+        return sum(monitor.stall_log.dropped for monitor in self._pool.monitors)
 
     @property
     def stalled(self) -> float:
         """Seconds spent in stalls, over all loops."""
-        return sum(monitor.stall_log.total_ns for monitor in self._monitors) / NS_PER_S
+        return sum(monitor.stall_log.total_ns for monitor in self._pool.monitors) / NS_PER_S
 
     @property
     def availability(self) -> float:
@@ -149,28 +143,28 @@ class Watch:
 
         So ten spans of 4 ms are seen, none of which is a stall of 5 ms.
         """
-        wall = sum(monitor.wall_ns for monitor in self._monitors) / NS_PER_S
+        wall = sum(monitor.wall_ns for monitor in self._pool.monitors) / NS_PER_S
         kept = sum(length * count for length, count in self.spans)
         return max(0.0, 1.0 - kept / wall) if wall else 1.0
 
     @property
     def by_culprit(self) -> dict[str, int]:
         """The number of stalls by culprit, the most frequent first."""
-        total: Counter[str] = sum((monitor.stall_log.by_culprit for monitor in self._monitors), Counter())
+        total: Counter[str] = sum((monitor.stall_log.by_culprit for monitor in self._pool.monitors), Counter())
         return dict(total.most_common())
 
     @property
     def spans(self) -> tuple[tuple[float, int], ...]:
         """Spans of work over 1 ms as (seconds, how often), below the threshold as well."""
         total: Counter[int] = Counter()
-        for monitor in self._monitors:
+        for monitor in self._pool.monitors:
             total.update(dict(monitor.spans.counts()))
         return tuple((length / NS_PER_S, count) for length, count in sorted(total.items()))
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Parts of the monitor that are not available here, or have failed and were switched off."""
-        return tuple(dict.fromkeys(fault for monitor in self._monitors for fault in monitor.faults))
+        return tuple(dict.fromkeys(fault for monitor in self._pool.monitors for fault in monitor.faults))
 
 
 watch = Watch

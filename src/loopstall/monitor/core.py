@@ -77,6 +77,8 @@ class Monitor:
         self.faults: list[str] = []
         self.started_ns = 0
         self.ended_ns = 0
+        self._attached_ns = 0  # since when a loop is watched, 0 while none is
+        self._watched_ns = 0  # before
         self._overran_ns = 0
         self._looked_ns = 0
         self._ident = 0  # of the loop's thread
@@ -136,8 +138,11 @@ class Monitor:
         Args:
             loop: it runs in this thread, or is about to.
         """
-        if not self.started_ns:
+        if self.started_ns:
+            self._attached_ns = self._clock()
+        else:
             self._open()
+            self._attached_ns = self.started_ns
         self._ident = get_ident()
         try:
             self._observer.attach(loop)
@@ -161,9 +166,11 @@ class Monitor:
         """Watches the loop no more, which has just stopped in this thread; the span that ended with it counts."""
         if self.ended_ns:  # another thread has ended the watch meanwhile
             return
-        self._probe.tell(self._clock())
+        now = self._clock()
+        self._probe.tell(now)
         self._probe.remove()
         self._loop = None
+        self._watched_ns, self._attached_ns = self._watched_ns + now - self._attached_ns, 0
         self._observer.detach()
 
     def _open(self) -> None:
@@ -225,8 +232,18 @@ class Monitor:
 
     @property
     def wall_ns(self) -> int:
-        """The time that has been watched."""
-        return (self.ended_ns or self._clock()) - self.started_ns
+        """The time for which a loop has been watched."""
+        attached_ns = self._attached_ns
+        return self._watched_ns + ((self.ended_ns or self._clock()) - attached_ns if attached_ns else 0)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it watches a loop now."""
+        return self._loop is not None and not self.ended_ns
+
+    def watches(self, loop: Any) -> bool:
+        """Returns whether it watches this loop now."""
+        return self._loop is loop and not self.ended_ns
 
     def expect(self, due_ns: int) -> None:
         """Notes when the loop will have a file to read, in its own thread: waiting longer for events was late."""

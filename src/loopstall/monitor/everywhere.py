@@ -5,7 +5,7 @@ without it (nest_asyncio's, Qt's) are met where they declare themselves the runn
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import contextlib
 import functools
 import sys
@@ -32,16 +32,19 @@ _watched: "weakref.WeakSet[Any]" = weakref.WeakSet()
 _arrivals: list[ImportHook] = []
 
 
-def add(beginner: Beginner) -> None:
+def add(beginner: Beginner, join: Beginner) -> None:
     """Calls ``beginner`` with every loop of asyncio, uvloop, trio or curio that begins to run from now on.
 
-    Those of asyncio and uvloop that run in other threads already are joined, in their threads, at their next turn.
+    Args:
+        beginner: see there.
+        join: called instead with those of asyncio and uvloop that run in other threads already, in their threads, at
+            their next turn.
     """
     prepare()
     with _lock:
         for loop in running_elsewhere():
             with contextlib.suppress(RuntimeError):  # it has just been closed
-                loop.call_soon_threadsafe(_join, loop, beginner)
+                loop.call_soon_threadsafe(_join, loop, beginner, join)
         _beginners.append(beginner)
         if not _arrivals:
             _wrap(asyncio.BaseEventLoop)
@@ -74,24 +77,25 @@ def discard(beginner: Beginner) -> None:
         _wrapped.clear()
 
 
-def _join(loop: Any, beginner: Beginner) -> None:
-    """Begins with a loop that runs; whoever has asked for it ends it."""
+def _join(loop: Any, beginner: Beginner, join: Beginner) -> None:
+    """Begins with a loop that runs, if it is still asked for; whoever has asked for it ends it."""
     if beginner in _beginners:
-        beginner(loop)
+        join(loop)
 
 
-@contextlib.contextmanager
-def _beginning(loop: Any) -> Iterator[None]:
-    """Has a loop watched while it runs, unless it is already: one that is run within itself goes on."""
+def _begin(loop: Any) -> list[Callable[[], object]] | None:
+    """Has a loop watched; returns what ends that, None where it is already: one that is run within itself goes on."""
     if loop in _watched:
-        yield
-        return
-    with contextlib.ExitStack() as ends:
-        _watched.add(loop)
-        ends.callback(_watched.discard, loop)
-        for begin in tuple(_beginners):
-            ends.callback(begin(loop))
-        yield
+        return None
+    _watched.add(loop)
+    return [begin(loop) for begin in tuple(_beginners)]
+
+
+def _end(loop: Any, ends: list[Callable[[], object]]) -> None:
+    """Has a loop watched no more, the last beginner's watch first."""
+    _watched.discard(loop)
+    for end in reversed(ends):
+        end()
 
 
 def _wrap_running() -> None:
@@ -103,13 +107,13 @@ def _wrap_running() -> None:
     @functools.wraps(inner)
     def _set_running_loop(loop: Any) -> None:
         inner(loop)
-        ends: contextlib.ExitStack | None = getattr(running, "ends", None)
-        if loop is None and ends is not None:
-            running.ends = None
-            ends.close()
-        elif loop is not None and loop not in _watched:
-            running.ends = ends = contextlib.ExitStack()
-            ends.enter_context(_beginning(loop))
+        begun: tuple[Any, list[Callable[[], object]]] | None = getattr(running, "begun", None)
+        if loop is None and begun is not None:
+            running.begun = None
+            _end(*begun)
+        elif loop is not None:
+            ends = _begin(loop)
+            running.begun = (loop, ends) if ends is not None else begun
 
     _put(module, _set_running_loop, inner)
 
@@ -167,7 +171,13 @@ def _wrap(kind: Any) -> None:
 
     @functools.wraps(inner)
     def run_forever(loop: Any) -> None:
-        with _beginning(loop):
+        ends = _begin(loop)
+        if ends is None:
             inner(loop)
+            return
+        try:
+            inner(loop)
+        finally:
+            _end(loop, ends)
 
     _put(kind, run_forever, own)

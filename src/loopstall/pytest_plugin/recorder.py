@@ -1,14 +1,14 @@
 """The stalls of every event loop of the process, by the test in which they happened."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass, field, replace
 import os
 import threading
-from typing import Any
 
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
+from loopstall.monitor.pool import MonitorPool
 from loopstall.records import DESCHEDULED, Stall, StallEvent
 from loopstall.records.clock import NS_PER_S, epoch_s, now_ns
 
@@ -88,24 +88,20 @@ class Recorder:
         self._threshold_ns = round(threshold_s * NS_PER_S)
         self._lock = threading.Lock()
         self._open: list[Stalls] = []
-        self._monitors: set[Monitor] = set()
-        self._idle: list[Monitor] = []
+        self._pool = MonitorPool(self._monitor)
         self._on = False
 
     def start(self) -> None:
         """Begins, if it has not."""
         if not self._on:
             self._on = True
-            everywhere.add(self._begin)
+            everywhere.add(self._pool.begin, self._pool.join)
 
     def stop(self) -> None:
         """Ends, and leaves nothing patched and no thread behind."""
-        everywhere.discard(self._begin)
+        everywhere.discard(self._pool.begin)
         self._on = False
-        for monitor in tuple(self._monitors):
-            monitor.stop()
-        self._monitors.clear()
-        self._idle.clear()
+        self._pool.stop()
 
     @contextlib.contextmanager
     def during(self) -> Iterator[Stalls]:
@@ -120,24 +116,9 @@ class Recorder:
             with self._lock:
                 self._open.remove(found)
 
-    def _begin(self, loop: Any) -> Callable[[], object]:
-        """Watches a loop while it runs; a monitor goes from one to the next, for tests run thousands of short ones."""
-        with self._lock:
-            monitor = self._idle.pop() if self._idle else None
-        if monitor is None or monitor.ended_ns:  # in a forked child
-            made = monitor = Monitor(
-                threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(made, stall)
-            )
-            self._monitors.add(monitor)
-        current = monitor
-        current.attach(loop)
-
-        def end() -> None:
-            current.detach()
-            with self._lock:
-                self._idle.append(current)
-
-        return end
+    def _monitor(self) -> Monitor:
+        made = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(made, stall))
+        return made
 
     def _add(self, monitor: Monitor, stall: Stall) -> None:
         began_ns = monitor.started_ns + stall.start_ns

@@ -66,6 +66,7 @@ class Link:
         self._all: list[Place] = []
         self._fault = ""
         self._outermost: tuple[str, str] = ("", "")
+        self._answered = False
         self.proven = False
         """True once what the helper has read of a stack was found to be so, by whoever uses it."""
         try:
@@ -99,6 +100,7 @@ class Link:
 
     def _take(self, data: bytes, news: bytes) -> None:
         kind, rest = data[:1], data[1:]
+        self._answered = True
         if kind == SEEN:
             outermost = "\0".join(self._outermost).encode(errors="replace")
             if rest not in {outermost, b""}:  # all else may have moved on since; empty where it cannot be said
@@ -133,12 +135,12 @@ class Link:
         Raises:
             UnavailableError: there is none, and why.
         """
-        if self.fault():
+        if self._fault or not (self._answered and self._free):  # else the next stall is soon enough to ask
+            self.fault()
+        if self._fault:
             raise UnavailableError(self._fault)
-        try:
+        if self._free:
             return self._free.pop()
-        except IndexError:
-            pass
         try:
             place = Place()
         except OSError as error:

@@ -1,0 +1,69 @@
+"""Monitors that go from one loop to the next: a program may run thousands of short ones.
+
+Hands on ``MonitorPool``. Which loops there are, and what becomes of their stalls, is no matter of this module.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from loopstall.monitor.core import Monitor
+from loopstall.monitor.threads import Lock
+
+__all__ = ["MonitorPool"]
+
+
+class MonitorPool:
+    """Has every loop watched that it is told of, by as many monitors as there are loops at a time.
+
+    Args:
+        make: makes one.
+    """
+
+    def __init__(self, make: Callable[[], Monitor]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._idle: list[Monitor] = []
+        self._known: list[Monitor] = []
+
+    @property
+    def monitors(self) -> tuple[Monitor, ...]:
+        """All of them, with what they have counted so far; any thread may ask."""
+        with self._lock:
+            return tuple(self._known)
+
+    def begin(self, loop: Any) -> Callable[[], object]:
+        """Watches a loop that is about to run, in its thread; returns what ends that.
+
+        One that ``join`` watches is being run anew, and goes on to be watched.
+        """
+        if any(monitor.watches(loop) for monitor in self.monitors):
+            return lambda: None
+        with self._lock:
+            monitor = self._idle.pop() if self._idle else None
+        if monitor is None or monitor.ended_ns:  # in a forked child
+            monitor = self._new()
+        monitor.attach(loop)
+
+        def end(used: Monitor = monitor) -> None:
+            used.detach()
+            with self._lock:
+                self._idle.append(used)
+
+        return end
+
+    def join(self, loop: Any) -> Callable[[], object]:
+        """Watches a loop that runs already, in its thread, whenever it does; returns what ends that."""
+        monitor = self._new()
+        monitor.start(loop)
+        return monitor.stop
+
+    def _new(self) -> Monitor:
+        monitor = self._make()
+        with self._lock:
+            self._known.append(monitor)
+        return monitor
+
+    def stop(self) -> None:
+        """Ends all of them; they can be asked for what they have counted."""
+        for monitor in self.monitors:
+            monitor.stop()

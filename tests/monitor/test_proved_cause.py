@@ -89,7 +89,7 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
     ("rule", "known"),
     [
         ("waited for the GIL in 75% of the time that was looked at", {"waited_gil": 60, "waiting": 20}),
-        ("the loop's thread computed 60% of the time that it had a CPU, 25% of it without a step of Python",
+        ("the loop's thread computed 60% of the time that it had a CPU, 67% of it without a step of Python",
          {"own": 30, "delay": 50, "python": 30, "native": 60, "waiting": 10}),
         ("the loop's thread computed 60% of the time that it had a CPU, 75% of it without a step of Python",
          {"own": 60, "python": 10, "native": 30}),

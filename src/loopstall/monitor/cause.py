@@ -19,7 +19,6 @@ _UNANSWERED_SHARE = 0.5  # of the time, by a thread that did not compute itself
 _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for events
 _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
 _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
-_DELAY_OF_OWN = 0.6  # a thread that mostly ran is not descheduled, however busy the machine
 _CPU_SHARE = 0.5
 _LATE_SHARE = 0.5  # of the questions, that came in the middle of a C call
 _FEW_LOOKS = 2  # at code in Python that may have met a callback by chance
@@ -51,7 +50,7 @@ def _collector(evidence: Evidence) -> tuple[str, str] | None:
     """
     share = evidence.gc_ns / _length_ns(evidence)
     computed_ns = evidence.own_cpu_ns if evidence.gil else evidence.own_cpu_ns + evidence.other_cpu_ns
-    if share < _GC_SHARE or computed_ns < _GC_SHARE * (evidence.gc_ns - _delay_ns(evidence)):
+    if share < _GC_SHARE or computed_ns < _GC_SHARE * (evidence.gc_ns - evidence.waited_cpu_ns):
         return None
     return "gc", f"garbage collection took {share:.0%} of the time"
 
@@ -80,20 +79,15 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
     if overran >= _OVERRAN_SHARE and own < _SOME_OTHERS_SHARE and free_to_run:
         why = "no thread here computed" if evidence.gil else "needs no other thread to let it"
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and {why}"
-    delay = _delay_ns(evidence) / length
-    if delay >= _DELAY_SHARE and delay >= _DELAY_OF_OWN * own:
+    delay = evidence.waited_cpu_ns / length
+    if delay >= _DELAY_SHARE:
         return "descheduled", f"ready to run without a CPU for {delay:.0%} of the time, computing for {own:.0%}"
     return None
 
 
-def _delay_ns(evidence: Evidence) -> int:
-    """Returns for how long the loop's thread could have run and had no CPU."""
-    return (evidence.run_delay_ns or 0) + evidence.throttled_ns
-
-
 def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a stall that only the want of a CPU made one."""
-    length, delay_ns = _length_ns(evidence), _delay_ns(evidence)
+    length, delay_ns = _length_ns(evidence), evidence.waited_cpu_ns
     if delay_ns < _DELAY_THAT_TELLS * length or evidence.duration_ns - delay_ns > evidence.threshold_ns:
         return None
     why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
@@ -106,7 +100,7 @@ def _shortage(evidence: Evidence) -> tuple[str, str] | None:
 def _proved(evidence: Evidence) -> tuple[str, str]:
     """Chooses by what looks from outside saw, of the part of the stall that is not a want of CPU."""
     looked_ns = evidence.python_ns + evidence.native_ns + evidence.gil_ns + evidence.waiting_ns
-    own = evidence.own_cpu_ns / max(1, _length_ns(evidence) - _delay_ns(evidence))
+    own = evidence.own_cpu_ns / max(1, _length_ns(evidence) - evidence.waited_cpu_ns)
     if evidence.gil_ns > looked_ns / 2:
         return "gil-wait", f"waited for the GIL in {evidence.gil_ns / looked_ns:.0%} of the time that was looked at"
     if own >= _CPU_SHARE:
@@ -119,14 +113,11 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
 
 
 def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
-    """Tells Python code from native code by whether the thread took steps while it was looked at.
-
-    What had no CPU took none either: that much of the time without steps says nothing.
-    """
-    native_ns = max(0, evidence.native_ns - _delay_ns(evidence))
-    if not evidence.python_ns + native_ns:
+    """Tells Python code from native code by whether the thread took steps while it was looked at and had a CPU."""
+    looked_ns = evidence.python_ns + evidence.native_ns
+    if not looked_ns:
         return "cpu", f"{computed}; no look tells whether in Python or in C"
-    share = native_ns / (evidence.python_ns + native_ns)
+    share = evidence.native_ns / looked_ns
     return (
         "cpu-native" if share > _CPU_SHARE else "cpu-python",
         f"{computed}, {share:.0%} of it without a step of Python",
@@ -183,6 +174,9 @@ def _its_own(evidence: Evidence) -> tuple[str, str]:
         return ("cpu-native", f"{computed} and {native}") if native else ("cpu-python", f"{computed} in Python")
     if evidence.run_delay_ns is None and not evidence.syscalls:
         return "unknown", f"the loop's thread computed {own:.0%} of the time, and the system tells no more"
+    others, kept = evidence.other_cpu_ns / length, _kept(evidence)
+    if evidence.gil and others >= _SOME_OTHERS_SHARE and kept and not set(evidence.syscalls) - {GIL}:
+        return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}; {kept}"
     seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
     seen = f", seen in {seen}" if seen else ""
     return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen}"

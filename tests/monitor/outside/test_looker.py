@@ -96,7 +96,7 @@ def test_number_of_looks_that_are_kept_is_bounded(slot, thread):
     slot.seconds[0] = thread.now
     looker = Looker(slot, thread, seconds=thread)
     until(looker, thread, 100_000)
-    assert len(looker.seen) == len(slot.seen()) == thread.looks == 64
+    assert len(looker.seen) == len(slot.seen()) == thread.looks == 96
 
 
 def test_each_span_begins_anew(slot, thread):

@@ -9,14 +9,16 @@ import time
 from typing import Protocol
 
 from loopstall.monitor.outside.slot import NEVER, Seen, Slot
+from loopstall.monitor.syscalls import READY
 
 __all__ = ["Looker", "Target"]
 
 _OVERDUE_S = 0.001  # a loop that works is late by less
 _FIRST_PAUSE_S = 0.0003
 _PAUSE_SHARE = 0.2  # of the time that the loop has been late
+_SOON_SHARE = 0.1  # where the thread had no CPU, so that the look says little
 _LONGEST_PAUSE_S = 1.0
-_MOST_LOOKS = 64  # of one stall that are handed over
+_MOST_LOOKS = 96  # of one stall that are handed over
 _EARLY = 6  # of them that are handed over as soon as there is a stack
 
 
@@ -120,4 +122,5 @@ class Looker:
         if hang_after_s and self._on_hang is not None and late_s >= max(hang_after_s, 2 * self._told_s):
             self._told_s = late_s
             self._on_hang(self, late_s)
-        return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * _PAUSE_SHARE), _LONGEST_PAUSE_S)
+        share = _PAUSE_SHARE if not self.seen or self.seen[-1].state != READY else _SOON_SHARE
+        return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * share), _LONGEST_PAUSE_S)

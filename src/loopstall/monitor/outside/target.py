@@ -24,6 +24,7 @@ _STEPS = 16  # places that are read in one look, some 10 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
 _PROCESSOR = 36  # among the fields of /proc/…/stat that follow the name
 _KEPT_FILES = 64
+_STATUS_BYTES = 4096
 
 
 @cache
@@ -115,10 +116,30 @@ class ProgramTarget:
         same = place == self._last
         if not first:
             self._stood = max(stood, 0) + 1 if same else min(stood, 0) - 1
-        brief = self._reader.opcode(place) in _brief()
-        if brief or not self._is_in_the_way(thread_id) or self._stood >= _STOOD:
-            return RUNNING, brief
+        if self._reader.opcode(place) in _brief():
+            return RUNNING, True
+        if not self._is_in_the_way(thread_id):
+            return RUNNING if self._has_cpu(thread_id) else READY, False
+        if self._stood >= _STOOD:
+            return RUNNING, False
         return (RUNNING, True) if self._stood <= -_MOVED else (READY, False)
+
+    def _has_cpu(self, thread_id: int) -> bool:
+        """Returns whether a thread that would run does, by how often it has been given a CPU and has left one.
+
+        Both are counted at every switch (the kernel's ``sched_info_arrive`` and ``__schedule``). Where the system does
+        not count the former, it is taken to run.
+        """
+        before, left, after = self._arrivals(thread_id), self._departures(thread_id), self._arrivals(thread_id)
+        return not after or before != after or after > left
+
+    def _arrivals(self, thread_id: int) -> int:
+        fields = self._read(thread_id, "schedstat").split()
+        return int(fields[2]) if len(fields) > 2 else 0  # noqa: PLR2004  # CPU time, delay, and this: sched-stats.rst
+
+    def _departures(self, thread_id: int) -> int:
+        lines = self._read(thread_id, "status", _STATUS_BYTES).splitlines()
+        return sum(int(line.split()[1]) for line in lines if b"ctxt_switches:" in line)  # of its own will, and not
 
     def _is_in_the_way(self, thread_id: int) -> bool:
         """Returns whether a thread would run on the CPU that this process has, and leaves that to it from now on."""
@@ -144,7 +165,7 @@ class ProgramTarget:
     def _syscall(self, thread_id: int) -> bytes:
         return self._read(thread_id, "syscall")
 
-    def _read(self, thread_id: int, name: str) -> bytes:
+    def _read(self, thread_id: int, name: str, most: int = 512) -> bytes:
         """Returns a file of a thread in /proc, b"" where there is none."""
         fd = self._files.get((thread_id, name))
         if fd is None:
@@ -156,7 +177,7 @@ class ProgramTarget:
                 self.close()
             self._files[thread_id, name] = fd
         try:
-            return os.pread(fd, 512, 0)
+            return os.pread(fd, most, 0)
         except OSError:  # the thread has ended; another may get its number
             os.close(self._files.pop((thread_id, name)))
             return b""

@@ -8,10 +8,12 @@ import pytest
 
 from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
+from loopstall.results import store
 from loopstall.servers import SERVERS
 from loopstall.workloads.loader import find
 
 WIDE = {**os.environ, "COLUMNS": "300"}
+SIDES = ("--baseline-path", ".", "--candidate-path", ".")
 SECTIONS = ("Workloads", "Loops", "Dispatches", "Servers, for loopstall serve-bench")
 
 
@@ -83,3 +85,22 @@ def test_workload_of_ones_own_is_listed_and_dispatches_are_judged_by_it(tmp_path
     found = sections(done.stdout)
     assert list(found["Workloads"]) == ["mine"]
     assert found["Dispatches"]["native"][1:] == ["n/a for mine: the workload has no async twin"]
+
+
+def test_own_workloads_alone_are_shown_measured_and_gated_unless_bundled_ones_are_asked_for(tmp_path):
+    (tmp_path / "workloads").mkdir()
+    write_workloads(tmp_path, "@workload\ndef mine(seed):\n    return seed\nmine.verify(ok)\n", "workloads/own.py")
+    done = loopstall("list", cwd=tmp_path, env=WIDE)
+    assert list(sections(done.stdout)["Workloads"])[:1] == ["mine"]
+    assert "bundled ones: loopstall list --bundled" in done.stdout
+    done = loopstall("list", "--bundled", cwd=tmp_path, env=WIDE)
+    assert {"mine", "hashing"} <= set(sections(done.stdout)["Workloads"])
+    for folder, more, names in (("a", (), {"mine"}), ("b", ("--bundled",), {"mine", "hashing", "blocking_sleep"})):
+        out_of_time = ("--max-minutes", "1e-9", "--results", folder)
+        done = loopstall("gate", "-s", "asyncio", *SIDES, *out_of_time, *more, cwd=tmp_path)
+        assert done.returncode == 5, done.stderr
+        found = {cell.workload.name for cell in store.read_plan(tmp_path / folder / "candidate").cells}
+        assert (names <= found) if more else (names == found)
+    done = loopstall("run", "-s", "asyncio", "--jobs", 1, "--processes", 1, "-o", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {cell.workload.name for cell in store.read_plan(tmp_path / "run").cells} == {"mine"}

@@ -107,9 +107,16 @@ def test_missing_file_is_refused(tmp_path):
         find([str(tmp_path / "absent.py")])
 
 
-def test_own_workloads_folder_is_found_beside_the_bundled_ones(tmp_path):
+def test_own_workloads_are_the_default_and_bundled_ones_come_on_request(tmp_path):
+    every_bundled_one = {item.name for item in find([], everything=True)}
+    assert {"blocking_sleep", "hashing", "file_io"} <= every_bundled_one
+    (tmp_path / "workloads").mkdir()
+    assert every_bundled_one == {item.name for item in find([], everything=True)}
     write_workloads(tmp_path, GOOD, "workloads/mine.py")
-    assert {"work", "blocking_sleep", "hashing", "file_io"} <= set(discover())
+    assert [item.name for item in find([])] == ["work"]
+    assert [item.name for item in find([], everything=True)] == ["work"]
+    assert {item.name for item in find([], everything=True, bundled=True)} == {"work", *every_bundled_one}
+    assert [item.name for item in find(["hashing"])] == ["hashing"]
 
 
 def test_own_workload_hides_the_bundled_one_of_its_name(tmp_path):

@@ -25,8 +25,8 @@ from loopstall.workloads.loader import discover, find
 
 __all__ = ["OTHERS", "Judged", "against"]
 
-OTHERS = ("baseline", "baseline_path", "candidate_path", "baseline_python", "candidate_python", "param", "concurrency",
-          "rate", "arrivals", "turns", "confirm", "quick", "alpha")  # fmt: skip
+OTHERS = ("baseline", "baseline_path", "candidate_path", "baseline_python", "candidate_python", "bundled", "param",
+          "concurrency", "rate", "arrivals", "turns", "confirm", "quick", "alpha")  # fmt: skip
 """Options of the gate that measures in pairs, or that the stored result has fixed."""
 
 

@@ -98,6 +98,9 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     The two sides are two folders of code, two interpreters, or a revision and the working tree. Every cell is measured
     in pairs of fresh processes that take turns; what looks worse is measured again before it counts.
+
+    WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
+    here; where it has none, the bundled ones.
     """
     if options["clean_up"]:
         removed = clean()

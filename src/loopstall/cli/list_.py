@@ -23,16 +23,21 @@ _NAME = 18  # columns of a name and the gap after it
 
 @click.command("list")
 @click.argument("workloads", nargs=-1)
-def command(workloads: tuple[str, ...]) -> int:
+@click.option("--bundled", is_flag=True, help="With the bundled workloads, where workloads/ has some too.")
+def command(workloads: tuple[str, ...], *, bundled: bool) -> int:
     """Show workloads and what they stand for, loops, dispatches and servers, and why one is missing.
 
-    WORKLOADS are names, or paths of workload files; all that can be found for none.
+    WORKLOADS are names, or paths of workload files. For none, those of the folder workloads/ here; where it has none,
+    the bundled ones.
     """
-    items = find(workloads, everything=True)
+    items = find(workloads, everything=True, bundled=bundled)
     terminal = console()
     terminal.print("Workloads", style="bold")
     for item in items:
         _show(terminal, item)
+    others = len(find((), everything=True, bundled=True)) - len(items)
+    if others and not workloads:
+        terminal.print(f"  and {others} bundled ones: loopstall list --bundled")
     terminal.print("\nLoops", style="bold")
     for loop in LOOPS.values():
         _entry(terminal, loop.name, loop.summary, {loop.missing(): ""})

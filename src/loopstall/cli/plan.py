@@ -41,6 +41,7 @@ _MATRIX = (
     click.argument("workloads", nargs=-1),
     click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; may be repeated. [all]"),
     click.option("--all", "everything", is_flag=True, help="With what is left out of the default matrix."),
+    click.option("--bundled", is_flag=True, help="With the bundled workloads, where workloads/ has some too."),
     click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a parameter: NAME=V1,V2."),
     click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]"),
     click.option("--rate", type=RATE, help="Open load: jobs due a second."),
@@ -112,7 +113,7 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
     Raises:
         InputError: a workload or strategy does not exist, or there are too many runs.
     """
-    chosen = find(options["workloads"], everything=options["everything"])
+    chosen = find(options["workloads"], everything=options["everything"], bundled=options["bundled"])
     grids = matrix.override(chosen, [setting(text) for text in options["param"]])
     wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies(
         everything=options["everything"]

@@ -45,7 +45,8 @@ _RIGOROUS = 20
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Measure WORKLOADS under strategies, each run in a fresh process, and flag where the event loop stalls.
 
-    WORKLOADS are names (see `loopstall list`) or paths of workload files; all that can be found for none.
+    WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
+    here; where it has none, the bundled ones.
     """
     begun = time.perf_counter()
     if bool(options["on"]) != bool(options["scheduler"]):

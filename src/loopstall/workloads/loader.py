@@ -76,7 +76,7 @@ def resolve(path: str, name: str) -> Workload:
 
 
 def folders() -> tuple[Path, ...]:
-    """Returns the folders of workloads: the current directory's ``workloads``, then the suite's own."""
+    """Returns the folders of workloads: the current directory's ``workloads``, then the bundled ones."""
     here = Path(__file__).resolve().parent
     bundled = here.parent / "_bundled" / "workloads"
     if not bundled.is_dir():
@@ -87,32 +87,50 @@ def folders() -> tuple[Path, ...]:
 
 
 def discover() -> dict[str, Workload]:
-    """Finds every workload by name; the current directory's own hide the suite's of the same name.
+    """Finds every workload by name; the current directory's own hide the bundled ones of the same name.
 
     Raises:
         InputError: a file cannot be loaded, or two files of one folder define one name.
     """
     known: dict[str, Workload] = {}
     for folder in folders():
-        here: dict[str, Workload] = {}
-        for file in sorted(folder.glob("*.py")):
-            if file.name.startswith("_"):
-                continue
-            for item in load_file(str(file)):
-                if item.name in here:
-                    other = Path(here[item.name].path).name
-                    raise InputError(f"{folder}: {other} and {file.name} both define {item.name!r}; rename one")
-                here[item.name] = item
-        known = {**here, **known}
+        known = {**_defined(folder), **known}
     return known
 
 
-def find(words: Sequence[str], *, everything: bool = False) -> tuple[Workload, ...]:
-    """Returns the workloads that the words name: names, or paths of files; the default ones for no words.
+def _defined(folder: Path) -> dict[str, Workload]:
+    """Returns what the files of a folder define, by name; a file that begins with ``_`` is left out."""
+    here: dict[str, Workload] = {}
+    for file in sorted(folder.glob("*.py")):
+        if file.name.startswith("_"):
+            continue
+        for item in load_file(str(file)):
+            if item.name in here:
+                other = Path(here[item.name].path).name
+                raise InputError(f"{folder}: {other} and {file.name} both define {item.name!r}; rename one")
+            here[item.name] = item
+    return here
+
+
+def _default(*, bundled: bool) -> dict[str, Workload]:
+    """Returns the workloads that a command without names is about.
+
+    Those of the first folder that has any: a project cannot change what the bundled ones measure.
+    """
+    if bundled:
+        return discover()
+    return next(filter(None, map(_defined, folders())), {})
+
+
+def find(words: Sequence[str], *, everything: bool = False, bundled: bool = False) -> tuple[Workload, ...]:
+    """Returns the workloads that the words name: names, or paths of files.
+
+    For no words, those of the current directory's ``workloads``; where it has none, the bundled ones.
 
     Args:
         words: names or paths of workloads.
         everything: for no words, also those that are left out of the default matrix.
+        bundled: for no words, also the bundled ones where the current directory has workloads.
 
     Raises:
         InputError: a word names nothing.
@@ -129,6 +147,6 @@ def find(words: Sequence[str], *, everything: bool = False) -> tuple[Workload, .
             items = (known[word],)
         chosen.update({item.ref: item for item in items})
     if not words:
-        chosen_ones = (item for item in discover().values() if everything or not item.on_request)
+        chosen_ones = (item for item in _default(bundled=bundled).values() if everything or not item.on_request)
         return tuple(sorted(chosen_ones, key=lambda item: (not item.control, item.name)))
     return tuple(chosen.values())

@@ -6,13 +6,17 @@ matrix of 30 cells a run, each cell's pairs drawn anew; a change is injected by 
 longer by 2, 5, 10 or 20%. Every rule sees the same pairs in the same interleaved order; measured one side after the
 other the others' rules do worse. bench/gate_live.py makes real code slower instead.
 
-Run it with: python bench/gate_power.py [--pool FILE keeps the samples]
+With --simulated nothing is measured: the pool is of times drawn from distributions worse and better than the machine's
+(bench/simulated_pairs.py), where only our own rule is judged, by far more pairs.
+
+Run it with: python bench/gate_power.py [--pool FILE keeps the samples] [--simulated] [--quick]
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
 from dataclasses import replace
+import itertools
 import math
 from pathlib import Path
 import random
@@ -23,11 +27,12 @@ import time
 
 import msgspec
 from scipy import stats
+import simulated_pairs
 
 from loopstall.dispatch import DISPATCHES
-from loopstall.gate.criteria import LOOKS, Criteria
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
 from loopstall.gate.evidence import PairedSample, differences
-from loopstall.gate.paired import judge, suspicious, undecided
+from loopstall.gate.paired import judge, undecided
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
 from loopstall.runner import environment
 from loopstall.runner.launcher import Launcher
@@ -42,7 +47,6 @@ CHANGES = (2, 5, 10, 20)
 CELLS = 30
 TURNS = 16
 Pool = dict[str, list[Pair]]
-RULES = Criteria()
 
 
 def cell(name: str) -> Cell:
@@ -179,26 +183,23 @@ def slower(pool: Pool, change: int) -> Pool:
     return {key: [scaled(one) for one in pairs] for key, pairs in pool.items()}
 
 
-def confirm(item: PairedSample, pool: Pool, key: str, chance: random.Random) -> PairedSample:
-    """Measures a suspicious cell again, and once more where that leaves it open."""
-    for _ in range(LOOKS):
-        item = replace(item, confirmed=item.confirmed + draw(pool, key, RULES.confirming(CELLS), chance))
-        if not undecided(item, RULES, CELLS):
+def sample(where: Cell, pool: Pool, key: str, rules: Criteria, chance: random.Random) -> PairedSample:
+    """Measures a cell of a matrix as the gate does, from look to look."""
+    item = PairedSample(cell=where)
+    for look in rules.looks(CELLS):
+        item = replace(item, pairs=item.pairs + draw(pool, key, look.pairs - len(item.pairs), chance))
+        if not undecided(item, rules, CELLS):
             break
     return item
 
 
-def gate(pool: Pool, keys: Sequence[str], chance: random.Random) -> tuple[list[bool], int]:
-    """What our gate says of a matrix: which cells regressed, and how many were measured again."""
-    measured: list[PairedSample] = []
-    for number, key in enumerate(keys):
-        name = key.split()[1]
-        where = replace(cell(name), params=(("cell", number),))
-        item = PairedSample(cell=where, screened=draw(pool, key, RULES.rounds, chance))
-        if suspicious(item, RULES):
-            item = confirm(item, pool, key, chance)
-        measured.append(item)
-    return [said.verdict == "regressed" for said in judge(measured, RULES)], sum(len(m.confirmed) for m in measured)
+def gate(pool: Pool, keys: Sequence[str], rules: Criteria, chance: random.Random) -> tuple[set[str], int]:
+    """What our gate says of a matrix: which verdicts there are, and how many pairs were measured."""
+    measured = [
+        sample(replace(cell(key.split()[1]), params=(("cell", number),)), pool, key, rules, chance)
+        for number, key in enumerate(keys)
+    ]
+    return {said.verdict for said in judge(measured, rules)}, sum(len(item.pairs) for item in measured)
 
 
 def interval(hits: int, runs: int) -> str:
@@ -207,57 +208,65 @@ def interval(hits: int, runs: int) -> str:
     return f"{hits / runs:.3f} [{bounds.low:.3f}, {bounds.high:.3f}]"
 
 
-def simulate(pool: Pool, runs: int) -> None:
+def false_alarms(pool: Pool, noise: str, runs: int, rules: Criteria, *, others: bool) -> None:
+    """Prints how often unchanged matrices are said to have changed."""
+    chance = random.Random(2)
+    keys = [f"{noise} {name}" for name, _ in zip(itertools.cycle(WORKLOADS), range(CELLS), strict=False)]
+    said, pairs = zip(*(gate(pool, keys, rules, chance) for _ in range(runs)), strict=True)
+    alarms = interval(sum("regressed" in words for words in said), runs)
+    print(f"  {noise:6} loopstall                  {alarms}; {sum(pairs) / (runs * CELLS):.1f} pairs a cell;"
+          f" improved: {interval(sum('improved' in words for words in said), runs)}", flush=True)  # fmt: skip
+    for label, rule in OTHERS.items() if others else ():
+        tries = min(runs, max(100, runs // 10))
+        hits = sum(any(rule(draw(pool, key, 20, chance)) for key in keys) for _ in range(tries))
+        print(f"  {noise:6} {label:26} {interval(hits, tries)}", flush=True)
+
+
+def simulate(pool: Pool, runs: int, rules: Criteria, *, others: bool) -> None:
     """Prints the tables."""
     chance = random.Random(2)
-    names = list(WORKLOADS)
-    again = 0
+    kinds = list(dict.fromkeys(key.split()[0] for key in pool))
     print(f"\nfalse alarms of {CELLS} unchanged cells, in {runs} simulated CI runs")
-    for noise in ("quiet", "noisy"):
-        keys = [f"{noise} {names[n % len(names)]}" for n in range(CELLS)]
-        alarms = 0
-        for _ in range(runs):
-            regressed, more = gate(pool, keys, chance)
-            alarms += any(regressed)
-            again += more
-        print(f"  {noise:6} loopstall                  {interval(alarms, runs)}")
-        for label, rule in OTHERS.items():
-            tries = min(runs, max(100, runs // 10))
-            alarms = sum(any(rule(draw(pool, key, 20, chance)) for key in keys) for _ in range(tries))
-            print(f"  {noise:6} {label:26} {interval(alarms, tries)}", flush=True)
-    average = again / (2 * runs * CELLS)
-    print(f"  an unchanged cell takes {RULES.rounds} pairs that screen and {average:.1f} more on average")
-    print(f"\npower: one changed cell of {CELLS}, {'/'.join(names)}")
-    for noise in ("quiet", "noisy"):
-        for change in CHANGES:
+    for noise in kinds:
+        false_alarms(pool, noise, runs, rules, others=others)
+    print(f"\npower: one changed cell of {CELLS}, {'/'.join(WORKLOADS)}; and the pairs until that was said")
+    for noise in kinds:
+        for change in (*CHANGES, *(-change for change in CHANGES)):
+            size = f"{'-+'[change > 0]}{abs(change):2}%"
             changed = slower(pool, change)
-            shares = [power(pool, changed, f"{noise} {name}", runs, chance) for name in names]
-            print(f"  {noise:6} +{change:2}% loopstall                  {'  '.join(shares)}")
-            for label, rule in OTHERS.items():
+            word = "regressed" if change > 0 else "improved"
+            shares = [power((pool, changed), f"{noise} {name}", runs, rules, word) for name in WORKLOADS]
+            print(
+                f"  {noise:6} {size} loopstall                  {'  '.join(shares)}",
+                flush=True,
+            )
+            for label, rule in OTHERS.items() if others and change > 0 else ():
                 tries = min(runs, max(100, runs // 5))
                 found = [
-                    sum(rule(draw(changed, f"{noise} {name}", 20, chance)) for _ in range(tries)) for name in names
+                    sum(rule(draw(changed, f"{noise} {name}", 20, chance)) for _ in range(tries)) for name in WORKLOADS
                 ]
                 print(
-                    f"  {noise:6} +{change:2}% {label:26} {'  '.join(interval(hits, tries) for hits in found)}",
+                    f"  {noise:6} {size} {label:26} {'  '.join(interval(hits, tries) for hits in found)}",
                     flush=True,
                 )
 
 
-def power(pool: Pool, changed: Pool, key: str, runs: int, chance: random.Random) -> str:
+def power(pools: tuple[Pool, Pool], key: str, runs: int, rules: Criteria, word: str) -> str:
     """How often the changed cell is found; the others are unchanged and count for the correction alone."""
-    hits = 0
+    pool, changed = pools
+    chance = random.Random(4)
+    hits = pairs = 0
     where = cell(key.split()[1])
+    rest = [
+        PairedSample(cell=replace(where, params=(("cell", n),)), pairs=draw(pool, key, 1, chance))
+        for n in range(CELLS - 1)
+    ]
     for _ in range(runs):
-        item = PairedSample(cell=where, screened=draw(changed, key, RULES.rounds, chance))
-        if suspicious(item, RULES):
-            item = confirm(item, changed, key, chance)
-            rest = [
-                PairedSample(cell=replace(where, params=(("cell", n),)), screened=draw(pool, key, 1, chance))
-                for n in range(CELLS - 1)
-            ]
-            hits += judge([item, *rest], RULES)[0].verdict == "regressed"
-    return interval(hits, runs)
+        item = sample(where, changed, key, rules, chance)
+        if judge([item, *rest], rules)[0].verdict == word:
+            hits += 1
+            pairs += len(item.pairs)
+    return f"{interval(hits, runs)} {pairs / max(1, hits):4.1f}"
 
 
 def cost(pool: Pool) -> None:
@@ -270,7 +279,7 @@ def cost(pool: Pool) -> None:
     )
     print(f"a pair takes {statistics.median(seconds):.2f} s, a burst {statistics.median(bursts) * 1e3:.0f} ms,"
           f" {under_load:.2f} s of a pair under load")  # fmt: skip
-    screened = RULES.rounds * under_load
+    screened = Criteria().rounds * under_load
     # 20 processes of one warm-up and three values of at least 0.1 s (pyperf's defaults), for two sides
     default = 2 * 20 * 4 * 0.1
     print(
@@ -284,7 +293,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40, help="of each case in the pool")
     parser.add_argument("--runs", type=int, default=1000, help="simulated CI runs of each case")
     parser.add_argument("--pool", type=Path, help="file of the samples: read, and written as they come")
+    parser.add_argument("--simulated", action="store_true", help="draw the samples rather than measure them")
+    parser.add_argument("--quick", action="store_true", help="judge as a quick gate does")
     options = parser.parse_args()
+    rules = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM) if options.quick else Criteria()
+    if options.simulated:
+        simulate(simulated_pairs.pool({name: cell(name) for name in WORKLOADS}), options.runs, rules, others=False)
+        simulated_pairs.traps(rules, CELLS, options.runs, cell("hashing"))
+        return
     for name in WORKLOADS:
         way = cell(name).strategy.dispatch
         if reason := DISPATCHES[way].missing(resolve(FILE, name)):
@@ -302,10 +318,10 @@ def main() -> None:
     print(f"{sum(map(len, pool.values()))} real pairs, {sorted(sizes)} of each case")
     cost(pool)
     for key, pairs in pool.items():
-        found = [d for one in pairs for d in differences([one], "time_per_job", RULES.budget)]
+        found = [d for one in pairs for d in differences([one], "time_per_job", rules.budget)]
         p = stats.wilcoxon(found).pvalue
         print(f"  {key:14} candidate / baseline {math.expm1(statistics.median(found)):+.2%}, p = {p:.2f}")
-    simulate(symmetric(pool), options.runs)
+    simulate(symmetric(pool), options.runs, rules, others=True)
 
 
 if __name__ == "__main__":

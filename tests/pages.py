@@ -64,7 +64,7 @@ def gate_content(text="work"):
     """The content of a gate with one regression, one thing accepted, and a history with one change."""
     where = cell(text)
     pairs = [pair(where, index=n, base=(100.0 + n,) * 8, head=(150.0,) * 8, head_stalls=(60,)) for n in range(6)]
-    item = PairedSample(cell=where, screened=tuple(pairs[:2]), confirmed=tuple(pairs))
+    item = PairedSample(cell=where, pairs=tuple(pairs))
     (said,) = judge([item], Criteria(rounds=2, confirm=4, alpha=0.5))
     accepted = replace(said, strategy="uvloop/inline", accepted=f"{text} (Ann, until 2027-01-31)")
     readings = tuple(

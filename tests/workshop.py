@@ -127,7 +127,7 @@ def _results(folder: Path) -> None:
     gate = folder / "reports/20280101-000000-gate"
     culprit = Frame(file=str(folder / "app.py"), line=9, function="login")
     pairs = tuple(_trapped(shape[0], index, culprit) for index in range(32))
-    evidence = PairedSample(cell=shape[0], screened=pairs[:8], confirmed=pairs[8:])
+    evidence = PairedSample(cell=shape[0], pairs=pairs)
     for side in ("baseline", "candidate"):
         target = store.Store(gate / side)
         target.begin(plan(shape[0]))

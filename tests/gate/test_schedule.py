@@ -10,7 +10,7 @@ CELLS = [cell(name=name) for name in "abcd"]
 RULES = Criteria(rounds=8, confirm=16)
 
 
-def run(measure, *, cells=CELLS, out_of_time=lambda: False, planned=lambda _: None, seed=1):
+def run(measure, *, cells=CELLS, out_of_time=lambda _: False, planned=lambda _: None, seed=1):
     calls = []
 
     def one(where, index):
@@ -23,8 +23,7 @@ def run(measure, *, cells=CELLS, out_of_time=lambda: False, planned=lambda _: No
 
 def test_unchanged_cells_are_screened_in_shuffled_rounds_and_left_alone():
     found, calls = run(lambda where, index: pair(where, index=index))
-    assert [len(item.screened) for item in found] == [8] * 4
-    assert not any(item.confirmed for item in found)
+    assert [len(item.pairs) for item in found] == [8] * 4
     rounds = [[name for name, _ in calls[n : n + 4]] for n in range(0, 32, 4)]
     assert all(sorted(names) == list("abcd") for names in rounds)
     assert len({tuple(names) for names in rounds}) > 1
@@ -32,25 +31,22 @@ def test_unchanged_cells_are_screened_in_shuffled_rounds_and_left_alone():
     assert calls != run(lambda where, index: pair(where, index=index), seed=2)[1]
 
 
-def test_what_looks_worse_is_measured_again_under_new_numbers():
+def test_what_looks_worse_is_measured_on_until_it_is_certain():
     told = []
-    found, calls = run(
-        lambda where, index: pair(where, index=index, head=(120 if where.workload.name == "b" else 100,) * 4),
-        planned=told.append,
-    )
-    assert {item.cell.workload.name: len(item.confirmed) for item in found} == {"a": 0, "b": 16, "c": 0, "d": 0}
-    assert [index for name, index in calls if name == "b"] == list(range(24))
-    assert told == [32, 16]
-
-
-def test_what_stays_open_is_measured_once_more():
-    """Three pairs of four say slower, and one says faster by as much: too few to be sure of, too many to pass over."""
 
     def measure(where, index):
-        return pair(where, index=index, head=(90 if index % 4 == 3 else 111,) * 4)
+        worse = where.workload.name == "b"
+        return pair(where, index=index, head=(104 + 8 * (index % 3 - 1) if worse else 100,) * 4)
 
-    found, _ = run(measure, cells=CELLS[:1])
-    assert len(found[0].confirmed) == 32
+    found, calls = run(measure, planned=told.append)
+    assert {item.cell.workload.name: len(item.pairs) for item in found} == {"a": 8, "b": 40, "c": 8, "d": 8}
+    assert [index for name, index in calls if name == "b"] == list(range(40))
+    assert told == [32, 8, 8, 16]
+
+
+def test_large_change_is_certain_after_the_screening():
+    found, _ = run(lambda where, index: pair(where, index=index, head=(120 + index / 10,) * 4))
+    assert [len(item.pairs) for item in found] == [8] * 4
 
 
 def test_cell_that_fails_is_not_tried_again():
@@ -60,11 +56,16 @@ def test_cell_that_fails_is_not_tried_again():
 
     found, calls = run(measure)
     assert [index for name, index in calls if name == "c"] == [0]
-    assert isinstance(found[2].screened[0], Pair)
+    assert isinstance(found[2].pairs[0], Pair)
 
 
 def test_time_that_is_over_ends_the_measurement():
     left = iter([False] * 10 + [True] * 100)
-    found, calls = run(lambda where, index: pair(where, index=index), out_of_time=lambda: next(left))
+    found, calls = run(lambda where, index: pair(where, index=index), out_of_time=lambda _: next(left))
     assert len(calls) == 10
-    assert sum(len(item.screened) for item in found) == 10
+    assert sum(len(item.pairs) for item in found) == 10
+
+
+def test_cell_whose_pair_does_not_fit_into_the_time_left_is_passed_over():
+    found, _ = run(lambda where, index: pair(where, index=index), out_of_time=lambda cell: cell.workload.name == "b")
+    assert [len(item.pairs) for item in found] == [8, 0, 8, 8]

@@ -42,6 +42,21 @@ def test_pool_gets_whole_rounds_of_its_clients():
     assert all(burst.jobs % cell().load.concurrency == 0 for burst in pair.base.measured.bursts)
 
 
+@pytest.mark.parametrize(
+    ("ms_a_job", "turns", "taken"),
+    [
+        (2.0, 16, 16),
+        (40.0, 16, 4),  # 8 clients: 320 and 32 ms a turn, and twice 16 turns of two bursts of 20 ms are 1.28 s
+        (500.0, 16, 3),
+        (500.0, 2, 2),
+    ],
+)
+def test_slow_jobs_have_fewer_turns_in_a_pair_and_quick_ones_all(ms_a_job, turns, taken):
+    executor = FakeExecutor(ms_a_job=lambda process: ms_a_job if process.side == "new" else ms_a_job / 10)
+    pair = paired(executor, turns).measure((cell(dispatch="to_thread"),) * 2, index=0, seed=1)
+    assert len(pair.base.measured.bursts) == len(pair.head.measured.bursts) == taken
+
+
 def test_calibration_is_done_once_a_cell():
     executor = FakeExecutor()
     runner, turns = paired(executor), []

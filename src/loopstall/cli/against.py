@@ -32,12 +32,13 @@ OTHERS = ("baseline", "baseline_path", "candidate_path", "baseline_python", "can
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The verdicts of a gate, its remarks, and the folder of what it measured, if it measured."""
+    """The verdicts of a gate, its remarks, the folder of what it measured, if it measured, and what interrupted it."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     folder: Path | None = None
+    interrupt: KeyboardInterrupt | None = None
 
 
 def against(

@@ -1,12 +1,14 @@
 """``loopstall gate``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 import datetime as dt
 import os
 from pathlib import Path
+import shlex
+import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import click
@@ -15,42 +17,42 @@ from rich.console import Console
 
 from loopstall import __version__
 from loopstall.analysis.content import digest
+from loopstall.cli import pairs
 from loopstall.cli.against import OTHERS, Judged, against
 from loopstall.cli.out import console, say
 from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import REPORTS, write_page
 from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
-from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.settings import SettingsCommand, by_workload
 from loopstall.cli.types import MINUTES, SHARE
-from loopstall.errors import InputError
-from loopstall.gate import ACCEPTED_FILE, accepted, schedule
-from loopstall.gate.criteria import Criteria
-from loopstall.gate.evidence import PairedSample
+from loopstall.errors import InputError, Terminated
+from loopstall.gate import ACCEPTED_FILE, accepted
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
 from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
 from loopstall.runner import environment
-from loopstall.runner.checkout import Checkout, clean
+from loopstall.runner.checkout import Checkout, clean, root_of
 from loopstall.runner.launcher import Launcher
 from loopstall.runner.paired import BURST_S, PairedRunner
-from loopstall.runner.schedule import run_seed
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits
 
 __all__ = ["command"]
 
-_ROUNDS, _CONFIRM, _TURNS = 8, 24, 16
-_QUICK_ROUNDS, _QUICK_CONFIRM = 4, 16
-
+_ROUNDS, _CONFIRM, _TURNS = Criteria().rounds, Criteria().confirm, 16
+_OF_THE_SIDES = ("baseline", "baseline_path", "candidate_path", "baseline_python", "candidate_python")
+_WITH_RESUME = ("resume", "form", "output", "inconclusive", "accepted_file", "max_minutes")
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command("gate", cls=SettingsCommand, table="gate", left_out=("workloads", "clean_up", "form", "output"))
+@click.command(
+    "gate", cls=SettingsCommand, table="gate", left_out=("workloads", "clean_up", "form", "output", "resume")
+)
 @matrix_options
 @click.option("--baseline", metavar="REV", help="Revision to compare with. [last one that the default branch has too]")
 @click.option("--baseline-path", type=_FOLDER, help="Folder of code to compare with, instead of a revision.")
@@ -73,7 +75,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--rounds", type=click.IntRange(1, 1_000), help=f"Pairs a cell that screen. [{_ROUNDS}]")
 @click.option("--confirm", type=click.IntRange(1, 1_000), help=f"Pairs more of what looks worse. [{_CONFIRM}]")
 @click.option("--turns", type=click.IntRange(1, 1_000), default=_TURNS, show_default=True, help="Bursts in a pair.")
-@click.option("--quick", is_flag=True, help=f"{_QUICK_ROUNDS} pairs that screen, {_QUICK_CONFIRM} more.")
+@click.option("--quick", is_flag=True, help="Fewer pairs, and an end after a minute and 6 s a cell: large changes.")
 @click.option("--effect", type=SHARE, default="2%", show_default=True, help="The least change that counts.")
 @click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
 @click.option("--max-minutes", type=MINUTES, help="Stop measuring after this long; a bare number is of minutes.")
@@ -90,6 +92,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--format", "form", multiple=True, type=click.Choice(FORMATS), help="Repeat, each with its -o. [terminal]"
 )
 @click.option("-o", "--output", multiple=True, help="File of the format before it; - for stdout.")
+@click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Complete an interrupted gate: its results folder.")
 @click.option("--results", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-gate]")
 @click.option("--clean", "clean_up", is_flag=True, help="Remove the worktrees and environments of earlier gates.")
 @click.pass_context
@@ -97,7 +100,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """Compare a candidate with a baseline, side by side on this machine, and fail on a confirmed regression.
 
     The two sides are two folders of code, two interpreters, or a revision and the working tree. Every cell is measured
-    in pairs of fresh processes that take turns; what looks worse is measured again before it counts.
+    in pairs of fresh processes that take turns; what looks worse is measured until it is certain.
 
     WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
     here; where it has none, the bundled ones.
@@ -108,10 +111,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         return 0
     outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
     entries = accepted.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
-    rules = _rules(ctx, options)
     progress = console(err=True)
-    judging = _stored if options["stored"] is not None else _by_turns
-    judged = judging(ctx, options, rules, progress)
+    if options["resume"] is not None:
+        judged = _resumed(ctx, options, progress)
+    elif options["stored"] is not None:
+        judged = _stored(ctx, options, _rules(ctx, options), progress)
+    else:
+        judged = _by_turns(options, _rules(ctx, options), progress)
     verdicts = accepted.apply(judged.verdicts, entries, today=dt.date.today())  # noqa: DTZ011  # local
     try:
         if judged.folder is not None:
@@ -119,6 +125,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     finally:  # what was measured is told, whether it can be saved or not
         page = _page(judged.folder) if judged.folder is not None and verdicts else ()
         outputs.write(verdicts, judged.skipped, notes=(*judged.notes, *page))
+    if judged.interrupt is not None:
+        return 128 + (judged.interrupt.number if isinstance(judged.interrupt, Terminated) else signal.SIGINT)
     return _status(verdicts, passes=options["inconclusive"] == "pass") if verdicts else 5
 
 
@@ -144,30 +152,87 @@ def _stored(ctx: click.Context, options: dict[str, Any], rules: Criteria, progre
     return against(options["stored"], options, rules, folder=lambda: _folder(options), progress=progress)
 
 
-def _by_turns(_ctx: click.Context, options: dict[str, Any], rules: Criteria, progress: Console) -> Judged:
+def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Judged:
     """Measures two sides in pairs and judges them."""
-    if os.name != "posix":
-        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
     if options["alpha"] <= 0:
         raise click.UsageError("--alpha is the chance of a false alarm and has to be over 0, 1% for instance")
     if options["candidate_results"] is not None:
         raise click.UsageError("--candidate-results goes with --against")
-    sides = _sides(options, lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True))
-    for side in sides:
-        _check(side)
+    sides, commit = _sides(options, progress)
     sys.path[:0] = sides[1].folders  # workload files come from the candidate's side and import its code
     seconds = BURST_S * options["turns"]
     plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
     if not plan.cells:
         return Judged(skipped=plan.skipped)
     folder = _folder(options)
+    of_the_sides = {name: None if options[name] is None else str(options[name]) for name in _OF_THE_SIDES}
+    asked = pairs.Asked(
+        rules=rules,
+        turns=options["turns"],
+        limit_s=options["max_minutes"] or (pairs.quick_limit_s(len(plan.cells)) if options["quick"] else None),
+        options={**of_the_sides, "baseline": commit},
+        code=pairs.code_of(_code(options)),
+    )
+    pairs.begin(folder, plan, asked)
+    return _measured(plan, asked, sides, folder, progress=progress, saved={})
+
+
+def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> Judged:
+    """Completes a gate that was interrupted, or that ran out of time."""
+    given = [
+        name
+        for name in ctx.params
+        if name not in _WITH_RESUME and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given or options["workloads"]:
+        what = "a workload" if options["workloads"] else f"--{given[0].replace('_', '-')}"
+        raise click.UsageError(f"--resume takes its settings from the gate that it completes; leave {what} out")
+    folder = options["resume"]
+    plan, asked, saved = pairs.reopen(folder)
+    before = {name: _path(name, text) for name, text in asked.options.items()}
+    pairs.check_code(asked, _code(before), folder)
+    sides, _ = _sides(before, progress)
+    if _asked(ctx, "max_minutes"):
+        asked = replace(asked, limit_s=options["max_minutes"])
+    return _measured(plan, asked, sides, folder, progress=progress, saved=saved)
+
+
+def _path(name: str, text: str | None) -> str | Path | None:
+    return text if text is None or name == "baseline" else Path(text)
+
+
+def _code(options: Mapping[str, Any]) -> list[Path]:
+    """Returns the folders of code that may change between a gate and its completion: a revision cannot."""
+    explicit = [options[name] for name in ("baseline_path", "candidate_path") if options[name] is not None]
+    return [*explicit, Path.cwd() / "workloads"] if explicit else [root_of(Path.cwd())]
+
+
+def _measured(
+    plan: Plan,
+    asked: pairs.Asked,
+    sides: tuple[Side, Side],
+    folder: Path,
+    *,
+    progress: Console,
+    saved: Mapping[tuple[Cell, int], Pair],
+) -> Judged:
+    """Measures what is missing and judges all of it."""
     with Launcher() as launcher:
-        paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), sides, turns=options["turns"])
-        measured = _measure(
-            plan, rules, paired_runner, folder=folder, limit_s=options["max_minutes"], progress=progress
+        paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), sides, turns=asked.turns)
+        measured = pairs.measure(plan, asked, paired_runner, folder=folder, saved=saved, progress=progress)
+    notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
+    count = sum(len(item.pairs) for item in measured.samples)
+    verdicts = judge(measured.samples, asked.rules)
+    complete = f"loopstall gate --resume {shlex.quote(str(folder))}"
+    if measured.interrupt is not None:
+        notes.append(
+            f"Interrupted: {count} pairs are saved, and judged as far as they go; complete them with: {complete}"
         )
-    note = f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"
-    return Judged(verdicts=judge(measured, rules), skipped=plan.skipped, notes=(note,), folder=folder)
+    elif any(item.verdict == "inconclusive" and item.pairs for item in verdicts) and asked.limit_s is not None:
+        notes.append(f"Give it more time with: {complete} --max-minutes 10")
+    return Judged(
+        verdicts=verdicts, skipped=plan.skipped, notes=tuple(notes), folder=folder, interrupt=measured.interrupt
+    )
 
 
 def _asked(ctx: click.Context, name: str) -> bool:
@@ -188,20 +253,35 @@ def _rules(ctx: click.Context, options: dict[str, Any]) -> Criteria:
         effect=options["effect"],
         effects=effects,
         alpha=options["alpha"],
-        rounds=options["rounds"] or (_QUICK_ROUNDS if quick else _ROUNDS),
-        confirm=options["confirm"] or (_QUICK_CONFIRM if quick else _CONFIRM),
+        rounds=options["rounds"] or (QUICK_ROUNDS if quick else _ROUNDS),
+        confirm=options["confirm"] or (QUICK_CONFIRM if quick else _CONFIRM),
         budget=budgets.common,
         budgets=budgets.own,
         limited=_asked(ctx, "budget") or _asked(ctx, "availability"),
     )
 
 
-def _sides(options: dict[str, Any], say: Callable[[str], object]) -> tuple[Side, Side]:
-    """Returns baseline and candidate as the options have them."""
+def _sides(options: Mapping[str, Any], progress: Console) -> tuple[tuple[Side, Side], str | None]:
+    """Returns baseline and candidate as the options have them, able to measure, and the baseline's commit."""
+    if os.name != "posix":
+        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
     explicit = [(options[f"{name}_path"], options[f"{name}_python"]) for name in ("baseline", "candidate")]
-    if not any(path or python for path, python in explicit):
-        checkout = Checkout.find(Path.cwd(), say)
-        return checkout.baseline(checkout.resolve(options["baseline"])), checkout.candidate()
+    commit: str | None = None
+    if any(path or python for path, python in explicit):
+        sides = _explicit(options, explicit)
+    else:
+        checkout = Checkout.find(
+            Path.cwd(), lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True)
+        )
+        commit = checkout.resolve(options["baseline"])
+        sides = (checkout.baseline(commit), checkout.candidate())
+    for side in sides:
+        _check(side)
+    return sides, commit
+
+
+def _explicit(options: Mapping[str, Any], explicit: Sequence[tuple[Path | None, Path | None]]) -> tuple[Side, Side]:
+    """Returns the sides that are folders or interpreters."""
     if options["baseline"] is not None:
         raise click.UsageError("--baseline REV and --baseline-path or --baseline-python exclude each other")
     sides: list[Side] = []
@@ -227,46 +307,6 @@ def _check(side: Side) -> None:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise InputError(f"{side.python} of {side.name} cannot import loopstall ({last}); install it there: "
                          f"{side.python} -m pip install loopstall=={__version__}")  # fmt: skip
-
-
-def _measure(
-    plan: Plan,
-    rules: Criteria,
-    paired_runner: PairedRunner,
-    *,
-    folder: Path,
-    limit_s: float | None,
-    progress: Console,
-) -> list[PairedSample]:
-    targets = [store.Store(folder / name) for name in ("baseline", "candidate")]
-    for target in targets:
-        target.begin(plan)
-    deadline = time.monotonic() + limit_s if limit_s else None
-    count = 0
-    tell_limit(progress, limit_s)
-    with shown(progress, what="pairs") as bar:
-
-        def pair(cell: Cell, index: int) -> Pair:
-            nonlocal count
-            measured = paired_runner.measure((cell, cell), index=index, seed=run_seed(plan, index))
-            for target, run in zip(targets, (measured.base, measured.head), strict=True):
-                target.save(run)
-            count += 1
-            bar.advance(f"{cell.row} {cell.strategy}")
-            return measured
-
-        try:
-            return schedule.measure(
-                plan.cells,
-                rules,
-                seed=plan.seed,
-                pair=pair,
-                out_of_time=lambda: deadline is not None and time.monotonic() > deadline,
-                planned=bar.expect,
-            )
-        except KeyboardInterrupt:
-            progress.print(f"Interrupted: {count} pairs are saved in {printable(str(folder))}", soft_wrap=True)
-            raise
 
 
 def _status(verdicts: Sequence[Verdict], *, passes: bool) -> int:

@@ -6,16 +6,44 @@ from dataclasses import dataclass, field
 from loopstall.analysis.summary import Budget
 from loopstall.records import Cell
 from loopstall.stats.paired import fewest_pairs
+from loopstall.stats.sequential import shares_of_alpha
 
-__all__ = ["AVAILABILITY", "CPU", "LOOKS", "TESTED", "TIME", "TRAP", "Criteria"]
+__all__ = [
+    "AVAILABILITY",
+    "CPU",
+    "LONGEST",
+    "QUICK_CONFIRM",
+    "QUICK_ROUNDS",
+    "TESTED",
+    "TIME",
+    "TRAP",
+    "Criteria",
+    "Look",
+]
 
 TIME, AVAILABILITY, TRAP, CPU = "time_per_job", "availability", "trap", "cpu_per_job"
+LONGEST = "longest_stall"
 
 TESTED = (TIME, AVAILABILITY, TRAP)
 """The metrics that decide. CPU time per job is shown beside them: steadier, but no client waits for it."""
 
-LOOKS = 2
-"""The number of looks at the confirming pairs: when they are there, and when as many again are."""
+QUICK_ROUNDS, QUICK_CONFIRM = 4, 16
+"""The numbers of pairs of a quick gate, which decides large changes soon and passes over smaller ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at the pairs of a cell, at which its measurement can end.
+
+    Args:
+        pairs: how many pairs there are then.
+        share: of alpha, that the look may spend.
+        by_ranks: whether they are enough for the exact test of ranks to find anything; else Student's test decides.
+    """
+
+    pairs: int
+    share: float
+    by_ranks: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +55,8 @@ class Criteria:
         effects: the same for single workloads, by name.
         alpha: the probability of one false alarm in the whole matrix.
         rounds: pairs a cell that screen.
-        confirm: pairs more of a cell that looks worse; as many again where these leave it open.
+        confirm: pairs more of a cell that looks worse; as many again where these leave it open. It is also looked at
+            when as many again are there as screened it.
         budget: the limits beyond which a cell is a trap.
         budgets: the same for single workloads, by name.
         limited: whether a candidate that breaks its budget fails whatever the baseline does.
@@ -50,6 +79,23 @@ class Criteria:
         """Returns the budget of a cell."""
         return self.budgets.get(cell.workload.name, self.budget)
 
-    def confirming(self, cells: int) -> int:
-        """Returns how many pairs confirm in a matrix: as asked for, and enough for as many tests as there are."""
-        return max(self.confirm, fewest_pairs(LOOKS * cells * len(TESTED), self.alpha) + 1)
+    def looks(self, cells: int) -> tuple[Look, ...]:
+        """Returns when the pairs of a cell are looked at.
+
+        Args:
+            cells: of the whole matrix: the more there are, the more pairs the test of ranks needs to find anything.
+        """
+        tests, more = cells * len(TESTED), self.confirm
+        while True:
+            planned = [self.rounds, 2 * self.rounds, self.rounds + more, self.rounds + 2 * more]
+            counts = sorted(set(planned if self.rounds < more else [planned[0], *planned[2:]]))
+            shares = shares_of_alpha([count / counts[-1] for count in counts])
+            enough = [
+                count > fewest_pairs(tests, self.alpha * share) for count, share in zip(counts, shares, strict=True)
+            ]
+            if all(enough[-2:]):
+                return tuple(
+                    Look(pairs=count, share=share, by_ranks=ranks)
+                    for count, share, ranks in zip(counts, shares, enough, strict=True)
+                )
+            more += 1

@@ -6,7 +6,7 @@ import math
 import statistics
 
 from loopstall.analysis.summary import Budget, breach
-from loopstall.gate.criteria import AVAILABILITY, TIME, TRAP
+from loopstall.gate.criteria import AVAILABILITY, LONGEST, TIME, TRAP
 from loopstall.records import Burst, Cell, Estimate, Finding, Measured, Pair, Run
 from loopstall.stats.paired import hodges_lehmann
 
@@ -15,26 +15,20 @@ __all__ = ["PairedSample", "differences", "finding", "trapped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedSample:
-    """The pairs of a cell: those that screen it, and those that confirm what looked worse."""
+    """The pairs of a cell, in the order in which they were measured."""
 
     cell: Cell
-    screened: tuple[Pair, ...] = ()
-    confirmed: tuple[Pair, ...] = ()
-
-    @property
-    def deciding(self) -> tuple[Pair, ...]:
-        """The pairs that the verdict rests on."""
-        return self.confirmed or self.screened
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def bases(self) -> tuple[Run, ...]:
         """The baseline's runs."""
-        return tuple(pair.base for pair in self.screened + self.confirmed)
+        return tuple(pair.base for pair in self.pairs)
 
     @property
     def heads(self) -> tuple[Run, ...]:
         """The candidate's runs."""
-        return tuple(pair.head for pair in self.screened + self.confirmed)
+        return tuple(pair.head for pair in self.pairs)
 
 
 def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[float]:
@@ -42,7 +36,8 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
 
     Of times, the median over the pair's bursts of the logarithm of candidate / baseline, each burst by the one beside
     it; of availability, the share of time that the candidate's loop was stalled more; of traps, 1 where the candidate
-    alone broke the budget, -1 where the baseline alone did. A pair without the figure is left out.
+    alone broke the budget, -1 where the baseline alone did; of the longest stall, the logarithm of candidate /
+    baseline, one below the threshold counting as that long. A pair without the figure is left out.
     """
     good = [
         (pair.base.measured, pair.head.measured)
@@ -51,6 +46,8 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
     ]
     if metric == AVAILABILITY:
         return [base.own_availability - head.own_availability for base, head in good]
+    if metric == LONGEST:
+        return [_longest(head) - _longest(base) for base, head in good]
     if metric == TRAP:
         return [float(bool(breach(head, budget))) - float(bool(breach(base, budget))) for base, head in good]
     found: list[float] = []
@@ -105,6 +102,10 @@ def finding(
         effect=effect,
         p=p,
     )
+
+
+def _longest(measured: Measured) -> float:
+    return math.log(max(measured.longest_own_stall_ns, measured.threshold_ns))
 
 
 def _figure(burst: Burst, metric: str) -> float:

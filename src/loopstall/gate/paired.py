@@ -1,78 +1,118 @@
 """The paired test of the gate: pairs of runs in, a verdict a cell out.
 
-A few pairs screen every cell. Those that look worse, or too noisy to tell, are measured again, and these new pairs
-alone decide: what made a cell look worse by chance is not held against it. They are looked at twice, when they are
-there and, where that leaves it open, when as many again are: a p-value counts double for that. Holm's correction keeps
-the chance of one false alarm in the whole matrix below ``alpha``, and a change smaller than the effect asked for is no
+A few pairs screen every cell. Those that look worse, or too noisy to tell, are measured on, and looked at again and
+again, until they are certain or no longer look worse. Each look spends its share of ``alpha``, and Holm's correction
+keeps the chance of one false alarm in the whole matrix below it. A change smaller than the effect asked for is no
 regression, however certain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+import math
 import statistics
 
 from loopstall.analysis.summary import stack_of, summarise
-from loopstall.gate.criteria import AVAILABILITY, CPU, LOOKS, TESTED, TIME, TRAP, Criteria
+from loopstall.gate.criteria import AVAILABILITY, CPU, LONGEST, TESTED, TIME, TRAP, Criteria, Look
 from loopstall.gate.evidence import PairedSample, differences, finding, trapped
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.records.units import format_ns
 from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
+from loopstall.stats.sequential import student_p
 
-__all__ = ["judge", "suspicious", "undecided"]
+__all__ = ["judge", "undecided"]
 
 _WIDE = 0.25
 """An interval that reaches this far to the worse side: the machine was too noisy for a verdict."""
 
 _SURE = 0.99
-"""The confidence of an improvement, which is not confirmed by more pairs."""
+"""The confidence of an improvement, for which nothing fails, so that it is not corrected for the other tests."""
 
+_MUCH = -0.05
+"""An estimate this much better is worth a second look where the screening is not sure of it."""
 
-def suspicious(evidence: PairedSample, rules: Criteria) -> bool:
-    """Returns whether a cell looks worse or too noisy after the screening and has to be measured again."""
-    budget = rules.budget_of(evidence.cell)
-    if _failure(evidence):
-        return False
-    if trapped([pair.head for pair in evidence.screened], budget) and not trapped(
-        [pair.base for pair in evidence.screened], budget
-    ):
-        return True
-    effect = rules.effect_of(evidence.cell)
-    time = finding(evidence.screened, TIME, budget, effect=effect)
-    half = effect / 2
-    return (time is not None and _wide(time)) or any(
-        bool(found) and hodges_lehmann(found).value > half
-        for found in (differences(evidence.screened, metric, budget) for metric in (TIME, AVAILABILITY))
-    )
+_LEAST_SPREAD = 0.005
+"""The least standard deviation over pairs of a time or a share that Student's test believes: a process's memory
+layout alone changes its times by as much."""
+
+_LONGER = math.log(2)
+"""What the longest stall has to grow by, as a logarithm, to be a new trap before the budget was broken often: so much
+more is no stall that was near the budget before."""
 
 
 def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
-    """Returns whether the confirming pairs leave the verdict open, so that more are worth measuring.
+    """Returns whether a cell looks worse or too noisy, and is not certain, so that more pairs are worth measuring.
 
     Args:
-        evidence: of a cell that was measured again.
+        evidence: of a cell, with all pairs of one of its looks.
         rules: thresholds and sample sizes.
         cells: of the whole matrix.
     """
-    budget, needed = rules.budget_of(evidence.cell), rules.confirming(cells)
-    time = finding(evidence.confirmed, TIME, budget, effect=rules.effect_of(evidence.cell))
-    if time is not None and _wide(time):
+    budget, effect, looks = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell), rules.looks(cells)
+    if _failure(evidence) or len(evidence.pairs) >= looks[-1].pairs:
+        return False
+    certain = {
+        metric: _p_value(evidence, metric, rules, looks) * cells * len(TESTED) < rules.alpha for metric in TESTED
+    }
+    if certain[TRAP] and _new_trap_in(evidence, rules):
+        return False
+    twice = 2 * rules.rounds
+    worth, open_ = effect / 2 if len(evidence.pairs) <= twice else effect, False
+    for metric in (TIME, AVAILABILITY):
+        found = differences(evidence.pairs, metric, budget)
+        change = hodges_lehmann(found).value if found else 0.0
+        if certain[metric] and change > effect:
+            return False
+        open_ = open_ or change > worth
+    traps = differences(evidence.pairs, TRAP, budget)
+    time = finding(evidence.pairs, TIME, budget, effect=effect)
+    if open_ or (traps and hodges_lehmann(traps).value > 0) or (time is not None and _wide(time)):
         return True
-    for metric in TESTED:
-        found = differences(evidence.confirmed, metric, budget)
-        least = 0.0 if metric == TRAP else rules.effect_of(evidence.cell)
-        worse = bool(found) and hodges_lehmann(found).value > least
-        if worse and _p_value(evidence, metric, rules, needed) * cells * len(TESTED) >= rules.alpha:
-            return True
-    return False
+    much_better = time is not None and time.change.value < _MUCH and len(evidence.pairs) < twice
+    return much_better and not _better(evidence, rules)
 
 
-def _p_value(evidence: PairedSample, metric: str, rules: Criteria, needed: int) -> float:
-    """Returns the least p of the looks at the pairs that were to confirm, times the number of looks."""
-    found = differences(evidence.confirmed, metric, rules.budget_of(evidence.cell))
+def _p_value(evidence: PairedSample, metric: str, rules: Criteria, looks: Sequence[Look]) -> float:
+    """Returns the least p of the looks whose pairs are there, each by the share of alpha that it may spend."""
+    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
+    found = differences(evidence.pairs, metric, budget)
+    early, margin = found, effect
+    if metric == TIME:
+        margin = math.log1p(effect)
+    elif metric == TRAP:
+        early, margin = differences(evidence.pairs, LONGEST, budget), _LONGER
+    least = 1.0
+    for look in looks:
+        if look.pairs > len(found):
+            break
+        if look.by_ranks:
+            p = signed_rank_p(found[: look.pairs])
+        else:
+            p = student_p(early[: look.pairs], margin=margin, least_spread=_LEAST_SPREAD)
+        least = min(least, p / look.share)
+    return least
+
+
+def _new_trap_in(evidence: PairedSample, rules: Criteria) -> bool:
+    budget = rules.budget_of(evidence.cell)
+    return trapped(evidence.heads, budget) and not trapped(evidence.bases, budget)
+
+
+def _better(evidence: PairedSample, rules: Criteria) -> bool:
+    """Returns whether the time per job is surely less by more than the least effect.
+
+    By ranks where there are pairs enough for that confidence, else by Student's test, as a regression is.
+    """
+    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
+    found = differences(evidence.pairs, TIME, budget)
     if not found:
-        return 1.0
-    return min(1.0, LOOKS * min(signed_rank_p(found[:needed]), signed_rank_p(found)))
+        return False
+    margin = -math.log1p(-min(effect, 0.99))
+    change = hodges_lehmann(found, confidence=_SURE)
+    if change.confidence >= _SURE:
+        return change.high < -margin
+    better = [-value for value in found]
+    return student_p(better, margin=margin, least_spread=_LEAST_SPREAD) < (1 - _SURE) / 2
 
 
 def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
@@ -82,12 +122,13 @@ def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
         measured: every cell of it, with what was measured in the time there was.
         rules: thresholds and sample sizes.
     """
-    needed = rules.confirming(len(measured))
-    p_values = holm([_p_value(item, metric, rules, needed) for item in measured for metric in TESTED])
+    looks = rules.looks(len(measured))
+    p_values = holm([_p_value(item, metric, rules, looks) for item in measured for metric in TESTED])
     verdicts: list[Verdict] = []
     for number, item in enumerate(measured):
         own = p_values[number * len(TESTED) : (number + 1) * len(TESTED)]
-        verdicts.append(_verdict(_Case.of(item, rules, dict(zip(TESTED, own, strict=True)), needed)))
+        case = _Case.of(item, rules, dict(zip(TESTED, own, strict=True)), len(measured))
+        verdicts.append(_verdict(case))
     return verdicts
 
 
@@ -101,14 +142,13 @@ class _Case:
     p_values: Mapping[str, float]
     findings: Mapping[str, Finding]
     heads: Summary
-    needed: int
+    cells: int
 
     @classmethod
-    def of(cls, evidence: PairedSample, rules: Criteria, p_values: Mapping[str, float], needed: int) -> "_Case":
+    def of(cls, evidence: PairedSample, rules: Criteria, p_values: Mapping[str, float], cells: int) -> "_Case":
         budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
-        tested = bool(evidence.confirmed)
         found = (
-            finding(evidence.deciding, metric, budget, effect=effect, p=p_values.get(metric) if tested else None)
+            finding(evidence.pairs, metric, budget, effect=effect, p=p_values.get(metric))
             for metric in (TIME, AVAILABILITY, CPU)
         )
         return cls(
@@ -118,7 +158,7 @@ class _Case:
             p_values=p_values,
             findings={item.metric: item for item in found if item is not None},
             heads=summarise(evidence.cell, evidence.heads, budget),
-            needed=needed,
+            cells=cells,
         )
 
 
@@ -174,26 +214,29 @@ def _over_budget(case: _Case) -> Ruling | None:
 
 
 def _unmeasured(case: _Case) -> Ruling | None:
-    done, wanted = len(case.evidence.screened), case.rules.rounds
+    done, wanted = len(case.evidence.pairs), case.rules.rounds
     if done >= wanted:
         return None
     return Ruling(verdict="inconclusive", rule=f"{done} of {wanted} pairs were measured in the time there was")
 
 
 def _unconfirmed(case: _Case) -> Ruling | None:
-    done = len(case.evidence.confirmed)
-    if done >= case.needed or not suspicious(case.evidence, case.rules):
+    done = len(case.evidence.pairs)
+    if not undecided(case.evidence, case.rules, case.cells):
         return None
+    wanted = next(look.pairs for look in case.rules.looks(case.cells) if look.pairs > done)
     item = case.findings.get(TIME)
     looks = "is too noisy to tell" if item is not None and _wide(item) else "looks worse"
+    if item is not None and item.change.value < _MUCH:
+        looks = "looks better"
     return Ruling(
-        verdict="inconclusive", rule=f"it {looks}, and only {done} of {case.needed} pairs were measured to settle it"
+        verdict="inconclusive", rule=f"it {looks}, and only {done} of {wanted} pairs were measured to settle it"
     )
 
 
 def _new_trap(case: _Case) -> Ruling | None:
-    heads, budget = case.heads, case.rules.budget_of(case.evidence.cell)
-    if not heads.trap or trapped(case.evidence.bases, budget) or case.p_values[TRAP] >= case.rules.alpha:
+    heads = case.heads
+    if not _new_trap_in(case.evidence, case.rules) or case.p_values[TRAP] >= case.rules.alpha:
         return None
     why = f"{heads.why} in {heads.broke} of {heads.runs} runs"
     return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
@@ -237,19 +280,18 @@ def _wide(item: Finding) -> bool:
 
 
 def _improved(case: _Case) -> Ruling | None:
-    evidence, effect = case.evidence, case.effect
-    budget = case.rules.budget_of(evidence.cell)
-    item = finding(evidence.screened, TIME, budget, effect=effect, confidence=_SURE)
-    if item is None or evidence.confirmed or item.change.confidence < _SURE or item.change.high > -effect:
+    item = case.findings.get(TIME)
+    if item is None or not _better(case.evidence, case.rules):
         return None
-    return Ruling(verdict="improved", rule=f"time per job {_change(item)} with {item.change.confidence:.0%} confidence")
+    said = f"time per job {_change(item)} over {item.change.runs} pairs"
+    return Ruling(verdict="improved", rule=f"{said}, better by more than {item.effect:.1%} with {_SURE:.0%} confidence")
 
 
 def _unchanged(case: _Case) -> Ruling:
     item = case.findings[TIME]
     said = f"time per job {_change(item)} over {item.change.runs} pairs"
     again = "measured again, because it looked worse or was too noisy, and nothing was confirmed: "
-    return Ruling(verdict="ok", rule=f"{again}{said}" if case.evidence.confirmed else said)
+    return Ruling(verdict="ok", rule=f"{again}{said}" if item.change.runs > case.rules.rounds else said)
 
 
 _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
@@ -257,10 +299,10 @@ _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
     _failed,
     _over_budget,
     _unmeasured,
-    _unconfirmed,
     _new_trap,
     _slower,
     _stalled_more,
+    _unconfirmed,
     _too_noisy,
     _improved,
     _unchanged,

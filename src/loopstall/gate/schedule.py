@@ -1,12 +1,12 @@
-"""Which pair is measured when: every cell a few times, those that look worse again, those still open once more."""
+"""Which pair is measured when: every cell a few times, and on from look to look those that are not decided."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 import random
 
-from loopstall.gate.criteria import LOOKS, Criteria
+from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.paired import suspicious, undecided
+from loopstall.gate.paired import undecided
 from loopstall.records import Cell, Pair
 
 __all__ = ["measure"]
@@ -18,7 +18,7 @@ def measure(
     *,
     seed: int,
     pair: Callable[[Cell, int], Pair],
-    out_of_time: Callable[[], bool],
+    out_of_time: Callable[[Cell], bool],
     planned: Callable[[int], object] = lambda _: None,
 ) -> list[PairedSample]:
     """Measures a matrix in rounds, the cells in a seeded random order of its own in each.
@@ -27,33 +27,28 @@ def measure(
 
     Args:
         cells: the matrix.
-        rules: the numbers of pairs that screen and confirm, and the thresholds.
+        rules: when the pairs are looked at, and the thresholds.
         seed: of the order.
         pair: measures a cell's pair of a number.
-        out_of_time: whether to stop.
+        out_of_time: whether there is no time for another pair of a cell.
         planned: told how many pairs are to come, whenever that becomes known.
     """
     chance = random.Random(seed)
     found = {cell: PairedSample(cell=cell) for cell in cells}
-
-    def rounds(number: int, among: Iterable[Cell], add: Callable[[PairedSample, Pair], PairedSample]) -> None:
-        chosen = list(among)
+    chosen, done = list(cells), 0
+    for look in rules.looks(len(cells)):
         if chosen:
-            planned(number * len(chosen))
-        for _ in range(number):
+            planned((look.pairs - done) * len(chosen))
+        for index in range(done, look.pairs):
             chance.shuffle(chosen)
             for cell in tuple(chosen):
-                if out_of_time():
-                    return
-                one = pair(cell, len(found[cell].heads))
-                found[cell] = add(found[cell], one)
+                if out_of_time(cell):
+                    chosen.remove(cell)
+                    continue
+                one = pair(cell, index)
+                found[cell] = replace(found[cell], pairs=(*found[cell].pairs, one))
                 if one.base.error is not None or one.head.error is not None:
                     chosen.remove(cell)
-
-    rounds(rules.rounds, cells, lambda item, one: replace(item, screened=(*item.screened, one)))
-    again = rules.confirming(len(cells))
-    suspects = [cell for cell, item in found.items() if len(item.screened) == rules.rounds and suspicious(item, rules)]
-    for _ in range(LOOKS):
-        rounds(again, suspects, lambda item, one: replace(item, confirmed=(*item.confirmed, one)))
-        suspects = [cell for cell in suspects if undecided(found[cell], rules, len(cells))]
+        done = look.pairs
+        chosen = [cell for cell in chosen if undecided(found[cell], rules, len(cells))]
     return list(found.values())

@@ -19,9 +19,11 @@ __all__ = [
     "Store",
     "load",
     "new_folder",
+    "read_asked",
     "read_plan",
     "read_summary",
     "read_verdicts",
+    "save_asked",
     "save_summary",
     "save_verdicts",
     "verdicts_text",
@@ -31,6 +33,7 @@ PLAN_FILE = "plan.json"
 RUNS_FOLDER = "runs"
 VERDICTS_FILE = "verdicts.json"
 SUMMARY_FILE = "summary.json"
+ASKED_FILE = "gate.json"
 
 _S = TypeVar("_S")
 
@@ -174,6 +177,29 @@ def read_verdicts(folder: Path) -> tuple[Verdict, ...]:
         InputError: there is nothing, or it cannot be read.
     """
     return _read(folder / VERDICTS_FILE, "verdicts", tuple[Verdict, ...])
+
+
+def save_asked(folder: Path, asked: object) -> None:
+    """Writes what a gate was asked for, beside what it measures.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        write_text(folder / ASKED_FILE, _encode("gate", asked))
+    except OSError as error:
+        raise InputError(f"cannot write {folder / ASKED_FILE}: {error.strerror or error}; make room") from error
+
+
+def read_asked(folder: Path, kind: type[_S]) -> _S:
+    """Reads what a gate was asked for.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    if not (folder / ASKED_FILE).is_file():
+        raise InputError(f"{folder} holds no gate that could be completed: it has no {ASKED_FILE}")
+    return _read(folder / ASKED_FILE, "gate", kind)
 
 
 def save_summary(folder: Path, summary: object) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import random
 
 from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
-from loopstall.records.clock import now_ns
+from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.runner.executor import Executor, Process
 from loopstall.runner.protocol import Outcome, Request
 from loopstall.runner.side import Side
@@ -19,6 +19,10 @@ BURST_S = 0.02
 
 _CALIBRATIONS = 3  # the first jobs of a process are slow
 
+_STRETCH, _FEWEST_TURNS = 2, 3
+"""Slow jobs, whose bursts are longer, have fewer turns in a pair: what takes that many times as long, but so many at
+least. A burst of many times the length averages over as many of the machine's disturbances."""
+
 
 class PairedRunner:
     """Measures pairs.
@@ -28,7 +32,7 @@ class PairedRunner:
         environment: the machine, for every run's record.
         limits: the bounds of each process.
         sides: baseline and candidate.
-        turns: bursts a side in a pair.
+        turns: bursts a side in a pair; fewer where jobs are slow.
     """
 
     def __init__(
@@ -103,15 +107,22 @@ class PairedRunner:
                 return False
             if not known:
                 jobs = _burst(cell, jobs / max(1, *walls))
+                if max(walls) > _STRETCH * BURST_S * NS_PER_S and jobs == _burst(cell, 0):
+                    break  # slow jobs: there are no fewer of them in a burst
         self._jobs[cell] = jobs
         return True
 
     def _alternate(self, processes: dict[int, Process], jobs: int, chance: random.Random) -> None:
-        """Gives each side its turns, each time in random order, until one fails."""
-        for _ in range(self._turns):
+        """Gives each side its turns, each time in random order, until one fails or slow jobs have had time enough."""
+        left_ns = _STRETCH * 2 * self._turns * BURST_S * NS_PER_S
+        for number in range(1, self._turns + 1):
             for side in chance.sample((0, 1), 2):
-                if processes[side].turn(jobs, limit_s=self._limits.time_limit_s) is None:
+                burst = processes[side].turn(jobs, limit_s=self._limits.time_limit_s)
+                if burst is None:
                     return
+                left_ns -= burst.wall_ns
+            if left_ns <= 0 and number >= _FEWEST_TURNS:
+                return
 
 
 def _blamed(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -1,0 +1,173 @@
+"""Measures the pairs of a gate before the user's eyes, each saved as it ends, so that an interrupted gate can go on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import hashlib
+import os
+from pathlib import Path
+import time
+
+from rich.console import Console
+
+from loopstall.cli.out import say
+from loopstall.cli.progress import shown, tell_limit
+from loopstall.errors import InputError
+from loopstall.gate import schedule
+from loopstall.gate.criteria import Criteria
+from loopstall.gate.evidence import PairedSample
+from loopstall.records import Cell, Pair, Plan
+from loopstall.results import store
+from loopstall.runner.paired import PairedRunner
+from loopstall.runner.schedule import run_seed
+
+__all__ = ["Asked", "Gated", "begin", "check_code", "code_of", "measure", "quick_limit_s", "reopen"]
+
+_SIDES = ("baseline", "candidate")
+_QUICK_S, _QUICK_CELL_S = 60.0, 6.0
+"""The most that a quick gate takes: so long for what looks worse, and so long for each cell."""
+
+_CODE = frozenset({".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".h", ".hpp", ".rs", ".toml", ".cfg", ".lock"})
+_NOT_CODE = frozenset({"__pycache__", "node_modules", "reports", "build", "target"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a gate in pairs was asked for, kept beside its pairs: with the plan it is all that completes them.
+
+    Args:
+        rules: thresholds and sample sizes.
+        turns: bursts a side in a pair.
+        limit_s: how long it may measure; None for as long as it takes.
+        options: the command's options that say what the sides are, by name; None where one was not given.
+        code: a hash of the code of the sides that are folders or the working tree.
+    """
+
+    rules: Criteria
+    turns: int
+    limit_s: float | None
+    options: Mapping[str, str | None]
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """The pairs of every cell, as far as they were measured, and the interruption that ended that, if one did."""
+
+    samples: list[PairedSample]
+    interrupt: KeyboardInterrupt | None = None
+
+
+def quick_limit_s(cells: int) -> float:
+    """Returns how long a quick gate measures so many cells at most."""
+    return _QUICK_S + _QUICK_CELL_S * cells
+
+
+def code_of(folders: Sequence[Path]) -> str:
+    """Returns a hash of the source files under some folders; hidden folders and environments are left out."""
+    digest = hashlib.blake2b(digest_size=16)
+    for top in folders:
+        for folder, inner, files in os.walk(top):
+            inner[:] = sorted(
+                name
+                for name in inner
+                if name not in _NOT_CODE
+                and not name.startswith(".")
+                and not (Path(folder) / name / "pyvenv.cfg").exists()
+            )
+            for name in sorted(files):
+                path = Path(folder) / name
+                if path.suffix in _CODE and path.is_file():
+                    digest.update(f"{path}\0".encode("utf-8", "surrogateescape") + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def check_code(asked: Asked, folders: Sequence[Path], folder: Path) -> None:
+    """Sees to it that the code is the one that the pairs of a results folder were measured with.
+
+    Raises:
+        InputError: it is another.
+    """
+    if code_of(folders) != asked.code:
+        raise InputError(f"the code has changed since {folder} was measured; gate it anew, without --resume")
+
+
+def begin(folder: Path, plan: Plan, asked: Asked) -> None:
+    """Makes a results folder.
+
+    Raises:
+        InputError: it cannot be written, or holds another result.
+    """
+    for side in _SIDES:
+        store.Store(folder / side).begin(plan)
+    store.save_asked(folder, asked)
+
+
+def reopen(folder: Path) -> tuple[Plan, Asked, dict[tuple[Cell, int], Pair]]:
+    """Reads a results folder: its plan, what was asked for, and the pairs that went well, by cell and number.
+
+    Raises:
+        InputError: it holds no gate in pairs, or cannot be read.
+    """
+    asked = store.read_asked(folder, Asked)
+    found = [store.load([folder / side]) for side in _SIDES]
+    for side in found:
+        for warning in side.warnings:
+            say(f"loopstall: {warning}", err=True)
+    plan = found[1].plan
+    assert plan is not None  # a folder without a plan is an error
+    bases, heads = ({(run.cell, run.index): run for run in side.runs if run.error is None} for side in found)
+    return plan, asked, {key: Pair(base=bases[key], head=heads[key]) for key in bases.keys() & heads.keys()}
+
+
+def measure(
+    plan: Plan,
+    asked: Asked,
+    paired_runner: PairedRunner,
+    *,
+    folder: Path,
+    saved: Mapping[tuple[Cell, int], Pair],
+    progress: Console,
+) -> Gated:
+    """Measures what of a gate is missing; ends early where the time is over, or where the user interrupts it.
+
+    No pair is begun that would not fit into the time left, as long as the cell's last one took.
+
+    Args:
+        plan: the cells, the seed and the limits.
+        asked: what was asked for.
+        paired_runner: measures pairs.
+        folder: the results folder.
+        saved: the pairs that are there already.
+        progress: the console that shows progress.
+    """
+    targets = [store.Store(folder / side) for side in _SIDES]
+    deadline_s = time.monotonic() + asked.limit_s if asked.limit_s else None
+    taken: dict[Cell, tuple[Pair, ...]] = dict.fromkeys(plan.cells, ())
+    lasted_s: dict[Cell, float] = {}
+    tell_limit(progress, asked.limit_s)
+    with shown(progress, what="pairs") as bar:
+
+        def pair(cell: Cell, index: int) -> Pair:
+            one = saved.get((cell, index))
+            if one is None:
+                begun_s = time.monotonic()
+                one = paired_runner.measure((cell, cell), index=index, seed=run_seed(plan, index))
+                lasted_s[cell] = time.monotonic() - begun_s
+                for target, run in zip(targets, (one.base, one.head), strict=True):
+                    target.save(run)
+            taken[cell] += (one,)
+            bar.advance(f"{cell.row} {cell.strategy}")
+            return one
+
+        def out_of_time(cell: Cell) -> bool:
+            return deadline_s is not None and time.monotonic() + lasted_s.get(cell, 0.0) > deadline_s
+
+        try:
+            found = schedule.measure(
+                plan.cells, asked.rules, seed=plan.seed, pair=pair, out_of_time=out_of_time, planned=bar.expect
+            )
+        except KeyboardInterrupt as interrupt:
+            return Gated(
+                samples=[PairedSample(cell=cell, pairs=pairs) for cell, pairs in taken.items()], interrupt=interrupt
+            )
+    return Gated(samples=found)

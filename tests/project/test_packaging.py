@@ -101,6 +101,7 @@ def test_suite_resolves_in_every_python_that_is_there(built, tmp_path, version):
 
 MATRIX = (
     "run",
+    "--bundled",
     "-s",
     "inline",
     "-s",

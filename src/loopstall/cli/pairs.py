@@ -32,7 +32,7 @@ _NOT_CODE = frozenset({"__pycache__", "node_modules", "reports", "build", "targe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a gate in pairs was asked for, kept beside its pairs: with the plan it is all that completes them.
+    """The request to a gate in pairs, kept beside them: with the plan it is all that completes them.
 
     Args:
         rules: thresholds and sample sizes.
@@ -140,34 +140,55 @@ def measure(
         saved: the pairs that are there already.
         progress: the console that shows progress.
     """
-    targets = [store.Store(folder / side) for side in _SIDES]
+    pairs = _Pairs(plan, paired_runner, folder, saved)
     deadline_s = time.monotonic() + asked.limit_s if asked.limit_s else None
-    taken: dict[Cell, tuple[Pair, ...]] = dict.fromkeys(plan.cells, ())
-    lasted_s: dict[Cell, float] = {}
     tell_limit(progress, asked.limit_s)
     with shown(progress, what="pairs") as bar:
 
         def pair(cell: Cell, index: int) -> Pair:
-            one = saved.get((cell, index))
-            if one is None:
-                begun_s = time.monotonic()
-                one = paired_runner.measure((cell, cell), index=index, seed=run_seed(plan, index))
-                lasted_s[cell] = time.monotonic() - begun_s
-                for target, run in zip(targets, (one.base, one.head), strict=True):
-                    target.save(run)
-            taken[cell] += (one,)
+            one = pairs.take(cell, index)
             bar.advance(f"{cell.row} {cell.strategy}")
             return one
 
         def out_of_time(cell: Cell) -> bool:
-            return deadline_s is not None and time.monotonic() + lasted_s.get(cell, 0.0) > deadline_s
+            return deadline_s is not None and time.monotonic() + pairs.lasted_s.get(cell, 0.0) > deadline_s
 
         try:
             found = schedule.measure(
                 plan.cells, asked.rules, seed=plan.seed, pair=pair, out_of_time=out_of_time, planned=bar.expect
             )
         except KeyboardInterrupt as interrupt:
-            return Gated(
-                samples=[PairedSample(cell=cell, pairs=pairs) for cell, pairs in taken.items()], interrupt=interrupt
-            )
+            samples = [PairedSample(cell=cell, pairs=taken) for cell, taken in pairs.taken.items()]
+            return Gated(samples=samples, interrupt=interrupt)
     return Gated(samples=found)
+
+
+class _Pairs:
+    """The pairs of a gate: those that are saved already, and those that are measured and saved when they are asked for.
+
+    ``taken`` has those that were asked for so far, ``lasted_s`` how long the last one of a cell took to measure.
+    """
+
+    def __init__(
+        self, plan: Plan, paired_runner: PairedRunner, folder: Path, saved: Mapping[tuple[Cell, int], Pair]
+    ) -> None:
+        self._plan = plan
+        self._paired_runner = paired_runner
+        self._targets = [store.Store(folder / side) for side in _SIDES]
+        self._saved = saved
+        self.taken: dict[Cell, tuple[Pair, ...]] = dict.fromkeys(plan.cells, ())
+        self.lasted_s: dict[Cell, float] = {}
+
+    def take(self, cell: Cell, index: int) -> Pair:
+        """Returns a cell's pair of a number."""
+        one = self._saved.get((cell, index)) or self._measured(cell, index)
+        self.taken[cell] += (one,)
+        return one
+
+    def _measured(self, cell: Cell, index: int) -> Pair:
+        begun_s = time.monotonic()
+        one = self._paired_runner.measure((cell, cell), index=index, seed=run_seed(self._plan, index))
+        self.lasted_s[cell] = time.monotonic() - begun_s
+        for target, run in zip(self._targets, (one.base, one.head), strict=True):
+            target.save(run)
+        return one

@@ -36,8 +36,8 @@ _LEAST_SPREAD = 0.005
 layout alone changes its times by as much."""
 
 _LONGER = math.log(2)
-"""What the longest stall has to grow by, as a logarithm, to be a new trap before the budget was broken often: so much
-more is no stall that was near the budget before."""
+"""The least growth of the longest stall, as a logarithm, that makes a new trap of it by few pairs: what was near the
+budget before does not grow by so much."""
 
 
 def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:

@@ -30,9 +30,10 @@ from scipy import stats
 import simulated_pairs
 
 from loopstall.dispatch import DISPATCHES
+from loopstall.gate.certainty import undecided
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
 from loopstall.gate.evidence import PairedSample, differences
-from loopstall.gate.paired import judge, undecided
+from loopstall.gate.paired import judge
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
 from loopstall.runner import environment
 from loopstall.runner.launcher import Launcher

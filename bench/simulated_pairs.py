@@ -10,9 +10,10 @@ import random
 
 from scipy import stats
 
+from loopstall.gate.certainty import undecided
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.paired import judge, undecided
+from loopstall.gate.paired import judge
 from loopstall.records import Burst, Cell, Frame, Measured, Pair, Run, Series, Stall
 from loopstall.stats import histogram
 

@@ -38,7 +38,7 @@ FIGURES = [
      ("gate.criteria:QUICK_ROUNDS * 2", "gate.criteria:QUICK_ROUNDS + gate.criteria:QUICK_CONFIRM",
       "gate.criteria:QUICK_ROUNDS + 2 * gate.criteria:QUICK_CONFIRM")),
     ("docs/gate.md", "a minute and 6 s a cell", "a minute and {} s a cell", ("cli.pairs:_QUICK_CELL_S",)),
-    ("docs/gate.md", "with 99% confidence", "with {}% confidence", ("gate.paired:_SURE * 100",)),
+    ("docs/gate.md", "with 99% confidence", "with {}% confidence", ("gate.certainty:SURE * 100",)),
     ("docs/gate.md", "a change counts from 10%", "a change counts from {}%", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/gate.md", "for 90 days", "for {} days", ("cli.accept:_DAYS",)),
     ("docs/gate.md", "a budget of 10% beyond", "a budget of {}% beyond", ("cli.accept:_MARGIN * 100 - 100",)),

@@ -7,10 +7,10 @@ import statistics
 
 from loopstall.analysis.summary import Budget, breach
 from loopstall.gate.criteria import AVAILABILITY, LONGEST, TIME, TRAP
-from loopstall.records import Burst, Cell, Estimate, Finding, Measured, Pair, Run
+from loopstall.records import NOT_TRIED, Burst, Cell, Estimate, Finding, Measured, Pair, Run
 from loopstall.stats.paired import hodges_lehmann
 
-__all__ = ["PairedSample", "differences", "finding", "trapped"]
+__all__ = ["PairedSample", "differences", "failure", "finding", "trapped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,15 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
         if ratios:
             found.append(statistics.median(ratios))
     return found
+
+
+def failure(evidence: PairedSample) -> str:
+    """Returns what failed on which side, the first failure of a cell; "" where nothing did."""
+    for side, runs in (("the baseline", evidence.bases), ("the candidate", evidence.heads)):
+        for run in runs:
+            if run.error is not None and run.error.kind != NOT_TRIED:
+                return f"{side}: {run.error.message}"
+    return ""
 
 
 def trapped(runs: Sequence[Run], budget: Budget) -> bool:

@@ -1,118 +1,23 @@
 """The paired test of the gate: pairs of runs in, a verdict a cell out.
 
-A few pairs screen every cell. Those that look worse, or too noisy to tell, are measured on, and looked at again and
-again, until they are certain or no longer look worse. Each look spends its share of ``alpha``, and Holm's correction
-keeps the chance of one false alarm in the whole matrix below it. A change smaller than the effect asked for is no
-regression, however certain.
+Each metric of each cell has a p-value over the looks at its pairs, and Holm's correction keeps the chance of one false
+alarm in the whole matrix below ``alpha``. A change smaller than the effect asked for is no regression, however certain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-import math
 import statistics
 
 from loopstall.analysis.summary import stack_of, summarise
-from loopstall.gate.criteria import AVAILABILITY, CPU, LONGEST, TESTED, TIME, TRAP, Criteria, Look
-from loopstall.gate.evidence import PairedSample, differences, finding, trapped
+from loopstall.gate.certainty import SURE, better, new_trap, p_value, perhaps_worse, wide
+from loopstall.gate.criteria import AVAILABILITY, CPU, TESTED, TIME, TRAP, Criteria
+from loopstall.gate.evidence import PairedSample, failure, finding
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.records.units import format_ns
-from loopstall.stats.paired import hodges_lehmann, holm, signed_rank_p
-from loopstall.stats.sequential import student_p
+from loopstall.stats.paired import holm
 
-__all__ = ["judge", "undecided"]
-
-_WIDE = 0.25
-"""An interval that reaches this far to the worse side: the machine was too noisy for a verdict."""
-
-_SURE = 0.99
-"""The confidence of an improvement, for which nothing fails, so that it is not corrected for the other tests."""
-
-_MUCH = -0.05
-"""An estimate this much better is worth a second look where the screening is not sure of it."""
-
-_LEAST_SPREAD = 0.005
-"""The least standard deviation over pairs of a time or a share that Student's test believes: a process's memory
-layout alone changes its times by as much."""
-
-_LONGER = math.log(2)
-"""The least growth of the longest stall, as a logarithm, that makes a new trap of it by few pairs: what was near the
-budget before does not grow by so much."""
-
-
-def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
-    """Returns whether a cell looks worse or too noisy, and is not certain, so that more pairs are worth measuring.
-
-    Args:
-        evidence: of a cell, with all pairs of one of its looks.
-        rules: thresholds and sample sizes.
-        cells: of the whole matrix.
-    """
-    budget, effect, looks = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell), rules.looks(cells)
-    if _failure(evidence) or len(evidence.pairs) >= looks[-1].pairs:
-        return False
-    certain = {
-        metric: _p_value(evidence, metric, rules, looks) * cells * len(TESTED) < rules.alpha for metric in TESTED
-    }
-    if certain[TRAP] and _new_trap_in(evidence, rules):
-        return False
-    twice = 2 * rules.rounds
-    worth, open_ = effect / 2 if len(evidence.pairs) <= twice else effect, False
-    for metric in (TIME, AVAILABILITY):
-        found = differences(evidence.pairs, metric, budget)
-        change = hodges_lehmann(found).value if found else 0.0
-        if certain[metric] and change > effect:
-            return False
-        open_ = open_ or change > worth
-    traps = differences(evidence.pairs, TRAP, budget)
-    time = finding(evidence.pairs, TIME, budget, effect=effect)
-    if open_ or (traps and hodges_lehmann(traps).value > 0) or (time is not None and _wide(time)):
-        return True
-    much_better = time is not None and time.change.value < _MUCH and len(evidence.pairs) < twice
-    return much_better and not _better(evidence, rules)
-
-
-def _p_value(evidence: PairedSample, metric: str, rules: Criteria, looks: Sequence[Look]) -> float:
-    """Returns the least p of the looks whose pairs are there, each by the share of alpha that it may spend."""
-    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
-    found = differences(evidence.pairs, metric, budget)
-    early, margin = found, effect
-    if metric == TIME:
-        margin = math.log1p(effect)
-    elif metric == TRAP:
-        early, margin = differences(evidence.pairs, LONGEST, budget), _LONGER
-    least = 1.0
-    for look in looks:
-        if look.pairs > len(found):
-            break
-        if look.by_ranks:
-            p = signed_rank_p(found[: look.pairs])
-        else:
-            p = student_p(early[: look.pairs], margin=margin, least_spread=_LEAST_SPREAD)
-        least = min(least, p / look.share)
-    return least
-
-
-def _new_trap_in(evidence: PairedSample, rules: Criteria) -> bool:
-    budget = rules.budget_of(evidence.cell)
-    return trapped(evidence.heads, budget) and not trapped(evidence.bases, budget)
-
-
-def _better(evidence: PairedSample, rules: Criteria) -> bool:
-    """Returns whether the time per job is surely less by more than the least effect.
-
-    By ranks where there are pairs enough for that confidence, else by Student's test, as a regression is.
-    """
-    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
-    found = differences(evidence.pairs, TIME, budget)
-    if not found:
-        return False
-    margin = -math.log1p(-min(effect, 0.99))
-    change = hodges_lehmann(found, confidence=_SURE)
-    if change.confidence >= _SURE:
-        return change.high < -margin
-    better = [-value for value in found]
-    return student_p(better, margin=margin, least_spread=_LEAST_SPREAD) < (1 - _SURE) / 2
+__all__ = ["judge"]
 
 
 def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
@@ -123,7 +28,7 @@ def judge(measured: Sequence[PairedSample], rules: Criteria) -> list[Verdict]:
         rules: thresholds and sample sizes.
     """
     looks = rules.looks(len(measured))
-    p_values = holm([_p_value(item, metric, rules, looks) for item in measured for metric in TESTED])
+    p_values = holm([p_value(item, metric, rules, looks) for item in measured for metric in TESTED])
     verdicts: list[Verdict] = []
     for number, item in enumerate(measured):
         own = p_values[number * len(TESTED) : (number + 1) * len(TESTED)]
@@ -181,17 +86,9 @@ def _verdict(case: _Case) -> Verdict:
     )
 
 
-def _failure(evidence: PairedSample) -> str:
-    for side, runs in (("the baseline", evidence.bases), ("the candidate", evidence.heads)):
-        for run in runs:
-            if run.error is not None and run.error.kind != NOT_TRIED:
-                return f"{side}: {run.error.message}"
-    return ""
-
-
 def _failed(case: _Case) -> Ruling | None:
-    failure = _failure(case.evidence)
-    return Ruling(verdict="failed", rule=failure) if failure else None
+    why = failure(case.evidence)
+    return Ruling(verdict="failed", rule=why) if why else None
 
 
 def _added(case: _Case) -> Ruling | None:
@@ -222,13 +119,11 @@ def _unmeasured(case: _Case) -> Ruling | None:
 
 def _unconfirmed(case: _Case) -> Ruling | None:
     done = len(case.evidence.pairs)
-    if not undecided(case.evidence, case.rules, case.cells):
+    if not perhaps_worse(case.evidence, case.rules, case.cells):
         return None
     wanted = next(look.pairs for look in case.rules.looks(case.cells) if look.pairs > done)
     item = case.findings.get(TIME)
-    looks = "is too noisy to tell" if item is not None and _wide(item) else "looks worse"
-    if item is not None and item.change.value < _MUCH:
-        looks = "looks better"
+    looks = "is too noisy to tell" if item is not None and wide(item) else "looks worse"
     return Ruling(
         verdict="inconclusive", rule=f"it {looks}, and only {done} of {wanted} pairs were measured to settle it"
     )
@@ -236,7 +131,7 @@ def _unconfirmed(case: _Case) -> Ruling | None:
 
 def _new_trap(case: _Case) -> Ruling | None:
     heads = case.heads
-    if not _new_trap_in(case.evidence, case.rules) or case.p_values[TRAP] >= case.rules.alpha:
+    if not new_trap(case.evidence, case.rules) or case.p_values[TRAP] >= case.rules.alpha:
         return None
     why = f"{heads.why} in {heads.broke} of {heads.runs} runs"
     return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
@@ -270,21 +165,17 @@ def _too_noisy(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None:
         return Ruling(verdict="inconclusive", rule="no job of it could be timed")
-    if not _wide(item):
+    if not wide(item):
         return None
     return Ruling(verdict="inconclusive", rule=f"the machine was too noisy to tell: time per job {_change(item)}")
 
 
-def _wide(item: Finding) -> bool:
-    return item.change.low <= item.effect and item.change.high > max(_WIDE, item.effect)
-
-
 def _improved(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
-    if item is None or not _better(case.evidence, case.rules):
+    if item is None or not better(case.evidence, case.rules):
         return None
     said = f"time per job {_change(item)} over {item.change.runs} pairs"
-    return Ruling(verdict="improved", rule=f"{said}, better by more than {item.effect:.1%} with {_SURE:.0%} confidence")
+    return Ruling(verdict="improved", rule=f"{said}, better by more than {item.effect:.1%} with {SURE:.0%} confidence")
 
 
 def _unchanged(case: _Case) -> Ruling:

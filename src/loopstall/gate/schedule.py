@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 import random
 
+from loopstall.gate.certainty import undecided
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
-from loopstall.gate.paired import undecided
 from loopstall.records import Cell, Pair
 
 __all__ = ["measure"]

@@ -1,4 +1,4 @@
-"""What the pairs of a cell say so far: whether more are worth measuring, and how certain it is that a metric is worse.
+"""The state of a cell between its pairs: whether more are worth measuring, and how certain it is that it got worse.
 
 Every cell is looked at when it has been screened. One that looks worse, or too noisy to tell, is measured on, and
 looked at again and again, until it is certain or no longer looks worse. Each look spends its share of ``alpha``.
@@ -25,8 +25,8 @@ _MUCH = 0.05
 """An estimate better by this much is worth a second look where the screening is not sure of it."""
 
 _LEAST_SPREAD = 0.005
-"""The least standard deviation over pairs of a time or a share that Student's test believes: a process's memory
-layout alone changes its times by as much."""
+"""The least standard deviation over pairs that Student's test believes, half a percent of a time: a few pairs agree
+better than that by chance alone."""
 
 _LONGER = math.log(2)
 """The least growth of the longest stall, as a logarithm, that makes a new trap of it by few pairs: what was near the

@@ -31,7 +31,7 @@ import simulated_pairs
 
 from loopstall.dispatch import DISPATCHES
 from loopstall.gate.certainty import undecided
-from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.paired import judge
 from loopstall.records import Cell, Load, Measured, Pair, Run, Strategy, WorkloadRef
@@ -297,7 +297,7 @@ def main() -> None:
     parser.add_argument("--simulated", action="store_true", help="draw the samples rather than measure them")
     parser.add_argument("--quick", action="store_true", help="judge as a quick gate does")
     options = parser.parse_args()
-    rules = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM) if options.quick else Criteria()
+    rules = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM, doubt=QUICK_DOUBT) if options.quick else Criteria()
     if options.simulated:
         simulate(simulated_pairs.pool({name: cell(name) for name in WORKLOADS}), options.runs, rules, others=False)
         simulated_pairs.traps(rules, CELLS, options.runs, cell("hashing"))

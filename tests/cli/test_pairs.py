@@ -7,13 +7,13 @@ from rich.console import Console
 
 from loopstall.cli import pairs
 from loopstall.errors import InputError
-from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
 from loopstall.runner.paired import PairedRunner
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits
 
-QUICK = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM)
+QUICK = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM, doubt=QUICK_DOUBT)
 PLAN = plan(*(cell(name=name) for name in "abc"))
 SIDES = (Side(name="old"), Side(name="new"))
 SILENT = Console(quiet=True)

@@ -7,14 +7,14 @@ import pytest
 
 from loopstall.analysis.summary import Budget
 from loopstall.gate.certainty import undecided
-from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, TESTED, Criteria
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, TESTED, Criteria
 from loopstall.gate.evidence import PairedSample, differences
 from loopstall.gate.paired import judge
 from loopstall.records import Pair
 from loopstall.stats.paired import fewest_pairs, signed_rank_p
 
 RULES = Criteria(rounds=8, confirm=16)
-QUICK = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM)
+QUICK = Criteria(rounds=QUICK_ROUNDS, confirm=QUICK_CONFIRM, doubt=QUICK_DOUBT)
 
 
 def noisy(count, *, slower=1.0, spread=0.01, seed=1, where=None, **stalls):
@@ -91,6 +91,14 @@ def test_large_changes_are_decided_by_the_few_pairs_of_a_quick_gate_and_small_on
     assert said.verdict == "inconclusive"
     assert "only 4 of 8 pairs were measured to settle it" in said.rule
     assert undecided(evidence(4, slower=1.03), QUICK, 10)
+
+
+def test_quick_gate_passes_over_what_does_not_stand_out_from_the_noise_and_a_whole_one_does_not():
+    lost_in_noise = [pair(index=n, head=(head,) * 8) for n, head in enumerate((95, 101, 105, 109))]
+    assert not again(lost_in_noise, rounds=4, doubt=0.15)
+    assert again(lost_in_noise, rounds=4)
+    stands_out = [pair(index=n, head=(head,) * 8) for n, head in enumerate((101, 103, 102, 106))]
+    assert again(stands_out, rounds=4, doubt=0.15)
 
 
 def test_pairs_that_agree_to_the_digit_by_chance_are_not_believed():

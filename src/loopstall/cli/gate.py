@@ -27,7 +27,7 @@ from loopstall.cli.settings import SettingsCommand, by_workload
 from loopstall.cli.types import MINUTES, SHARE
 from loopstall.errors import InputError, Terminated
 from loopstall.gate import ACCEPTED_FILE, accepted
-from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_ROUNDS, Criteria
+from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
 from loopstall.records import Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
@@ -255,6 +255,7 @@ def _rules(ctx: click.Context, options: dict[str, Any]) -> Criteria:
         alpha=options["alpha"],
         rounds=options["rounds"] or (QUICK_ROUNDS if quick else _ROUNDS),
         confirm=options["confirm"] or (QUICK_CONFIRM if quick else _CONFIRM),
+        doubt=QUICK_DOUBT if quick else Criteria().doubt,
         budget=budgets.common,
         budgets=budgets.own,
         limited=_asked(ctx, "budget") or _asked(ctx, "availability"),

@@ -60,9 +60,16 @@ def perhaps_worse(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
     worth = effect / 2 if done <= 2 * rules.rounds else effect
     least = {TIME: worth, AVAILABILITY: worth, TRAP: 0.0}
     time = finding(evidence.pairs, TIME, rules.budget_of(evidence.cell), effect=effect)
-    return any(_centre(evidence, metric, rules) > least[metric] for metric in TESTED) or (
+    return any(_stands_out(evidence, metric, rules, least[metric]) for metric in TESTED) or (
         time is not None and wide(time)
     )
+
+
+def _stands_out(evidence: PairedSample, metric: str, rules: Criteria, least: float) -> bool:
+    found = differences(evidence.pairs, metric, rules.budget_of(evidence.cell))
+    if not found or hodges_lehmann(found).value <= least:
+        return False
+    return metric == TRAP or len(found) == 1 or student_p(found) < rules.doubt
 
 
 def _certainly_worse(evidence: PairedSample, rules: Criteria, cells: int) -> bool:

@@ -13,6 +13,7 @@ __all__ = [
     "CPU",
     "LONGEST",
     "QUICK_CONFIRM",
+    "QUICK_DOUBT",
     "QUICK_ROUNDS",
     "TESTED",
     "TIME",
@@ -27,8 +28,9 @@ LONGEST = "longest_stall"
 TESTED = (TIME, AVAILABILITY, TRAP)
 """The metrics that decide. CPU time per job is shown beside them: steadier, but no client waits for it."""
 
-QUICK_ROUNDS, QUICK_CONFIRM = 4, 16
-"""The numbers of pairs of a quick gate, which decides large changes soon and passes over smaller ones."""
+QUICK_ROUNDS, QUICK_CONFIRM, QUICK_DOUBT = 4, 16, 0.15
+"""The numbers of pairs of a quick gate, which decides large changes soon, and its doubt, by which it passes over those
+that do not stand out from the noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Criteria:
         rounds: pairs a cell that screen.
         confirm: pairs more of a cell that looks worse; as many again where these leave it open. It is also looked at
             when as many again are there as screened it.
+        doubt: the greatest p-value of Student's test, of one metric alone, at which a cell still looks worse.
         budget: the limits beyond which a cell is a trap.
         budgets: the same for single workloads, by name.
         limited: whether a candidate that breaks its budget fails whatever the baseline does.
@@ -67,6 +70,7 @@ class Criteria:
     alpha: float = 0.01
     rounds: int = 8
     confirm: int = 24
+    doubt: float = 1.0
     budget: Budget = field(default_factory=Budget)
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     limited: bool = False

@@ -33,6 +33,10 @@ QUICK_ROUNDS, QUICK_CONFIRM, QUICK_DOUBT = 4, 16, 0.15
 that do not stand out from the noise."""
 
 
+_EARLY = (1, 2, 3)
+"""The looks before the pairs that confirm are there, in multiples of those that screen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """A look at the pairs of a cell, at which its measurement can end.
@@ -57,8 +61,7 @@ class Criteria:
         effects: the same for single workloads, by name.
         alpha: the probability of one false alarm in the whole matrix.
         rounds: pairs a cell that screen.
-        confirm: pairs more of a cell that looks worse; as many again where these leave it open. It is also looked at
-            when as many again are there as screened it.
+        confirm: pairs more of a cell that looks worse; as many again where these leave it open.
         doubt: the greatest p-value of Student's test, of one metric alone, at which a cell still looks worse.
         budget: the limits beyond which a cell is a trap.
         budgets: the same for single workloads, by name.
@@ -91,8 +94,8 @@ class Criteria:
         """
         tests, more = cells * len(TESTED), self.confirm
         while True:
-            planned = [self.rounds, 2 * self.rounds, self.rounds + more, self.rounds + 2 * more]
-            counts = sorted(set(planned if self.rounds < more else [planned[0], *planned[2:]]))
+            last = (self.rounds + more, self.rounds + 2 * more)
+            counts = sorted({self.rounds * n for n in _EARLY if self.rounds * n < last[0]} | {*last, self.rounds})
             shares = shares_of_alpha([count / counts[-1] for count in counts])
             enough = [
                 count > fewest_pairs(tests, self.alpha * share) for count, share in zip(counts, shares, strict=True)

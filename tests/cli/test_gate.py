@@ -301,7 +301,7 @@ def test_blocking_call_that_is_new_in_an_async_workload_is_told_by_few_pairs_of_
     (said,) = verdicts(project / "out")
     assert "a trap that the baseline has not" in said["rule"]
     assert (Path(said["culprit"]["file"]).name, said["culprit"]["line"]) == ("mylib.py", 6)
-    assert "mylib.py:6" in done.stdout
+    assert "mylib.py:6" in "".join(done.stdout.split())  # a long path is broken
     assert said["pairs"] == 4
     for file in (project / "out" / "candidate" / "runs").iterdir():
         assert len(json.loads(file.read_text())["data"]["measured"]["bursts"]) == 3

@@ -28,7 +28,7 @@ LONGEST = "longest_stall"
 TESTED = (TIME, AVAILABILITY, TRAP)
 """The metrics that decide. CPU time per job is shown beside them: steadier, but no client waits for it."""
 
-QUICK_ROUNDS, QUICK_CONFIRM, QUICK_DOUBT = 4, 16, 0.15
+QUICK_ROUNDS, QUICK_CONFIRM, QUICK_DOUBT = 4, 16, 0.25
 """The numbers of pairs of a quick gate, which decides large changes soon, and its doubt, by which it passes over those
 that do not stand out from the noise."""
 

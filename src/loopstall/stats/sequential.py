@@ -10,17 +10,16 @@ __all__ = ["shares_of_alpha", "student_p"]
 def shares_of_alpha(fractions: Sequence[float]) -> tuple[float, ...]:
     """Returns which share of alpha each look at the data may spend; together they spend all of it.
 
-    The spending function ln(1 + (e - 1) t) of Lan & DeMets, "Discrete sequential boundaries for clinical trials",
-    Biometrika 70 (1983), which stays near Pocock's boundaries, so that a large effect is found at an early look;
-    their other one, near O'Brien & Fleming's, leaves next to nothing for a look at a fifth of the data. A test that
-    rejects where p is below the look's share of alpha keeps alpha whatever the looks have in common (Bonferroni),
-    so that the least p / share over the looks is a p-value itself.
+    The linear spending function of Lan & DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70
+    (1983): alpha t. It lies between their other two: near O'Brien & Fleming's boundaries next to nothing is left for a
+    look at a tenth of the data, near Pocock's too little for the last. A test that rejects where p is below the look's
+    share of alpha keeps alpha whatever the looks have in common (Bonferroni), so that the least p / share over the
+    looks is a p-value itself.
 
     Args:
         fractions: the part of all the data that is there at each look, ascending, the last one 1.
     """
-    spent = [math.log1p((math.e - 1) * fraction) for fraction in fractions]
-    return tuple(now - before for now, before in zip(spent, [0.0, *spent], strict=False))
+    return tuple(now - before for now, before in zip(fractions, [0.0, *fractions], strict=False))
 
 
 def student_p(differences: Sequence[float], *, margin: float = 0.0, least_spread: float = 0.0) -> float:

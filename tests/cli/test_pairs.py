@@ -27,15 +27,25 @@ def asked(**changes):
 
 
 def started(folder, **changes):
-    pairs.begin(folder, PLAN, asked(**changes))
+    pairs.begin(folder, PLAN, asked(**changes), [replace(one, workload=at_the_baseline(one)) for one in PLAN.cells])
     return folder
+
+
+def at_the_baseline(one):
+    return replace(one.workload, path=f"/baseline{one.workload.path}")
 
 
 def carry_on(folder, executor, **changes):
     """Opens the folder again, and measures what is missing."""
-    known, wanted, saved = pairs.reopen(folder)
-    runner = PairedRunner(executor, ENVIRONMENT, Limits.of(known), SIDES, turns=wanted.turns)
-    return pairs.measure(known, replace(wanted, **changes), runner, folder=folder, saved=saved, progress=SILENT)
+    found = pairs.reopen(folder)
+    assert [base.workload for base in found.cells.values()] == [at_the_baseline(head) for head in found.cells]
+    runner = PairedRunner(executor, ENVIRONMENT, Limits.of(found.plan), SIDES, turns=found.asked.turns)
+
+    def take(cell, index, seed):
+        return runner.measure((found.cells[cell], cell), index=index, seed=seed)
+
+    wanted = replace(found.asked, **changes)
+    return pairs.measure(found.plan, wanted, take, folder=folder, saved=found.saved, progress=SILENT)
 
 
 def slower(process):

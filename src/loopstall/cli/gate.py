@@ -29,7 +29,7 @@ from loopstall.errors import InputError, Terminated
 from loopstall.gate import ACCEPTED_FILE, accepted
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
-from loopstall.records import Cell, Pair, Plan, Verdict
+from loopstall.records import Cell, Pair, Verdict
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
@@ -173,8 +173,9 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
         options={**of_the_sides, "baseline": commit},
         code=pairs.code_of(_code(options)),
     )
-    pairs.begin(folder, plan, asked)
-    return _measured(plan, asked, sides, folder, progress=progress, saved={})
+    pairs.begin(folder, plan, asked, plan.cells)
+    started = pairs.Reopened(plan=plan, asked=asked, cells={cell: cell for cell in plan.cells}, saved={})
+    return _measured(started, sides, folder, progress)
 
 
 def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> Judged:
@@ -188,13 +189,13 @@ def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> 
         what = "a workload" if options["workloads"] else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"--resume takes its settings from the gate that it completes; leave {what} out")
     folder = options["resume"]
-    plan, asked, saved = pairs.reopen(folder)
-    before = {name: _path(name, text) for name, text in asked.options.items()}
-    pairs.check_code(asked, _code(before), folder)
+    found = pairs.reopen(folder)
+    before = {name: _path(name, text) for name, text in found.asked.options.items()}
+    pairs.check_code(found.asked, _code(before), folder)
     sides, _ = _sides(before, progress)
     if _asked(ctx, "max_minutes"):
-        asked = replace(asked, limit_s=options["max_minutes"])
-    return _measured(plan, asked, sides, folder, progress=progress, saved=saved)
+        found = replace(found, asked=replace(found.asked, limit_s=options["max_minutes"]))
+    return _measured(found, sides, folder, progress)
 
 
 def _path(name: str, text: str | None) -> str | Path | None:
@@ -207,19 +208,16 @@ def _code(options: Mapping[str, Any]) -> list[Path]:
     return [*explicit, Path.cwd() / "workloads"] if explicit else [root_of(Path.cwd())]
 
 
-def _measured(
-    plan: Plan,
-    asked: pairs.Asked,
-    sides: tuple[Side, Side],
-    folder: Path,
-    *,
-    progress: Console,
-    saved: Mapping[tuple[Cell, int], Pair],
-) -> Judged:
+def _measured(started: pairs.Reopened, sides: tuple[Side, Side], folder: Path, progress: Console) -> Judged:
     """Measures what is missing and judges all of it."""
+    plan, asked = started.plan, started.asked
     with Launcher() as launcher:
         paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), sides, turns=asked.turns)
-        measured = pairs.measure(plan, asked, paired_runner, folder=folder, saved=saved, progress=progress)
+
+        def take(cell: Cell, index: int, seed: int) -> Pair:
+            return paired_runner.measure((started.cells[cell], cell), index=index, seed=seed)
+
+        measured = pairs.measure(plan, asked, take, folder=folder, saved=started.saved, progress=progress)
     notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
     count = sum(len(item.pairs) for item in measured.samples)
     verdicts = judge(measured.samples, asked.rules)

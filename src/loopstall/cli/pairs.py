@@ -1,7 +1,7 @@
 """Measures the pairs of a gate before the user's eyes, each saved as it ends, so that an interrupted gate can go on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 import hashlib
 import os
 from pathlib import Path
@@ -17,10 +17,9 @@ from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.records import Cell, Pair, Plan
 from loopstall.results import store
-from loopstall.runner.paired import PairedRunner
 from loopstall.runner.schedule import run_seed
 
-__all__ = ["Asked", "Gated", "begin", "check_code", "code_of", "measure", "quick_limit_s", "reopen"]
+__all__ = ["Asked", "Gated", "Reopened", "begin", "check_code", "code_of", "measure", "quick_limit_s", "reopen"]
 
 _SIDES = ("baseline", "candidate")
 _QUICK_S, _QUICK_CELL_S = 60.0, 6.0
@@ -57,6 +56,23 @@ class Gated:
     interrupt: KeyboardInterrupt | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """The content of a results folder of a gate.
+
+    Args:
+        plan: the cells as the candidate's side has them, the seed and the limits.
+        asked: what was asked for.
+        cells: each cell of the plan, and the same as the baseline's side has it.
+        saved: the pairs that went well, by cell and number.
+    """
+
+    plan: Plan
+    asked: Asked
+    cells: Mapping[Cell, Cell]
+    saved: Mapping[tuple[Cell, int], Pair]
+
+
 def quick_limit_s(cells: int) -> float:
     """Returns how long a quick gate measures so many cells at most."""
     return _QUICK_S + _QUICK_CELL_S * cells
@@ -91,19 +107,25 @@ def check_code(asked: Asked, folders: Sequence[Path], folder: Path) -> None:
         raise InputError(f"the code has changed since {folder} was measured; gate it anew, without --resume")
 
 
-def begin(folder: Path, plan: Plan, asked: Asked) -> None:
+def begin(folder: Path, plan: Plan, asked: Asked, bases: Sequence[Cell]) -> None:
     """Makes a results folder.
+
+    Args:
+        folder: where.
+        plan: the cells as the candidate's side has them, the seed and the limits.
+        asked: what was asked for.
+        bases: the same cells, in the same order, as the baseline's side has them.
 
     Raises:
         InputError: it cannot be written, or holds another result.
     """
-    for side in _SIDES:
-        store.Store(folder / side).begin(plan)
+    for side, cells in zip(_SIDES, (tuple(bases), plan.cells), strict=True):
+        store.Store(folder / side).begin(replace(plan, cells=cells))
     store.save_asked(folder, asked)
 
 
-def reopen(folder: Path) -> tuple[Plan, Asked, dict[tuple[Cell, int], Pair]]:
-    """Reads a results folder: its plan, what was asked for, and the pairs that went well, by cell and number.
+def reopen(folder: Path) -> Reopened:
+    """Reads a results folder.
 
     Raises:
         InputError: it holds no gate in pairs, or cannot be read.
@@ -113,16 +135,23 @@ def reopen(folder: Path) -> tuple[Plan, Asked, dict[tuple[Cell, int], Pair]]:
     for side in found:
         for warning in side.warnings:
             say(f"loopstall: {warning}", err=True)
-    plan = found[1].plan
-    assert plan is not None  # a folder without a plan is an error
+    base, head = found
+    assert base.plan is not None  # a folder without a plan is an error
+    assert head.plan is not None
+    cells = dict(zip(head.plan.cells, base.plan.cells, strict=True))
     bases, heads = ({(run.cell, run.index): run for run in side.runs if run.error is None} for side in found)
-    return plan, asked, {key: Pair(base=bases[key], head=heads[key]) for key in bases.keys() & heads.keys()}
+    saved = {
+        (cell, index): Pair(base=bases[cells[cell], index], head=run)
+        for (cell, index), run in heads.items()
+        if cell in cells and (cells[cell], index) in bases
+    }
+    return Reopened(plan=head.plan, asked=asked, cells=cells, saved=saved)
 
 
 def measure(
     plan: Plan,
     asked: Asked,
-    paired_runner: PairedRunner,
+    take: Callable[[Cell, int, int], Pair],
     *,
     folder: Path,
     saved: Mapping[tuple[Cell, int], Pair],
@@ -135,12 +164,12 @@ def measure(
     Args:
         plan: the cells, the seed and the limits.
         asked: what was asked for.
-        paired_runner: measures pairs.
+        take: measures the pair of a cell, a number and a seed.
         folder: the results folder.
         saved: the pairs that are there already.
         progress: the console that shows progress.
     """
-    pairs = _Pairs(plan, paired_runner, folder, saved)
+    pairs = _Pairs(plan, take, folder, saved)
     deadline_s = time.monotonic() + asked.limit_s if asked.limit_s else None
     tell_limit(progress, asked.limit_s)
     with shown(progress, what="pairs") as bar:
@@ -170,10 +199,14 @@ class _Pairs:
     """
 
     def __init__(
-        self, plan: Plan, paired_runner: PairedRunner, folder: Path, saved: Mapping[tuple[Cell, int], Pair]
+        self,
+        plan: Plan,
+        take: Callable[[Cell, int, int], Pair],
+        folder: Path,
+        saved: Mapping[tuple[Cell, int], Pair],
     ) -> None:
         self._plan = plan
-        self._paired_runner = paired_runner
+        self._take = take
         self._targets = [store.Store(folder / side) for side in _SIDES]
         self._saved = saved
         self.taken: dict[Cell, tuple[Pair, ...]] = dict.fromkeys(plan.cells, ())
@@ -187,7 +220,7 @@ class _Pairs:
 
     def _measured(self, cell: Cell, index: int) -> Pair:
         begun_s = time.monotonic()
-        one = self._paired_runner.measure((cell, cell), index=index, seed=run_seed(self._plan, index))
+        one = self._take(cell, index, run_seed(self._plan, index))
         self.lasted_s[cell] = time.monotonic() - begun_s
         for target, run in zip(self._targets, (one.base, one.head), strict=True):
             target.save(run)

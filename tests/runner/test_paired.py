@@ -2,7 +2,7 @@ from fakes import FakeExecutor, badly, well
 from helpers import ENVIRONMENT, cell
 import pytest
 
-from loopstall.records import NOT_TRIED
+from loopstall.records import NOT_TRIED, Load
 from loopstall.runner.paired import BURST_S, PairedRunner
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits
@@ -43,17 +43,19 @@ def test_pool_gets_whole_rounds_of_its_clients():
 
 
 @pytest.mark.parametrize(
-    ("ms_a_job", "turns", "taken"),
+    ("ms_a_job", "turns", "taken", "rate"),
     [
-        (2.0, 16, 16),
-        (40.0, 16, 4),  # 8 clients: 320 and 32 ms a turn, and twice 16 turns of two bursts of 20 ms are 1.28 s
-        (500.0, 16, 3),
-        (500.0, 2, 2),
+        (2.0, 16, 16, None),
+        (40.0, 16, 4, None),  # 8 clients: 320 and 32 ms a turn, and twice 16 turns of two bursts of 20 ms are 1.28 s
+        (500.0, 16, 3, None),
+        (500.0, 2, 2, None),
+        (500.0, 16, 16, 80.0),
     ],
 )
-def test_slow_jobs_have_fewer_turns_in_a_pair_and_quick_ones_all(ms_a_job, turns, taken):
+def test_slow_jobs_have_fewer_turns_in_a_pair_and_quick_ones_and_open_loads_all(ms_a_job, turns, taken, rate):
     executor = FakeExecutor(ms_a_job=lambda process: ms_a_job if process.side == "new" else ms_a_job / 10)
-    pair = paired(executor, turns).measure((cell(dispatch="to_thread"),) * 2, index=0, seed=1)
+    where = cell(dispatch="to_thread", load=Load(seconds=0.3, rate=rate))
+    pair = paired(executor, turns).measure((where, where), index=0, seed=1)
     assert len(pair.base.measured.bursts) == len(pair.head.measured.bursts) == taken
 
 

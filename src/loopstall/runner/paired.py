@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+import math
 import random
 
 from loopstall.records import NOT_TRIED, Cell, Environment, Pair, RunError
@@ -66,7 +67,7 @@ class PairedRunner:
                 processes[side] = self._executor.start(self._sides[side])
             self._begin(processes, cells, seed)
             if self._warm_up(processes, cells[0]):
-                self._alternate(processes, self._jobs[cells[0]], chance)
+                self._alternate(processes, cells[0], chance)
             outcomes = _blamed([processes[side].end(limit_s=self._limits.time_limit_s) for side in (0, 1)])
         finally:
             for process in processes.values():
@@ -112,9 +113,13 @@ class PairedRunner:
         self._jobs[cell] = jobs
         return True
 
-    def _alternate(self, processes: dict[int, Process], jobs: int, chance: random.Random) -> None:
-        """Gives each side its turns, each time in random order, until one fails or slow jobs have had time enough."""
-        left_ns = _STRETCH * 2 * self._turns * BURST_S * NS_PER_S
+    def _alternate(self, processes: dict[int, Process], cell: Cell, chance: random.Random) -> None:
+        """Gives each side its turns, each time in random order, until one fails or slow jobs have had time enough.
+
+        An open load has all its turns: it is its rate that makes them long.
+        """
+        jobs = self._jobs[cell]
+        left_ns = _STRETCH * 2 * self._turns * BURST_S * NS_PER_S if cell.load.rate is None else math.inf
         for number in range(1, self._turns + 1):
             for side in chance.sample((0, 1), 2):
                 burst = processes[side].turn(jobs, limit_s=self._limits.time_limit_s)

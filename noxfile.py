@@ -194,8 +194,9 @@ def gate(session: nox.Session) -> None:
     session.run("loopstall", "run", *ways_out, "-o", str(folder / "free"))
     trap = ("blocking_sleep", "-s", "asyncio", "-s", "uvloop", "--quick", "--budget", "50ms")
     session.run("loopstall", "run", *trap, "-o", str(folder / "trap"), success_codes=[1])
-    checkout = session.run("git", "rev-parse", "--verify", "HEAD", external=True, silent=True, success_codes=[0, 128])
-    sides = () if checkout and "fatal" not in checkout else ("--baseline-path", "src", "--candidate-path", "src")
+    before = session.run("git", "rev-parse", "--verify", "HEAD~1", external=True, silent=True, success_codes=[0, 128])
+    known = before and "fatal" not in before
+    sides = ("--baseline", "HEAD~1") if known else ("--baseline-path", "src", "--candidate-path", "src")
     cells = ("hashing", "-p", "variant=pure-python", "-s", "asyncio", "-s", "uvloop/to_thread", "--max-minutes", "1")
     session.run("loopstall", "gate", *cells, "--quick", "--inconclusive", "pass", *sides, *session.posargs)
 

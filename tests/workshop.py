@@ -102,12 +102,13 @@ def furnish(folder: Path) -> None:
 
 
 def _repository(folder: Path) -> None:
-    """Makes a commit on the default branch, tags it as a release and starts a branch of its own."""
+    """Makes a commit on the default branch, tags it as a release and starts a branch of its own with a change."""
     (folder / ".gitignore").write_text("reports/\n*.json\n*.sqlite\nold/\nnew/\n__pycache__/\n")
     setting = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false")
     for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin"), ("tag", "v1.4"),
                   ("checkout", "-q", "-b", "work")):  # fmt: skip
         subprocess.run(["git", *setting, *words], cwd=folder, check=True)
+    (folder / "tests" / "samples.py").write_text(f"{SAMPLES}\n\nSMALL_ORDER = (1, 'EUR')\n")
 
 
 def _results(folder: Path) -> None:

@@ -188,14 +188,6 @@ def test_failure_of_either_side_is_its_own_verdict():
     assert said.rule.startswith("the candidate: the job of seed 1")
 
 
-def test_workload_that_only_the_candidate_can_load_is_added():
-    good = pair()
-    alone = Pair(base=failed(kind="input", message="cannot load app.py: No module named 'new'"), head=good.head)
-    said = verdict(PairedSample(cell=cell(), pairs=(alone,)))
-    assert said.verdict == "added"
-    assert "No module named" in said.rule
-
-
 def test_cell_that_failed_is_not_measured_again():
     broken = Pair(base=pair().base, head=failed())
     assert not undecided(PairedSample(cell=cell(), pairs=(broken,)), RULES, 1)

@@ -32,13 +32,17 @@ OTHERS = ("baseline", "baseline_path", "candidate_path", "baseline_python", "can
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The verdicts of a gate, its remarks, the folder of what it measured, if it measured, and what interrupted it."""
+    """The verdicts of a gate, its remarks, the folder of what it measured, if it measured, and what interrupted it.
+
+    ``uncompared`` says why the sides proved to be one, "" where they did not.
+    """
 
     verdicts: list[Verdict] = field(default_factory=list)
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     folder: Path | None = None
     interrupt: KeyboardInterrupt | None = None
+    uncompared: str = ""
 
 
 def against(

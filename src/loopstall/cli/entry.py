@@ -39,7 +39,7 @@ _DEPENDENCIES = ("hdrh", "jinja2", "msgspec")
 """Dependencies that may not support this Python; the monitor, the plugin and watch need none."""
 _EPILOG = (
     "Exit codes: 0 fine; 1 a regression or a stall over a budget that was asked for; 2 wrong usage or unreadable"
-    " input; 3 a measurement failed; 5 nothing measured, or inconclusive; 128 + n ended by signal n."
+    " input; 3 a measurement failed; 5 nothing measured or compared, or inconclusive; 128 + n ended by signal n."
 )
 
 

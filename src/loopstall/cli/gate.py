@@ -1,13 +1,12 @@
 """``loopstall gate``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import datetime as dt
 import os
 from pathlib import Path
 import shlex
 import signal
-import subprocess
 import sys
 from typing import Any
 
@@ -15,7 +14,6 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from loopstall import __version__
 from loopstall.analysis.content import digest
 from loopstall.cli import pairs
 from loopstall.cli.against import OTHERS, Judged, against
@@ -24,21 +22,26 @@ from loopstall.cli.outputs import FORMATS, Outputs
 from loopstall.cli.pages import REPORTS, write_page
 from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
 from loopstall.cli.settings import SettingsCommand, by_workload
+from loopstall.cli.sides import sides_of
 from loopstall.cli.types import MINUTES, SHARE
 from loopstall.errors import InputError, Terminated
 from loopstall.gate import ACCEPTED_FILE, accepted
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
-from loopstall.records import Cell, Pair, Verdict
+from loopstall.records import BROKEN, UNCOMPARED, Cell, Pair, Plan, Verdict
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
 from loopstall.runner import environment
-from loopstall.runner.checkout import Checkout, clean, root_of
+from loopstall.runner.checkout import clean, root_of
+from loopstall.runner.inventory import Matched, match
 from loopstall.runner.launcher import Launcher
 from loopstall.runner.paired import BURST_S, PairedRunner
-from loopstall.runner.side import Side
+from loopstall.runner.proof import Proof
+from loopstall.runner.side import Sides
 from loopstall.runner.single import Limits
+from loopstall.workloads import places
+from loopstall.workloads.loader import discover
 
 __all__ = ["command"]
 
@@ -94,7 +97,7 @@ _PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("-o", "--output", multiple=True, help="File of the format before it; - for stdout.")
 @click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Complete an interrupted gate: its results folder.")
 @click.option("--results", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-gate]")
-@click.option("--clean", "clean_up", is_flag=True, help="Remove the worktrees and environments of earlier gates.")
+@click.option("--clean", "clean_up", is_flag=True, help="Remove the trees, builds and environments of earlier gates.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Compare a candidate with a baseline, side by side on this machine, and fail on a confirmed regression.
@@ -118,6 +121,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         judged = _stored(ctx, options, _rules(ctx, options), progress)
     else:
         judged = _by_turns(options, _rules(ctx, options), progress)
+    if judged.uncompared:
+        say(f"loopstall: nothing was compared: {judged.uncompared}", err=True)
     verdicts = accepted.apply(judged.verdicts, entries, today=dt.date.today())  # noqa: DTZ011  # local
     try:
         if judged.folder is not None:
@@ -127,7 +132,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         outputs.write(verdicts, judged.skipped, notes=(*judged.notes, *page))
     if judged.interrupt is not None:
         return 128 + (judged.interrupt.number if isinstance(judged.interrupt, Terminated) else signal.SIGINT)
-    return _status(verdicts, passes=options["inconclusive"] == "pass") if verdicts else 5
+    return 5 if judged.uncompared else _status(verdicts, passes=options["inconclusive"] == "pass")
 
 
 def _page(folder: Path) -> tuple[str, ...]:
@@ -158,24 +163,43 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
         raise click.UsageError("--alpha is the chance of a false alarm and has to be over 0, 1% for instance")
     if options["candidate_results"] is not None:
         raise click.UsageError("--candidate-results goes with --against")
-    sides, commit = _sides(options, progress)
-    sys.path[:0] = sides[1].folders  # workload files come from the candidate's side and import its code
+    sides = _sides(options, progress)
+    places.keep_source(sides.candidate.places)
+    sys.path[:0] = sides.candidate.folders  # workload files come from the candidate's side and import its code
     seconds = BURST_S * options["turns"]
     plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
-    if not plan.cells:
-        return Judged(skipped=plan.skipped)
+    matched = _match(sides, plan, options)
+    if not matched.cells:
+        return Judged(verdicts=[*matched.verdicts], skipped=plan.skipped)
+    plan = replace(plan, cells=tuple(matched.cells))
     folder = _folder(options)
     of_the_sides = {name: None if options[name] is None else str(options[name]) for name in _OF_THE_SIDES}
     asked = pairs.Asked(
         rules=rules,
         turns=options["turns"],
         limit_s=options["max_minutes"] or (pairs.quick_limit_s(len(plan.cells)) if options["quick"] else None),
-        options={**of_the_sides, "baseline": commit},
+        options={**of_the_sides, "baseline": sides.commit or None},
         code=pairs.code_of(_code(options)),
+        unmeasured=matched.verdicts,
+        notes=matched.notes,
+        new=tuple(matched.new),
     )
-    pairs.begin(folder, plan, asked, plan.cells)
-    started = pairs.Reopened(plan=plan, asked=asked, cells={cell: cell for cell in plan.cells}, saved={})
+    pairs.begin(folder, plan, asked, tuple(matched.cells.values()))
+    started = pairs.Reopened(plan=plan, asked=asked, cells=matched.cells, saved={})
     return _measured(started, sides, folder, progress)
+
+
+def _match(sides: Sides, plan: Plan, options: dict[str, Any]) -> Matched:
+    """Finds the workloads of a plan on the baseline's side; where none was named, those too that were removed."""
+    here = Path.cwd().resolve()
+    local = [name for name, item in discover().items() if Path(item.path).is_relative_to(here)]
+    return match(
+        sides,
+        plan.cells,
+        own=here / "workloads",
+        known=None if options["workloads"] else local,
+        limit_s=options["time_limit"],
+    )
 
 
 def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> Judged:
@@ -192,7 +216,7 @@ def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> 
     found = pairs.reopen(folder)
     before = {name: _path(name, text) for name, text in found.asked.options.items()}
     pairs.check_code(found.asked, _code(before), folder)
-    sides, _ = _sides(before, progress)
+    sides = _sides(before, progress)
     if _asked(ctx, "max_minutes"):
         found = replace(found, asked=replace(found.asked, limit_s=options["max_minutes"]))
     return _measured(found, sides, folder, progress)
@@ -208,19 +232,22 @@ def _code(options: Mapping[str, Any]) -> list[Path]:
     return [*explicit, Path.cwd() / "workloads"] if explicit else [root_of(Path.cwd())]
 
 
-def _measured(started: pairs.Reopened, sides: tuple[Side, Side], folder: Path, progress: Console) -> Judged:
+def _measured(started: pairs.Reopened, sides: Sides, folder: Path, progress: Console) -> Judged:
     """Measures what is missing and judges all of it."""
-    plan, asked = started.plan, started.asked
+    plan, asked, proof = started.plan, started.asked, Proof(sides)
+    for pair in started.saved.values():
+        proof.check(pair)
+    both = (sides.baseline, sides.candidate)
     with Launcher() as launcher:
-        paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), sides, turns=asked.turns)
-
-        def take(cell: Cell, index: int, seed: int) -> Pair:
-            return paired_runner.measure((started.cells[cell], cell), index=index, seed=seed)
-
+        paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), both, turns=asked.turns)
+        take = _proving(paired_runner, started.cells, proof)
         measured = pairs.measure(plan, asked, take, folder=folder, saved=started.saved, progress=progress)
-    notes = [f"{sides[1].name} against {sides[0].name}, measured in turns; results: {folder}"]
+    notes = [
+        f"{sides.candidate.name} against {sides.baseline.name}, measured in turns; results: {folder}",
+        *asked.notes,
+    ]
     count = sum(len(item.pairs) for item in measured.samples)
-    verdicts = judge(measured.samples, asked.rules)
+    verdicts = proof.said(judge(measured.samples, asked.rules), new=asked.new)
     complete = f"loopstall gate --resume {shlex.quote(str(folder))}"
     if measured.interrupt is not None:
         notes.append(
@@ -229,8 +256,31 @@ def _measured(started: pairs.Reopened, sides: tuple[Side, Side], folder: Path, p
     elif any(item.verdict == "inconclusive" and item.pairs for item in verdicts) and asked.limit_s is not None:
         notes.append(f"Give it more time with: {complete} --max-minutes 10")
     return Judged(
-        verdicts=verdicts, skipped=plan.skipped, notes=tuple(notes), folder=folder, interrupt=measured.interrupt
+        verdicts=[*verdicts, *asked.unmeasured],
+        skipped=plan.skipped,
+        notes=(*notes, *proof.notes(verdicts)),
+        folder=folder,
+        interrupt=measured.interrupt,
+        uncompared=proof.compared_itself(verdicts),
     )
+
+
+def _proving(paired_runner: PairedRunner, cells: Mapping[Cell, Cell], proof: Proof) -> Callable[[Cell, int, int], Pair]:
+    """Returns what measures a pair of a cell, index and seed, and sees to it that each side ran its own code."""
+
+    def take(cell: Cell, index: int, seed: int) -> Pair:
+        pair = paired_runner.measure((cells[cell], cell), index=index, seed=seed)
+        proof.check(pair)
+        return pair
+
+    return take
+
+
+def _sides(options: Mapping[str, Any], progress: Console) -> Sides:
+    """Returns baseline and candidate as the options have them."""
+    if os.name != "posix":
+        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
+    return sides_of(options, lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True))
 
 
 def _asked(ctx: click.Context, name: str) -> bool:
@@ -260,60 +310,14 @@ def _rules(ctx: click.Context, options: dict[str, Any]) -> Criteria:
     )
 
 
-def _sides(options: Mapping[str, Any], progress: Console) -> tuple[tuple[Side, Side], str | None]:
-    """Returns baseline and candidate as the options have them, able to measure, and the baseline's commit."""
-    if os.name != "posix":
-        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
-    explicit = [(options[f"{name}_path"], options[f"{name}_python"]) for name in ("baseline", "candidate")]
-    commit: str | None = None
-    if any(path or python for path, python in explicit):
-        sides = _explicit(options, explicit)
-    else:
-        checkout = Checkout.find(
-            Path.cwd(), lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True)
-        )
-        commit = checkout.resolve(options["baseline"])
-        sides = (checkout.baseline(commit), checkout.candidate())
-    for side in sides:
-        _check(side)
-    return sides, commit
-
-
-def _explicit(options: Mapping[str, Any], explicit: Sequence[tuple[Path | None, Path | None]]) -> tuple[Side, Side]:
-    """Returns the sides that are folders or interpreters."""
-    if options["baseline"] is not None:
-        raise click.UsageError("--baseline REV and --baseline-path or --baseline-python exclude each other")
-    sides: list[Side] = []
-    for name, (path, python) in zip(("baseline", "candidate"), explicit, strict=True):
-        if not (path or python):
-            raise click.UsageError(f"the {name} is missing: say --{name}-path or --{name}-python as for the other side")
-        label = " with ".join(str(part) for part in (path, python) if part)
-        program = str(python or sys.executable)
-        sides.append(Side.of_folder(label, path, program) if path else Side(name=label, python=program))
-    return sides[0], sides[1]
-
-
-def _check(side: Side) -> None:
-    """Sees to it that a side can measure."""
-    code = "import loopstall, loopstall.harness; print(loopstall.__version__)"
-    try:
-        done = subprocess.run(
-            [*side.command, "-c", code], env=side.environment(), capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise InputError(f"cannot run {side.python}: {error.strerror}") from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise InputError(f"{side.python} of {side.name} cannot import loopstall ({last}); install it there: "
-                         f"{side.python} -m pip install loopstall=={__version__}")  # fmt: skip
-
-
 def _status(verdicts: Sequence[Verdict], *, passes: bool) -> int:
     words = {item.verdict for item in verdicts if not item.accepted}
     if "failed" in words:
         return 3
     if "regressed" in words:
         return 1
-    if "inconclusive" in words and not passes:
+    if all(item.verdict in UNCOMPARED for item in verdicts):
+        return 5
+    if words & {"inconclusive", BROKEN} and not passes:
         return 5
     return 0

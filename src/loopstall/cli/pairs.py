@@ -15,7 +15,7 @@ from loopstall.errors import InputError
 from loopstall.gate import schedule
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
-from loopstall.records import Cell, Pair, Plan
+from loopstall.records import Cell, Pair, Plan, Verdict, WorkloadRef
 from loopstall.results import store
 from loopstall.runner.schedule import run_seed
 
@@ -39,6 +39,9 @@ class Asked:
         limit_s: how long it may measure; None for as long as it takes.
         options: the command's options that say what the sides are, by name; None where one was not given.
         code: a hash of the code of the sides that are folders or the working tree.
+        unmeasured: verdicts on cells that only one side can run.
+        notes: on how the workloads of both sides were found.
+        new: the workloads that the baseline's tree lacks.
     """
 
     rules: Criteria
@@ -46,6 +49,9 @@ class Asked:
     limit_s: float | None
     options: Mapping[str, str | None]
     code: str
+    unmeasured: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
+    new: tuple[WorkloadRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

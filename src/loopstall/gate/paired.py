@@ -13,7 +13,7 @@ from loopstall.gate.certainty import SURE, better, new_trap, p_value, perhaps_wo
 from loopstall.gate.criteria import AVAILABILITY, CPU, TESTED, TIME, TRAP, Criteria
 from loopstall.gate.evidence import PairedSample, failure, finding
 from loopstall.gate.ruling import Ruling, decide
-from loopstall.records import NOT_TRIED, REGRESSION, STALL, Finding, Summary, Verdict
+from loopstall.records import REGRESSION, STALL, Finding, Summary, Verdict
 from loopstall.records.units import format_ns
 from loopstall.stats.paired import holm
 
@@ -89,16 +89,6 @@ def _verdict(case: _Case) -> Verdict:
 def _failed(case: _Case) -> Ruling | None:
     why = failure(case.evidence)
     return Ruling(verdict="failed", rule=why) if why else None
-
-
-def _added(case: _Case) -> Ruling | None:
-    """A workload that only the candidate can load is new."""
-    if any(run.measured is not None for run in case.evidence.bases):
-        return None
-    base = next((run.error for run in case.evidence.bases if run.error is not None and run.error.kind == "input"), None)
-    if base is None or any(run.error is not None and run.error.kind != NOT_TRIED for run in case.evidence.heads):
-        return None
-    return Ruling(verdict="added", rule=f"the baseline cannot load it: {base.message}")
 
 
 def _over_budget(case: _Case) -> Ruling | None:
@@ -186,7 +176,6 @@ def _unchanged(case: _Case) -> Ruling:
 
 
 _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
-    _added,
     _failed,
     _over_budget,
     _unmeasured,

@@ -14,7 +14,7 @@ class Ruling:
     """The verdict on a cell.
 
     Args:
-        verdict: ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added`` or ``removed``.
+        verdict: ``ok``, ``regressed``, ``improved``, ``inconclusive`` or ``failed``.
         rule: the rule that decided, in a sentence with the measured values.
         kind: of a regression, whether it is a ``stall`` or a ``regression`` in time; "" otherwise.
     """

@@ -13,6 +13,7 @@ from loopstall.dispatch import DISPATCHES, Job
 from loopstall.errors import RunFailureError
 from loopstall.harness import sandbox
 from loopstall.harness.failures import explain
+from loopstall.harness.imported import imported
 from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
@@ -66,7 +67,7 @@ def main(folder: str, parent_pid: str, done_writer: str) -> None:
     if os.getpid() != own_pid:  # a job forked and let its copy come home
         os._exit(0)
     try:
-        protocol.write(replace(outcome, gil=has_gil()), Path(folder) / protocol.OUTCOME)
+        protocol.write(replace(outcome, gil=has_gil(), code=imported()), Path(folder) / protocol.OUTCOME)
     except OSError as failure:
         sys.stderr.write(f"cannot write the result to {folder}: {failure.strerror}; make room or set TMPDIR\n")
         sys.stderr.flush()

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from loopstall.records.advice import Advice, Profile, Way
     from loopstall.records.cells import Cell, Load, Plan, Skipped, Strategy, Value, WorkloadRef
     from loopstall.records.judged import (
+        BROKEN,
         REGRESSION,
         STALL,
+        UNCOMPARED,
         Change,
         Comparison,
         Estimate,
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     from loopstall.records.runs import (
         NOT_TRIED,
         Burst,
+        Code,
         Environment,
         Histogram,
         Measured,
+        Module,
         Noise,
         Pair,
         Run,
@@ -38,16 +42,19 @@ if TYPE_CHECKING:
     from loopstall.records.stalls import DESCHEDULED, Evidence, Frame, StackSample, Stall, StallPart
 
 __all__ = [
+    "BROKEN",
     "DESCHEDULED",
     "FORMAT",
     "NOT_TRIED",
     "REGRESSION",
     "SCHEMA_VERSION",
     "STALL",
+    "UNCOMPARED",
     "Advice",
     "Burst",
     "Cell",
     "Change",
+    "Code",
     "Comparison",
     "Environment",
     "Estimate",
@@ -57,6 +64,7 @@ __all__ = [
     "Histogram",
     "Load",
     "Measured",
+    "Module",
     "Noise",
     "Pair",
     "Plan",
@@ -87,10 +95,10 @@ FORMAT, SCHEMA_VERSION = "loopstall", 1
 _NAMES = {
     "advice": ("Advice", "Profile", "Way"),
     "cells": ("Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"),
-    "judged": ("Change", "Comparison", "Estimate", "Finding", "Reading", "REGRESSION", "STALL", "Summary", "Trend",
-               "Verdict"),
-    "runs": ("Burst", "Environment", "Histogram", "Measured", "NOT_TRIED", "Noise", "Pair", "Run", "RunError",
-             "Series"),
+    "judged": ("BROKEN", "Change", "Comparison", "Estimate", "Finding", "Reading", "REGRESSION", "STALL", "Summary",
+               "Trend", "UNCOMPARED", "Verdict"),
+    "runs": ("Burst", "Code", "Environment", "Histogram", "Measured", "Module", "NOT_TRIED", "Noise", "Pair", "Run",
+             "RunError", "Series"),
     "stall_events": ("StallEvent", "stall_event_from", "to_plain"),
     "stalls": ("DESCHEDULED", "Evidence", "Frame", "StackSample", "Stall", "StallPart"),
 }  # fmt: skip

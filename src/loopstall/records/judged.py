@@ -7,8 +7,10 @@ from loopstall.records.runs import RunError
 from loopstall.records.stalls import Frame
 
 __all__ = [
+    "BROKEN",
     "REGRESSION",
     "STALL",
+    "UNCOMPARED",
     "Change",
     "Comparison",
     "Estimate",
@@ -21,6 +23,12 @@ __all__ = [
 
 STALL, REGRESSION = "stall", "regression"
 """The kinds of a regression."""
+
+BROKEN = "baseline-broken"
+"""The verdict on a cell whose workload the baseline has and cannot load."""
+
+UNCOMPARED = frozenset({"added", "removed", BROKEN})
+"""The verdicts on cells that one side alone can run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +98,11 @@ class Finding:
 class Verdict:
     """The gate's verdict on a cell, the rule that decided in a sentence, and the line to blame, if there is one.
 
-    The word is one of ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added``, ``removed``. Of a
-    regression ``kind`` says whether it is a ``stall``, ``amount`` then being the longest one's length in ns, or a
-    ``regression`` in time, by that share; ``accepted`` says why it is accepted.
+    The word is one of ``ok``, ``regressed``, ``improved``, ``inconclusive``, ``failed``, ``added``, ``removed``,
+    ``baseline-broken``. Of a regression ``kind`` says whether it is a ``stall``, ``amount`` then being the longest
+    one's length in ns, or a ``regression`` in time, by that share; ``accepted`` says why it is accepted. ``code`` says
+    whether the modules of the project that the sides imported were ``different`` or the ``same``, or that there was
+    ``none``; "" where it is not known.
     """
 
     row: str
@@ -107,6 +117,7 @@ class Verdict:
     accepted: str = ""
     kind: str = ""
     amount: float = 0.0
+    code: str = ""
 
     @property
     def name(self) -> str:

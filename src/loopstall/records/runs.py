@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from loopstall.records.cells import Cell
 from loopstall.records.stalls import DESCHEDULED, Stall
 
-__all__ = ["NOT_TRIED", "Burst", "Environment", "Histogram", "Measured", "Noise", "Pair", "Run", "RunError", "Series"]
+__all__ = [
+    "NOT_TRIED",
+    "Burst",
+    "Code",
+    "Environment",
+    "Histogram",
+    "Measured",
+    "Module",
+    "Noise",
+    "Pair",
+    "Run",
+    "RunError",
+    "Series",
+]
 
 NOT_TRIED = "not-tried"
 """The kind of error of a run that was left out because another one had failed."""
@@ -180,8 +193,33 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A module that a process imported: its name, the file that it came from, and the hash of what is in it."""
+
+    name: str
+    file: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The code that a process of a comparison ran.
+
+    Args:
+        modules: those of the project, from a folder of either side, the workload file left out.
+        outside: the other top-level modules beside the standard library and loopstall, each with its file or folder.
+    """
+
+    modules: tuple[Module, ...] = ()
+    outside: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A cell measured once in a fresh process: figures, or the error that took their place."""
+    """A cell measured once in a fresh process: figures, or the error that took their place.
+
+    ``code`` says what a process of a comparison imported; None outside of one.
+    """
 
     cell: Cell
     index: int
@@ -191,6 +229,7 @@ class Run:
     environment: Environment | None = None
     measured: Measured | None = None
     error: RunError | None = None
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.diagnosis import Diagnosis
-from loopstall.records import Frame, StallEvent, Summary, Verdict
+from loopstall.records import BROKEN, Frame, StallEvent, Summary, Verdict
 from loopstall.records.units import format_ns
 from loopstall.report.escape import paragraph, printable
 from loopstall.report.stall_document import Session
@@ -102,7 +102,8 @@ def gate_to_junit(made: Digest) -> str:
 def _kind(item: Verdict, *, inconclusive_fails: bool) -> str:
     if item.accepted:
         return ""
-    kinds = {"regressed": "failure", "failed": "error", "inconclusive": "error" if inconclusive_fails else "skipped"}
+    undecided = "error" if inconclusive_fails else "skipped"
+    kinds = {"regressed": "failure", "failed": "error", "inconclusive": undecided, BROKEN: undecided}
     return kinds.get(item.verdict, "")
 
 

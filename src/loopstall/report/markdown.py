@@ -2,7 +2,7 @@
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.diagnosis import Diagnosis
-from loopstall.records import Summary, Verdict
+from loopstall.records import BROKEN, Summary, Verdict
 from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import markdown_text, printable
 from loopstall.report.text import place, remarks, verdict
@@ -10,7 +10,8 @@ from loopstall.report.verdict_text import change, detail, left_out, ordered, sen
 
 __all__ = ["gate_to_markdown", "matrix_to_markdown"]
 
-_SIGNS = {"failed": "💥", "regressed": "❌", "inconclusive": "❔", "improved": "🚀", "ok": "✅"}
+_SIGNS = {"failed": "💥", "regressed": "❌", BROKEN: "❔", "inconclusive": "❔", "improved": "🚀", "ok": "✅"}
+_TOLD = ("failed", "regressed", BROKEN, "inconclusive", "removed")
 _DETAILED = 10
 _WORST = 10
 _LIMIT = 65_536  # characters of a comment on GitHub
@@ -91,7 +92,7 @@ def gate_to_markdown(made: Digest, *, limit_bytes: int = _LIMIT - 536) -> str:
             parts.append(f"\n{len(worst) - number} more rows do not fit here.")
             break
         parts.append(row)
-    for item in [item for item in worst if item.verdict in {"failed", "regressed", "inconclusive"}][:_DETAILED]:
+    for item in [item for item in worst if item.verdict in _TOLD][:_DETAILED]:
         text = detail(item)[: limit_bytes // 100].replace(_FENCE, "'''")
         parts += ["", f"**{markdown_text(item.name)}**: {item.verdict}", f"{_FENCE}text", text, _FENCE]
     return "\n".join(parts) + "\n"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.metrics import METRICS
-from loopstall.records import Comparison, Skipped, Summary, Verdict
+from loopstall.records import BROKEN, Comparison, Skipped, Summary, Verdict
 from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import printable, tamed
 from loopstall.report.layout import Layout, is_served, layouts
@@ -23,8 +23,14 @@ _FILE_WIDTH = 140  # of a table in a file
 _WIDE = 112  # columns that the matrix layout needs
 _COLUMNS = (("", 11), ("jobs/s", 7), ("lag p50", 8), ("lag p99", 8), ("stall", 8), ("avail", 6), ("", 6))
 _SERVER_COLUMNS = (("heavy p50", 9), ("light p50", 9), ("light p99", 9), ("stall", 8), ("avail", 6), ("", 6))
-_TOLD = ("failed", "regressed", "inconclusive")
-_STYLES = {"regressed": "bold red", "failed": "bold red", "improved": "green", "inconclusive": "yellow"}
+_TOLD = ("failed", "regressed", BROKEN, "inconclusive", "removed")
+_STYLES = {
+    "regressed": "bold red",
+    "failed": "bold red",
+    BROKEN: "yellow",
+    "inconclusive": "yellow",
+    "improved": "green",
+}
 
 
 def matrix_to_terminal(made: Digest) -> str:

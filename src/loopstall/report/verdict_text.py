@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from loopstall.analysis.metrics import METRICS
-from loopstall.records import Finding, Skipped, Verdict
+from loopstall.records import BROKEN, Finding, Skipped, Verdict
 from loopstall.records.units import format_value
 from loopstall.report.escape import printable
 
 __all__ = ["change", "detail", "gate_sentence", "left_out", "ordered", "sentence"]
 
-_WORDS = ("failed", "regressed", "inconclusive", "improved", "added", "removed", "ok")
+_WORDS = ("failed", "regressed", BROKEN, "inconclusive", "improved", "added", "removed", "ok")
 
 
 def ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:

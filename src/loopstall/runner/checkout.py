@@ -1,37 +1,35 @@
-"""A side at a revision: a worktree of it, and its own build of the project, in the user's cache folder."""
+"""A git checkout whose commits and working tree are the sides of a comparison."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 import hashlib
-from importlib import metadata
-import json
 import os
 from pathlib import Path
 import shutil
-import subprocess
-import sys
 import tempfile
-import tomllib
-from typing import Any
+import time
 
-from loopstall.errors import InputError
-from loopstall.runner.side import Side
+from loopstall.errors import InconclusiveError, InputError
+from loopstall.runner import git
+from loopstall.runner.build import Builder, is_project
+from loopstall.runner.side import Side, Sides, facing
 
 __all__ = ["Checkout", "cache_folder", "clean", "root_of"]
 
-_LOCKS = (
-    "uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "requirements.txt", "constraints.txt",
-    "pyproject.toml", "setup.cfg", "setup.py",
-)  # fmt: skip
-_SHOWN_LINES = 15
 _DEFAULT_BRANCHES = ("origin/HEAD", "main", "master", "origin/main", "origin/master")
+_KEPT_S = 24 * 3600
+_SHALLOW = (
+    "this clone is shallow: write `fetch-depth: 0` for actions/checkout, `GIT_DEPTH: 0` for GitLab,"
+    " or run `git fetch --unshallow`"
+)
 
 
 def cache_folder() -> Path:
-    """Returns the folder in which worktrees and environments are kept."""
+    """Returns the folder in which trees, builds and environments are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "loopstall" / "gate"
+    return Path(base).absolute() / "loopstall" / "gate"
 
 
 def root_of(folder: Path) -> Path:
@@ -42,15 +40,11 @@ def root_of(folder: Path) -> Path:
 
 
 def clean() -> Path | None:
-    """Removes every worktree and environment of the cache; returns the folder, None where there was none."""
+    """Removes every tree, build and environment of the cache; returns the folder, None where there was none."""
     folder = cache_folder()
     if not folder.exists():
         return None
-    repositories = {marker.read_text(encoding="utf-8") for marker in folder.glob("*/repository")}
     shutil.rmtree(folder, ignore_errors=True)
-    for repository in repositories:
-        with contextlib.suppress(OSError):
-            subprocess.run(["git", "-C", repository, "worktree", "prune"], check=False, capture_output=True)
     return folder
 
 
@@ -60,10 +54,12 @@ class Checkout:
 
     Args:
         root: the top folder of the working tree.
+        here: the folder in it that is compared, relative: its code is imported first.
         say: told what is being built.
     """
 
     root: Path
+    here: Path
     say: Callable[[str], object]
 
     @classmethod
@@ -73,42 +69,127 @@ class Checkout:
         Raises:
             InputError: it is in none, or git is missing.
         """
-        top = _git(start, "rev-parse", "--show-toplevel", otherwise=f"{start} is not in a git checkout")
-        return cls(root=Path(top), say=say)
+        top = Path(git.git(start, "rev-parse", "--show-toplevel", otherwise=f"{start} is not in a git checkout"))
+        return cls(root=top, here=start.resolve().relative_to(top.resolve()), say=say)
 
     def resolve(self, revision: str | None) -> str:
         """Returns the commit of a revision; for None the last one that the default branch has too.
 
         Raises:
-            InputError: there is no such revision, or no default branch.
+            InputError: there is no such revision, or no default branch; where the clone is shallow, it says so.
         """
+        shallow = git.git(self.root, "rev-parse", "--is-shallow-repository", otherwise="") == "true"
         if revision is not None:
-            wrong = f"there is no revision {revision!r} in {self.root}; `git log` shows what there is"
-            return _git(self.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=wrong)
+            commit = self._commit(revision)
+            hint = f"; {_SHALLOW}" if shallow else "; `git log` shows what there is"
+            if not commit:
+                raise InputError(f"there is no revision {revision!r} in {self.root}{hint}")
+            return commit
         for branch in _DEFAULT_BRANCHES:
+            if not self._commit(branch):
+                continue
             with contextlib.suppress(InputError):
-                _git(self.root, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}", otherwise="")
-                return _git(self.root, "merge-base", "HEAD", branch, otherwise="")
+                return git.git(self.root, "merge-base", "HEAD", branch, otherwise="")
+        if shallow:
+            raise InputError(f"there is no baseline in {self.root}, since {_SHALLOW}")
         raise InputError(f"{self.root} has no branch main or master to take a baseline from; name one with --baseline")
 
-    def baseline(self, commit: str) -> Side:
-        """Returns the side of a commit.
+    def sides(self, revision: str | None) -> Sides:
+        """Returns a commit and the working tree as it is, uncommitted changes and all.
+
+        Args:
+            revision: of the baseline; the last commit that the default branch has too for None.
 
         Raises:
-            InputError: it cannot be checked out or built.
+            InputError: there is no such commit, or a side cannot be checked out or built.
+            InconclusiveError: the two hold the same files.
         """
-        tree = self._tree(commit)
-        return self._side(tree, f"{commit[:12]}", self._cache / "builds" / f"{commit}-{_python_tag()}")
+        commit = self.resolve(revision)
+        tracked, others = self._changed(commit)
+        same = self._same(commit, asked=revision is not None)
+        if not (tracked or others):
+            raise InconclusiveError(f"there is nothing to compare: {same}")
+        self._tidy()
+        sides = facing(
+            self._baseline(commit),
+            self._candidate(),
+            changed=tuple(sorted(tracked | others)),
+            same="" if tracked else same,
+            bytecode=str(self._cache / "bytecode"),
+        )
+        return replace(sides, commit=commit)
 
-    def candidate(self) -> Side:
-        """Returns the side of the working tree as it is, uncommitted changes and all.
+    def _changed(self, commit: str) -> tuple[set[str], set[str]]:
+        """Returns the tracked files that differ from a commit, and those that are there besides and not ignored.
 
         Raises:
-            InputError: it cannot be built.
+            InputError: git cannot tell.
         """
-        target = self._cache / "builds" / f"working-tree-{_python_tag()}"
-        shutil.rmtree(target, ignore_errors=True)
-        return self._side(self.root, "working tree", target)
+        tracked = git.listed(self.root, "diff", "--name-only", "-z", "--no-renames", "--ignore-submodules=none", commit)
+        others = git.listed(self.root, "ls-files", "-z", "--others", "--exclude-standard")
+        return set(tracked), {path for path in others if not _made_by_running(path)}
+
+    def _tidy(self) -> None:
+        """Removes builds of the working tree that were not used of late, and what a killed gate has left."""
+        for folder in (*self._cache.glob("draft-*"), *self._cache.glob("builds/working-tree-*")):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > _KEPT_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _commit(self, revision: str) -> str:
+        with contextlib.suppress(InputError):
+            return git.git(self.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise="")
+        return ""
+
+    def _same(self, commit: str, *, asked: bool) -> str:
+        """Says why a baseline has the files of the working tree, and what to do."""
+        if self._commit("HEAD") != commit:
+            return f"the working tree holds the files of {commit[:12]}; name another revision with --baseline"
+        if git.git(self.root, "rev-parse", "--is-shallow-repository", otherwise="") == "true":
+            return f"the baseline is HEAD itself ({commit[:12]}), and {_SHALLOW}"
+        why = "" if asked else ", since the default branch has this commit too"
+        before = "compare with the commit before it: --baseline HEAD~1"
+        return f"the baseline is HEAD itself ({commit[:12]}){why}, and nothing is uncommitted; {before}"
+
+    def _baseline(self, commit: str) -> Side:
+        tree = self._cache / "trees" / commit
+        if not tree.exists():
+            with self._draft() as draft:
+                git.extract(self.root, commit, draft)
+                _keep(draft, tree)
+        folder = self._project_in(tree)
+        if folder is None:
+            return self._plain(f"{commit[:12]}", tree)
+        builder = Builder(cache=self._cache, say=self.say)
+        return builder.side(f"{commit[:12]}", tree, folder, key=commit, copied=partial(_as_it_is, tree))
+
+    def _candidate(self) -> Side:
+        folder = self._project_in(self.root)
+        if folder is None:
+            return self._plain("working tree", self.root)
+        key = f"working-tree-{git.digest(self.root)}"
+        builder = Builder(cache=self._cache, say=self.say)
+        return builder.side("working tree", self.root, folder, key=key, copied=self._copy)
+
+    def _project_in(self, tree: Path) -> Path | None:
+        """Returns the innermost installable project around the folder that is compared, relative; None for none."""
+        return next((one for one in (self.here, *self.here.parents) if is_project(tree / one)), None)
+
+    def _plain(self, name: str, tree: Path) -> Side:
+        return Side.of_folder(name, tree, within=tuple(dict.fromkeys((self.here, Path()))))
+
+    @contextlib.contextmanager
+    def _copy(self) -> Iterator[Path]:
+        """Gives a copy of the working tree, since a build writes into the folder that it builds."""
+        with self._draft() as draft:
+            git.copy(self.root, draft)
+            yield draft
+
+    @contextlib.contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Gives a new folder of the cache that goes away where it is not kept."""
+        with tempfile.TemporaryDirectory(prefix="draft-", dir=self._cache, ignore_cleanup_errors=True) as folder:
+            yield Path(folder) / "tree"
 
     @property
     def _cache(self) -> Path:
@@ -116,116 +197,27 @@ class Checkout:
         folder = cache_folder() / f"{self.root.name}-{digest}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "repository").write_text(str(self.root), encoding="utf-8")
         except OSError as error:
             text = f"cannot write the cache folder {folder}: {error.strerror}; set XDG_CACHE_HOME to another"
             raise InputError(text) from error
         return folder
 
-    def _tree(self, commit: str) -> Path:
-        tree = self._cache / "trees" / commit
-        if not (tree / ".git").exists():
-            _git(self.root, "worktree", "prune", otherwise="cannot tidy up the worktrees")
-            wrong = f"cannot check {commit[:12]} out to {tree}"
-            _git(self.root, "worktree", "add", "--detach", "--force", str(tree), commit, otherwise=wrong)
-        return tree
 
-    def _side(self, tree: Path, name: str, target: Path) -> Side:
-        if not _is_project(tree):
-            return Side.of_folder(name, tree)
-        python = self._environment(tree)
-        if not target.exists():
-            self.say(f"building {name}")
-            with tempfile.TemporaryDirectory(dir=target.parent if target.parent.exists() else self._cache) as draft:
-                place = Path(draft) / "code"
-                self._install(python, ["--no-deps", "--target", str(place), str(tree)], name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                place.replace(target)
-        return Side(name=name, python=str(python), folders=(str(target),))
-
-    def _environment(self, tree: Path) -> Path:
-        """Returns the interpreter of the environment that the tree's lock files ask for, built if need be."""
-        digest = hashlib.blake2b(digest_size=8)
-        for file in _LOCKS:
-            with contextlib.suppress(OSError):
-                digest.update(file.encode() + b"\0" + (tree / file).read_bytes())
-        digest.update("\0".join(_requirements(tree)[:-1]).encode())
-        folder = self._cache / "environments" / f"{digest.hexdigest()}-{_python_tag()}"
-        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        if (folder / "complete").exists():
-            return python
-        shutil.rmtree(folder, ignore_errors=True)
-        self.say("building an environment; the next gate with the same lock files uses it again")
-        uv = shutil.which("uv")
-        maker = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
-        _build([*maker, str(folder)], "cannot make an environment")
-        self._install(python, _requirements(tree), "the environment")
-        (folder / "complete").touch()
-        return python
-
-    def _install(self, python: Path, arguments: Sequence[str], what: str) -> None:
-        uv = shutil.which("uv")
-        command = (
-            [uv, "pip", "install", "--quiet", "--python", str(python)]
-            if uv
-            else [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        )
-        _build([*command, *arguments], f"{what} does not build")
+def _as_it_is(tree: Path) -> contextlib.AbstractContextManager[Path]:
+    return contextlib.nullcontext(tree)
 
 
-def _settings(tree: Path) -> dict[str, Any]:
-    """Returns what pyproject.toml says, nothing where there is none."""
-    path = tree / "pyproject.toml"
-    if not path.is_file():
-        return {}
+def _keep(draft: Path, place: Path) -> None:
+    """Moves a folder that is complete to its place, unless another process was first."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+        draft.replace(place)
+    except OSError:
+        if not place.exists():
+            raise
 
 
-def _is_project(tree: Path) -> bool:
-    """Returns whether a tree is an installable project or only holds code."""
-    return (tree / "setup.py").is_file() or not _settings(tree).keys().isdisjoint({"build-system", "project"})
-
-
-def _requirements(tree: Path) -> list[str]:
-    """Returns what an environment of the tree needs: this loopstall with its loops and libraries, and the tree."""
-    extras = ",".join(name for name in ("uvloop", "aiofiles") if _installed(name))
-    wanted = f"loopstall[{extras}]" if extras else "loopstall"
-    if _settings(tree).get("project", {}).get("name") == "loopstall":
-        return [wanted.replace("loopstall", str(tree), 1)]
-    distribution = metadata.distribution("loopstall")
-    direct = json.loads(distribution.read_text("direct_url.json") or "{}")
-    if str(direct.get("url", "")).startswith("file:"):
-        return [f"{wanted} @ {direct['url']}", str(tree)]
-    return [f"{wanted}=={distribution.version}", str(tree)]
-
-
-def _installed(package: str) -> bool:
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        metadata.version(package)
-        return True
-    return False
-
-
-def _python_tag() -> str:
-    return f"{sys.implementation.name}-{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _build(command: Iterable[str | None], wrong: str) -> None:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise InputError(f"{wrong}; the last it said: {' / '.join(lines[-_SHOWN_LINES:])}")
-
-
-def _git(folder: Path, *arguments: str, otherwise: str) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise InputError(f"cannot run git: {error.strerror}; install it, or give --baseline-path") from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise InputError(f"{otherwise}{f' ({said[-1]})' if said else ''}")
-    return done.stdout.strip()
+def _made_by_running(path: str) -> bool:
+    """Returns whether an untracked file is what runs leave behind: bytecode, or a part of a result of ours."""
+    parts = Path(path).parts
+    return "__pycache__" in parts or ("reports" in parts[:-1] and not path.endswith(".py"))

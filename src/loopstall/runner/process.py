@@ -63,8 +63,7 @@ class MeasuringProcess:
         try:
             self._process = subprocess.Popen(
                 [
-                    side.python,
-                    *(["-P"] if side.folders else []),
+                    *side.command,
                     "-c",
                     _START,
                     str(self._folder),

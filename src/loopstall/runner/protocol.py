@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from loopstall.records import Burst, Cell, Measured, Profile, RunError
+from loopstall.records import Burst, Cell, Code, Measured, Profile, RunError
 from loopstall.records.encoding import encode
 
 __all__ = [
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome of a request: figures or an error, the loop that it really ran on, and whether there was a GIL."""
+    """The outcome of a request: figures or an error, the real loop, whether there was a GIL, and the code that ran."""
 
     loop: str
     load_1min: float | None
@@ -56,6 +56,7 @@ class Outcome:
     error: RunError | None = None
     profile: Profile | None = None
     gil: bool | None = None
+    code: Code | None = None
 
 
 def burst_line(burst: Burst) -> bytes:

@@ -157,4 +157,5 @@ def record(
         ),
         measured=outcome.measured,
         error=outcome.error,
+        code=outcome.code,
     )

@@ -10,9 +10,13 @@ from types import ModuleType
 
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import WorkloadRef
+from loopstall.workloads import places
 from loopstall.workloads.definition import _REGISTER, Workload
 
-__all__ = ["discover", "find", "load_file", "resolve"]
+__all__ = ["MODULE_PREFIX", "discover", "find", "load_file", "resolve"]
+
+MODULE_PREFIX = "loopstall_workload_"
+"""The beginning of the names under which workload files are imported."""
 
 
 @lru_cache(maxsize=256)
@@ -45,11 +49,12 @@ def _execute(file: Path) -> ModuleType:
     if not file.is_file():
         raise InputError(f"there is no workload file {file}; check the path")
     digest = hashlib.blake2b(str(file).encode("utf-8", "replace"), digest_size=4).hexdigest()
-    name = f"loopstall_workload_{file.stem}_{digest}"
+    name = f"{MODULE_PREFIX}{file.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise InputError(f"{file} is not a Python file; a workload file ends in .py")
     module = importlib.util.module_from_spec(spec)
+    places.stay()
     for folder in (str(Path.cwd()), str(file.parent)):
         if folder not in sys.path:
             sys.path.append(folder)  # behind everything else: a workload's neighbours never shadow a package
@@ -61,7 +66,8 @@ def _execute(file: Path) -> ModuleType:
         if isinstance(error, InputError):
             raise InputError(f"cannot load {file}: {error}") from error
         if isinstance(error, SyntaxError):
-            raise InputError(f"cannot load {file}: line {error.lineno}: {error.msg}; fix the file") from error
+            there = "" if error.filename in {None, str(file)} else f"{error.filename}, "
+            raise InputError(f"cannot load {file}: {there}line {error.lineno}: {error.msg}; fix the file") from error
         raise InputError(f"cannot load {file}: {type(error).__name__}: {error}; fix the file") from error
     return module
 

@@ -192,14 +192,10 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
 def _match(sides: Sides, plan: Plan, options: dict[str, Any]) -> Matched:
     """Finds the workloads of a plan on the baseline's side; where none was named, those too that were removed."""
     here = Path.cwd().resolve()
-    local = [name for name, item in discover().items() if Path(item.path).is_relative_to(here)]
-    return match(
-        sides,
-        plan.cells,
-        own=here / "workloads",
-        known=None if options["workloads"] else local,
-        limit_s=options["time_limit"],
-    )
+    known = None  # a folder of which one file was named may hold others that are no workloads
+    if not options["workloads"]:
+        known = [name for name, item in discover().items() if Path(item.path).is_relative_to(here)]
+    return match(sides, plan.cells, own=here / "workloads", known=known, limit_s=options["time_limit"])
 
 
 def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> Judged:

@@ -19,6 +19,7 @@ from loopstall.stats import histogram
 
 _NS_PER_JOB = 10_000_000
 _PAIRS = 1_500
+_BURSTS = 4
 _SPREADS = {"hashing": 0.01, "files": 0.04, "fan_out": 0.02}
 _STALL = Frame(file="app.py", line=1, function="handler")
 
@@ -39,7 +40,7 @@ NOISES: dict[str, Callable[[random.Random, float], float]] = {"quiet": _quiet, "
 """What the figure of an unchanged pair, candidate / baseline - 1, is drawn from, by the spread of the workload."""
 
 
-def _run(cell: Cell, factor: float, stalls_ms: tuple[float, ...] = ()) -> Run:
+def _run(cell: Cell, factor: float, stalls_ms: tuple[float, ...] = (), *, bursts: int = 1) -> Run:
     nothing = histogram.from_counts([(1_000, 1)])
     series = Series(width_ns=1, at_ns=(), peak_ns=(), count=0)
     wall_ns = round(_NS_PER_JOB * factor)
@@ -49,7 +50,7 @@ def _run(cell: Cell, factor: float, stalls_ms: tuple[float, ...] = ()) -> Run:
         response_series=series, lag_series=series, stalls=stalls, stall_count=len(stalls),
         stalled_ns=sum(stall.duration_ns for stall in stalls), threshold_ns=5_000_000, interval_ns=1, setup_ns=0,
         priming_ns=0, cpu_user_ns=0, cpu_system_ns=0, children_cpu_ns=0, peak_memory_bytes=0, switches_voluntary=0,
-        switches_involuntary=0, bursts=(Burst(jobs=1, wall_ns=wall_ns, cpu_ns=wall_ns),),
+        switches_involuntary=0, bursts=(Burst(jobs=1, wall_ns=wall_ns, cpu_ns=wall_ns),) * bursts,
     )  # fmt: skip
     return Run(cell=cell, index=0, seed=1, started_at="", process_ns=1, environment=None, measured=measured)
 
@@ -70,6 +71,11 @@ def pool(cells: Mapping[str, Cell]) -> dict[str, list[Pair]]:
     }
 
 
+def _stalling(where: Cell, base: tuple[float, ...], head: tuple[float, ...]) -> Pair:
+    base_run, head_run = (_run(where, 1, stalls, bursts=_BURSTS) for stalls in (base, head))
+    return Pair(base=base_run, head=head_run)
+
+
 def traps(rules: Criteria, cells: int, runs: int, where: Cell) -> None:
     """Prints how often a stall over the budget is said to be a new trap, and by how many pairs, in a matrix.
 
@@ -85,9 +91,11 @@ def traps(rules: Criteria, cells: int, runs: int, where: Cell) -> None:
         return (length(),) if chance.random() < share else ()
 
     kinds: dict[str, Callable[[], tuple[tuple[float, ...], tuple[float, ...]]]] = {
-        "a call that blocks for 60 ms, new": lambda: ((), (chance.gauss(60.5, 0.3),)),
+        "a call that blocks for 60 ms, new": lambda: ((), (chance.gauss(60.5, 0.3),) * _BURSTS),
         "one of 60 ms in 9 of 10 processes, new": lambda: ((), often(0.9, lambda: chance.gauss(60.5, 0.3))),
-        "48 to 52 ms before and after, unchanged": lambda: ((chance.gauss(50, 1),), (chance.gauss(50, 1),)),
+        "48 to 52 ms before and after, unchanged": lambda: (
+            (chance.gauss(50, 1),) * _BURSTS, (chance.gauss(50, 1),) * _BURSTS,
+        ),
         "55 to 500 ms in half the processes, unchanged": lambda: (
             often(0.5, lambda: chance.uniform(55, 500)), often(0.5, lambda: chance.uniform(55, 500)),
         ),
@@ -102,7 +110,7 @@ def traps(rules: Criteria, cells: int, runs: int, where: Cell) -> None:
             item = PairedSample(cell=where)
             for look in rules.looks(cells):
                 more = [draw() for _ in range(look.pairs - len(item.pairs))]
-                drawn = tuple(Pair(base=_run(where, 1, base), head=_run(where, 1, head)) for base, head in more)
+                drawn = tuple(_stalling(where, base, head) for base, head in more)
                 item = PairedSample(cell=where, pairs=item.pairs + drawn)
                 if not undecided(item, rules, cells):
                     break

@@ -278,14 +278,16 @@ def test_any_trap_that_half_of_the_pairs_show_leaves_it_open_however_large_the_e
 
 
 def test_trap_of_one_call_is_certain_after_four_pairs_and_one_by_chance_is_not():
-    blocked = [pair(index=n, head_stalls=(60.4 + n / 10,)) for n in range(4)]
+    blocked = [pair(index=n, head_stalls=(60.4 + n / 10,) * 4) for n in range(4)]
     assert not again(blocked, rounds=4, cells=30)
     said = verdict(PairedSample(cell=cell(), pairs=tuple(blocked)), QUICK, others=29)
     assert (said.verdict, said.kind, said.pairs) == ("regressed", "stall", 4)
     assert str(said.culprit) == "/app/user.py:7 in handler"
     by_chance = [pair(index=n, head_stalls=(length,)) for n, length in enumerate((55, 300, 70, 140))]
     assert again(by_chance, rounds=4)
-    near = [pair(index=n, base_stalls=(49,), head_stalls=(51,)) for n in range(4)]
+    once = [pair(index=n, head_stalls=(60.4 + n / 10,)) for n in range(4)]
+    assert again(once, rounds=4)
+    near = [pair(index=n, base_stalls=(49,) * 3, head_stalls=(51,) * 3) for n in range(4)]
     assert again(near, rounds=4)
     assert verdict(PairedSample(cell=cell(), pairs=tuple(near)), QUICK).verdict == "inconclusive"
 

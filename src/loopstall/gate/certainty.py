@@ -7,7 +7,7 @@ looked at again and again, until it is certain or no longer looks worse. Each lo
 from collections.abc import Sequence
 import math
 
-from loopstall.gate.criteria import AVAILABILITY, LONGEST, TESTED, TIME, TRAP, Criteria, Look
+from loopstall.gate.criteria import AVAILABILITY, LONGEST, STEADY, TESTED, TIME, TRAP, Criteria, Look
 from loopstall.gate.evidence import PairedSample, differences, failure, finding, trapped
 from loopstall.records import Finding
 from loopstall.stats.paired import hodges_lehmann, signed_rank_p
@@ -29,8 +29,11 @@ _LEAST_SPREAD = 0.005
 better than that by chance alone."""
 
 _LONGER = math.log(2)
-"""The least growth of the longest stall, as a logarithm, that makes a new trap of it by few pairs: what was near the
-budget before does not grow by so much."""
+"""The least growth of stalls, as a logarithm, that makes a new trap by few pairs: what was near the budget before does
+not grow by so much. Those of every other burst are compared: one a process can be there by chance."""
+
+_EARLY = {AVAILABILITY: STEADY, TRAP: LONGEST}
+"""The figures that Student's test takes in place of a metric, by few pairs: none that one stall a process can make."""
 
 
 def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
@@ -99,11 +102,8 @@ def p_value(evidence: PairedSample, metric: str, rules: Criteria, looks: Sequenc
     """Returns the least p of the looks whose pairs are there, each by the share of alpha that it may spend."""
     budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
     found = differences(evidence.pairs, metric, budget)
-    early, margin = found, effect
-    if metric == TIME:
-        margin = math.log1p(effect)
-    elif metric == TRAP:
-        early, margin = differences(evidence.pairs, LONGEST, budget), _LONGER
+    margin = {TIME: math.log1p(effect), AVAILABILITY: effect, TRAP: _LONGER}[metric]
+    early = differences(evidence.pairs, _EARLY.get(metric, metric), budget)
     least = 1.0
     for look in looks:
         if look.pairs > len(found):

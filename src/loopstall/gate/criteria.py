@@ -15,6 +15,7 @@ __all__ = [
     "QUICK_CONFIRM",
     "QUICK_DOUBT",
     "QUICK_ROUNDS",
+    "STEADY",
     "TESTED",
     "TIME",
     "TRAP",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 TIME, AVAILABILITY, TRAP, CPU = "time_per_job", "availability", "trap", "cpu_per_job"
-LONGEST = "longest_stall"
+LONGEST, STEADY = "longest_stall", "availability_but_for_one_stall"
 
 TESTED = (TIME, AVAILABILITY, TRAP)
 """The metrics that decide. CPU time per job is shown beside them: steadier, but no client waits for it."""

@@ -6,7 +6,7 @@ import math
 import statistics
 
 from loopstall.analysis.summary import Budget, breach
-from loopstall.gate.criteria import AVAILABILITY, LONGEST, TIME, TRAP
+from loopstall.gate.criteria import AVAILABILITY, LONGEST, STEADY, TIME, TRAP
 from loopstall.records import NOT_TRIED, Burst, Cell, Estimate, Finding, Measured, Pair, Run
 from loopstall.stats.paired import hodges_lehmann
 
@@ -36,8 +36,9 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
 
     Of times, the median over the pair's bursts of the logarithm of candidate / baseline, each burst by the one beside
     it; of availability, the share of time that the candidate's loop was stalled more; of traps, 1 where the candidate
-    alone broke the budget, -1 where the baseline alone did; of the longest stall, the logarithm of candidate /
-    baseline, one below the threshold counting as that long. A pair without the figure is left out.
+    alone broke the budget, -1 where the baseline alone did; of stalls, the logarithm of what half as many of the
+    candidate's reach as it had bursts / the baseline's longest, one below the threshold counting as that long. A steady
+    loss is one of availability without the candidate's longest stall. A pair without the figure is left out.
     """
     good = [
         (pair.base.measured, pair.head.measured)
@@ -46,8 +47,13 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
     ]
     if metric == AVAILABILITY:
         return [base.own_availability - head.own_availability for base, head in good]
+    if metric == STEADY:
+        return [
+            base.own_availability - min(1.0, head.own_availability + head.longest_own_stall_ns / head.wall_ns)
+            for base, head in good
+        ]
     if metric == LONGEST:
-        return [_longest(head) - _longest(base) for base, head in good]
+        return [_longest(head, often=math.ceil(len(head.bursts) / 2) or 1) - _longest(base) for base, head in good]
     if metric == TRAP:
         return [float(bool(breach(head, budget))) - float(bool(breach(base, budget))) for base, head in good]
     found: list[float] = []
@@ -113,8 +119,10 @@ def finding(
     )
 
 
-def _longest(measured: Measured) -> float:
-    return math.log(max(measured.longest_own_stall_ns, measured.threshold_ns))
+def _longest(measured: Measured, *, often: int = 1) -> float:
+    """Returns the logarithm of the longest stall that so many reach; of the threshold where there are fewer."""
+    lengths = sorted((stall.duration_ns for stall in measured.own_stalls), reverse=True)
+    return math.log(max(lengths[often - 1] if len(lengths) >= often else 0, measured.threshold_ns))
 
 
 def _figure(burst: Burst, metric: str) -> float:

@@ -44,6 +44,14 @@ def test_what_looks_worse_is_measured_on_until_it_is_certain():
     assert told == [32, 8, 8, 16]
 
 
+def test_what_looks_worst_is_measured_on_first_until_it_is_decided():
+    heads = {"a": (99, 106, 103, 100), "b": (100, 100, 100, 100), "c": (101, 109, 104, 108), "d": (102, 103, 98, 108)}
+    _, calls = run(lambda where, index: pair(where, index=index, head=(heads[where.workload.name][index % 4],) * 4))
+    order = [name for name, index in calls if index >= 8]
+    assert order == sorted(order, key=["c", "d", "a"].index)
+    assert set(order) == {"a", "c", "d"}
+
+
 def test_large_change_is_certain_after_the_screening():
     found, _ = run(lambda where, index: pair(where, index=index, head=(120 + index / 10,) * 4))
     assert [len(item.pairs) for item in found] == [8] * 4

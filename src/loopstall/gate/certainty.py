@@ -13,7 +13,7 @@ from loopstall.records import Finding
 from loopstall.stats.paired import hodges_lehmann, signed_rank_p
 from loopstall.stats.sequential import student_p
 
-__all__ = ["SURE", "better", "new_trap", "p_value", "perhaps_worse", "undecided", "wide"]
+__all__ = ["SURE", "better", "new_trap", "p_value", "perhaps_worse", "undecided", "urgency", "wide"]
 
 _WIDE = 0.25
 """An interval that reaches this far to the worse side: the machine was too noisy for a verdict."""
@@ -45,6 +45,13 @@ def undecided(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
         cells: of the whole matrix.
     """
     return perhaps_worse(evidence, rules, cells) or _perhaps_better(evidence, rules)
+
+
+def urgency(evidence: PairedSample, rules: Criteria) -> float:
+    """Returns how urgent it is to measure a cell on, the least first: 0 for a new trap, else the p of its time."""
+    if new_trap(evidence, rules):
+        return 0.0
+    return student_p(differences(evidence.pairs, TIME, rules.budget_of(evidence.cell)), least_spread=_LEAST_SPREAD)
 
 
 def perhaps_worse(evidence: PairedSample, rules: Criteria, cells: int) -> bool:

@@ -19,7 +19,7 @@ from loopstall.report.dump_text import children_told
 from loopstall.report.escape import printable
 from loopstall.report.stall_document import Session
 
-__all__ = ["Handed", "attend"]
+__all__ = ["Account", "Handed", "attached", "attend", "tell"]
 
 
 class Handed:
@@ -71,7 +71,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
     """
     names = ("threshold", "hang_after", "duration")
     threshold_ns, hang_after_ns, duration_ns = (round((options[name] or 0) * NS_PER_S) for name in names)
-    process = _attached(pid)
+    process = attached(pid)
     account.started(pid)
     telling, interval, status = (
         _Telling(process, handed, account),
@@ -79,7 +79,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         0,
     )
     python = ".".join(map(str, process.version))
-    _say(f"watching process {pid}, Python {python}, with a look each {format_ns(interval)}; Ctrl-C ends it")
+    tell(f"watching process {pid}, Python {python}, with a look each {format_ns(interval)}; Ctrl-C ends it")
     used_ns, began = time.process_time_ns(), time.time()
     try:
         ended = watch_process(
@@ -97,7 +97,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         process.close()
     share = (time.process_time_ns() - used_ns) / NS_PER_S / (time.time() - began)
     cost = f"Lengths are exact to {format_ns(interval)}; the looks took {share:.1%} of a CPU."
-    _say(f"{ended} {cost}")
+    tell(f"{ended} {cost}")
     return _session(process, account, min(began, telling.since), threshold_ns, (ended, cost)), status
 
 
@@ -113,7 +113,12 @@ def _session(process: Attached, account: Account, began: float, threshold_ns: in
     )
 
 
-def _attached(pid: int) -> Attached:
+def attached(pid: int) -> Attached:
+    """Returns a process that is looked at.
+
+    Raises:
+        InputError: it cannot be looked at, and why.
+    """
     try:
         return Attached(pid)
     except UnavailableError as error:
@@ -132,9 +137,9 @@ class _Telling:
     def found(self, thread_id: int, kind: str) -> None:
         """Says that a loop has been found, or none."""
         if kind:
-            _say(f"thread {thread_id} runs an event loop ({kind})")
+            tell(f"thread {thread_id} runs an event loop ({kind})")
         else:
-            _say(f"no event loop runs in it so far{children_told(self._process.children)}")
+            tell(f"no event loop runs in it so far{children_told(self._process.children)}")
 
     def told(self, seen: StallEvent, lasts: bool) -> None:  # noqa: FBT001  # a callback
         """Hands a stall over."""
@@ -143,7 +148,7 @@ class _Telling:
         self._account.take()
 
 
-def _say(text: str) -> None:
+def tell(text: str) -> None:
     """Prints a sentence on stderr, if that is open."""
     with contextlib.suppress(OSError, ValueError):
         say(f"loopstall: {text}", err=True)

@@ -61,6 +61,9 @@ _COLORS = {
 @click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
 @click.option("-m", "module", help="Run a module, as python -m does.")
 @click.option("--pid", type=click.IntRange(min=1), help="Watch a process that runs already, from outside.")
+@click.option(
+    "--inject", is_flag=True, help="With --pid: have it watch itself, by code that runs in it; 3.14 and later."
+)
 @click.option("--duration", type=DURATION, help="For how long to watch it; until it ends where this is not given.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="(SCRIPT | -m MODULE | --pid PID) [ARGS]...")
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
@@ -73,14 +76,23 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
 
     With --pid the loops of a process that runs already are looked at from outside, until it ends, --duration is over
     or Ctrl-C: nothing runs in it, and it is not stopped. The command exits with 0, or 1 after a stall over --fail-over.
+    With --inject as well it watches itself, as exactly as a program that is run: its main thread runs a script of
+    loopstall's, which takes everything back in the end. Exits with 5 where that thread never came to it.
     """
-    _check(module, words, options["pid"], options["duration"])
+    _check(module, words, options)
     output, lines = options["output"], options["json_lines"]
     form = stall_format_of(output) if output is not None else ""
     for path in filter(None, (output, lines)):
         _probe(path)
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
-    if options["pid"] is not None:
+    account: Any
+    if options["inject"]:
+        from loopstall.cli.inject import attend_within
+
+        account, session, status = attend_within(
+            options["pid"], options, lambda inbox, helper: _account(inbox, helper, options)
+        )
+    elif options["pid"] is not None:
         from loopstall.cli.attach import Handed, attend  # a program is started without it
 
         handed = Handed()
@@ -128,14 +140,16 @@ def _run(given: list[str], threshold_ns: int, options: dict[str, Any]) -> "tuple
     return account, session, status
 
 
-def _check(module: str | None, words: tuple[str, ...], pid: int | None, duration: float | None) -> None:
+def _check(module: str | None, words: tuple[str, ...], options: dict[str, Any]) -> None:
     """Raises an error where there is nothing to watch, or more than one thing."""
-    if pid is not None:
+    if options["pid"] is not None:
         if module is not None or words:
             raise click.UsageError("--pid watches a process that runs already: name no program beside it")
         return
-    if duration is not None:
+    if options["duration"] is not None:
         raise click.UsageError("--duration is for --pid: a program is watched until it ends")
+    if options["inject"]:
+        raise click.UsageError("--inject is for --pid: a program that is run watches itself anyway")
     if module is None and not words:
         raise click.UsageError("say which program to run: a script, or -m and a module")
     if module is None and words[0].startswith("-"):

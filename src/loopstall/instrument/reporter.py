@@ -1,5 +1,6 @@
 """Hands the stalls of a process over as they end, to the process that has started the program."""
 
+from collections.abc import Callable
 import contextlib
 import json
 import os
@@ -24,20 +25,23 @@ class StallReporter:
     Args:
         threshold_ns: the span without progress from which there is a stall.
         folder: the folder in which stalls are handed over, a file for each process and a line for each stall.
+        then: called after each, in the loop's thread.
     """
 
-    def __init__(self, *, threshold_ns: int, folder: str) -> None:
+    def __init__(self, *, threshold_ns: int, folder: str, then: Callable[[], object] = lambda: None) -> None:
         self._threshold_ns = threshold_ns
         self._folder = folder
-        self._pool = MonitorPool(self._monitor)
+        self._then = then
+        self.pool = MonitorPool(self._monitor)
+        """The monitors of the loops."""
 
     def start(self) -> None:
         """Watches every loop that begins to run from now on."""
-        everywhere.add(self._pool.begin, self._pool.join)
+        everywhere.add(self.pool.begin, self.pool.join)
 
     def stop(self) -> None:
         """Leaves loops alone that begin to run from now on."""
-        everywhere.discard(self._pool.begin)
+        everywhere.discard(self.pool.begin)
 
     def _monitor(self) -> Monitor:
         made = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._seen(made, stall))
@@ -55,6 +59,7 @@ class StallReporter:
         )
         with contextlib.suppress(OSError):  # the disk is full, or the watch is over
             self._hand_over(seen)
+        self._then()
 
     def _hand_over(self, seen: StallEvent) -> None:
         """Appends a line in one write: whole when this process dies the next instant, never mixed with another's."""

@@ -1,6 +1,5 @@
 """``loopstall.watch``: the monitor as a context manager and a decorator."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 import functools
@@ -12,7 +11,7 @@ from typing import Any, Self, TypeVar
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import SAMPLERS, Monitor
 from loopstall.monitor.pool import MonitorPool
-from loopstall.monitor.probes import CurioRun, TrioRun
+from loopstall.monitor.running import running_here
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S
 
@@ -66,7 +65,7 @@ class Watch:
         self._pool = MonitorPool(self._monitor)
 
     def __enter__(self) -> Self:
-        loop = _running_loop()
+        loop = running_here()
         if loop is None:
             everywhere.add(self._pool.begin, self._pool.join)
         else:
@@ -169,17 +168,3 @@ class Watch:
 
 watch = Watch
 """``with loopstall.watch(threshold=0.005) as stalls: ...``, or ``@loopstall.watch(threshold=0.005)``."""
-
-
-def _running_loop() -> Any:
-    """Returns the loop that runs in this thread, None where none does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    for run in (TrioRun, CurioRun):
-        try:
-            return run()
-        except RuntimeError:
-            pass
-    return None

@@ -5,14 +5,13 @@ matter of this module: it reads them when a long span has ended, and ``evidence`
 """
 
 import asyncio
-import atexit
 from collections.abc import Callable, MutableSequence
 import contextlib
 import os
 import sys
 from typing import Any
-import weakref
 
+from loopstall.monitor import active
 from loopstall.monitor.counters import CounterReading, Counters, Throttle
 from loopstall.monitor.evidence import StalledSpan, stall_of
 from loopstall.monitor.gil import has_gil
@@ -177,7 +176,7 @@ class Monitor:
         self._throttle.since_last_ns()  # from here on
         self._observer.start()
         self.started_ns = self._clock()
-        _ACTIVE.add(self)
+        active.add(self)
 
     def _watch_restarts(self) -> None:
         """Detects restarts of the loop: the time between two runs is no stall."""
@@ -199,7 +198,7 @@ class Monitor:
         if self.ended_ns:
             return
         self.ended_ns = self._clock()
-        _ACTIVE.discard(self)
+        active.discard(self)
         if not self.started_ns:
             return
         loop = self._loop
@@ -207,9 +206,11 @@ class Monitor:
             if loop.is_running():
                 self._probe.tell(self.ended_ns)
             self._probe.remove()
-        elif loop is not None:
+        elif loop is not None and loop.is_running():
             with contextlib.suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(self._probe.remove)
+        elif loop is not None:
+            self._probe.remove()
         if self._run_forever and getattr(loop, "__dict__", {}).get("run_forever") is self._run_forever:
             del loop.run_forever
         self._observer.stop()
@@ -326,24 +327,3 @@ class Monitor:
             self._on_stall(stall)
         if self._observer.fault:
             self._fall_back(self._observer.fault)
-
-
-_ACTIVE: "weakref.WeakSet[Monitor]" = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for monitor in tuple(_ACTIVE):
-        monitor.abandon()
-    _ACTIVE.clear()
-
-
-def _at_exit() -> None:
-    """Asks nobody any more: the interpreter goes before the process ends."""
-    for monitor in tuple(_ACTIVE):
-        monitor.rest()
-        monitor.hush()
-
-
-atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -22,7 +22,7 @@ from loopstall.monitor.outside.start import start_helper
 from loopstall.monitor.stack import capture
 from loopstall.monitor.threads import Lock, Thread, get_native_id
 
-__all__ = ["VARIABLE", "Link", "Place", "link", "prepare", "say"]
+__all__ = ["VARIABLE", "Link", "Place", "join", "leave", "link", "prepare", "say"]
 
 VARIABLE = "LOOPSTALL_HELPER"
 """Names number and socket of the session's helper to the processes that a session starts."""
@@ -52,11 +52,14 @@ class Place:
 class Link:
     """The connection of this process to its helper.
 
+    Args:
+        helper: number and socket of one that may look at this process already; "" for one of the session, or a new one.
+
     Raises:
         UnavailableError: there can be none here, and why.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, helper: str = "") -> None:
         self.hears: dict[int, Callable[[bytes], object]] = {}
         """The functions that are given the news of stalls that go on in a thread, by its number."""
         self._listens = False
@@ -70,8 +73,11 @@ class Link:
         self.proven = False
         """True once what the helper has read of a stack was found to be so, by whoever uses it."""
         try:
-            self._socket, self.pid = _connected() or _started()
-            _allow(self.pid)
+            if helper:
+                self._socket, self.pid = _connected(helper) or _missing()
+            else:
+                self._socket, self.pid = _connected(os.environ.get(VARIABLE, "")) or _started()
+                _allow(self.pid)
             self._introduce()
         except OSError as error:
             raise UnavailableError(f"the helper process cannot be started: {error.strerror or error}") from error
@@ -175,9 +181,9 @@ class Link:
         self._free.clear()
 
 
-def _connected() -> tuple[Any, int] | None:
-    """Returns a connection to the helper of the session and its number, None where there is none."""
-    pid, _, path = os.environ.get(VARIABLE, "").partition(" ")
+def _connected(helper: str) -> tuple[Any, int] | None:
+    """Returns a connection to a helper and its number, None where it is not there."""
+    pid, _, path = helper.partition(" ")
     if not (path and pid.isdigit()):
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
@@ -187,6 +193,10 @@ def _connected() -> tuple[Any, int] | None:
         connection.close()
         return None
     return connection, int(pid)
+
+
+def _missing() -> tuple[Any, int]:
+    raise UnavailableError("the helper process of the watch has ended")
 
 
 def _started() -> tuple[Any, int]:
@@ -235,6 +245,26 @@ def link() -> Link:
         if not _links:
             _links.append(Link())
         return _links[0]
+
+
+def join(helper: str) -> None:
+    """Connects this process to a helper that need not be allowed to look at it, until ``leave``.
+
+    Args:
+        helper: its number and its socket, as in the variable.
+
+    Raises:
+        UnavailableError: it is not there.
+    """
+    with _lock:
+        _links.append(Link(helper))
+
+
+def leave() -> None:
+    """Gives the connection back; no monitor uses it any more."""
+    with _lock:
+        while _links:
+            _links.pop().close()
 
 
 def _after_fork_in_child() -> None:

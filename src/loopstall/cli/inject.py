@@ -1,4 +1,4 @@
-"""``loopstall watch --pid --inject``: a process that runs already watches its own loops, and tells of their stalls."""
+"""``loopstall watch --pid --inject``: a process that runs already watches its own loops, and reports their stalls."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -215,10 +215,11 @@ def _refusal(version: str) -> str:
 
 
 def end() -> None:
-    """Takes everything back that ``begin`` has done, as soon as each loop has a turn."""
+    """Takes everything back that was done for commands that have ended, as soon as each loop has a turn."""
     for session in tuple(_sessions):
-        session.command_ended()
         loop = running_here()
+        if not session.command_ended():  # another one's
+            continue
         if hasattr(loop, "run_forever"):
             loop.call_soon_threadsafe(session.end)
         elif _in_ours():

@@ -222,7 +222,7 @@ class Injection:
             if "not enabled" in str(error):
                 raise InputError(
                     f"process {pid} was started with remote debugging disabled (PYTHON_DISABLE_REMOTE_DEBUG or "
-                    "-X disable_remote_debug), or its Python built without it: watch it from outside, without --inject"
+                    "-X disable-remote-debug), or its Python built without it: watch it from outside, without --inject"
                 ) from error
             raise InputError(f"process {pid} takes no script: {error}") from error
 

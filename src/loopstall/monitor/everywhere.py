@@ -42,10 +42,10 @@ def add(beginner: Beginner, join: Beginner) -> None:
     """
     prepare()
     with _lock:
+        _beginners.append(beginner)  # first: a loop may come to its next turn at once
         for loop in running_elsewhere():
             with contextlib.suppress(RuntimeError):  # it has just been closed
                 loop.call_soon_threadsafe(_join, loop, beginner, join)
-        _beginners.append(beginner)
         if not _arrivals:
             _wrap(asyncio.BaseEventLoop)
             _wrap_running()

@@ -27,7 +27,7 @@ from loopstall.monitor.unavailable import UnavailableError
 __all__ = ["FAREWELL", "begin", "end"]
 
 FAREWELL = b"end"
-"""What the command says before it closes the connection; one that was killed says nothing."""
+"""Message of the command before it closes the connection; one that was killed sends none."""
 
 _PACKAGE = str(Path(loopstall.__file__).parent)
 _ROOMS = tuple(f"{_PACKAGE}{os.sep}{room}{os.sep}" for room in ("instrument", "monitor"))
@@ -35,7 +35,7 @@ _FAREWELL_BYTES = 64
 
 
 class _Session:
-    """What is done in this process for one command.
+    """The watch of this process for one command.
 
     Args:
         control: connection to the command; it does not block.

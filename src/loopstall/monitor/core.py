@@ -239,7 +239,7 @@ class Monitor:
 
     @property
     def is_attached(self) -> bool:
-        """Whether it watches a loop now."""
+        """True while it watches a loop."""
         return self._loop is not None and not self.ended_ns
 
     def watches(self, loop: Any) -> bool:

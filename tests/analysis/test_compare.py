@@ -43,7 +43,7 @@ def test_less_available_loop_is_regressed():
 def test_too_few_runs_are_inconclusive_and_say_what_is_missing():
     found = compare(side(STEADY[:2]), side(STEADY))
     assert {item.verdict for item in found} == {"inconclusive"}
-    assert "an interval needs 4" in found[0].rule
+    assert "2 runs against 5, and an interval needs 4 a side" in found[0].rule
 
 
 def test_cell_of_one_side_is_added_or_removed():

@@ -9,7 +9,9 @@ from helpers import loopstall, write_workloads
 import pytest
 
 import loopstall as loopstall_package
+from loopstall.cli import run as run_command
 from loopstall.results import store
+from loopstall.stats.ratio import MIN_RUNS
 
 ECHO = """
 @workload
@@ -180,9 +182,10 @@ def measured(tmp_path_factory):
 def test_compare_names_the_cell_that_got_worse(measured):
     done = loopstall("compare", "base", "head", "--noise", "50%", cwd=measured, env={**os.environ, "COLUMNS": "160"})
     assert done.returncode == 1, done.stdout
-    regressed = [line for line in done.stdout.splitlines() if "regressed" in line and "│" in line]
-    assert any("echo" in line and "time per job" in line for line in regressed)
-    assert not any("blocker" in line and "time per job" in line for line in regressed)
+    lines = done.stdout.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("echo · "))
+    assert any("time per job" in line and line.endswith("regressed") for line in map(str.rstrip, lines[at : at + 4]))
+    assert not any("blocker" in line for line in lines[: at + 4])
 
 
 def test_compare_of_a_result_with_itself_is_fine(measured):
@@ -196,7 +199,19 @@ def test_compare_of_too_few_runs_is_inconclusive(measured, tmp_path):
     assert loopstall("run", "mine.py", "-s", "asyncio", *SHORT, cwd=tmp_path).returncode == 0
     done = loopstall("compare", "out", "out", cwd=tmp_path)
     assert done.returncode == 5
-    assert "inconclusive" in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if "an interval needs" in line)
+    assert line.startswith("Inconclusive, echo · asyncio/inline: 1 run against 1")
+    assert line.endswith("Measure both sides anew with: loopstall run mine.py --processes 4")
+
+
+@pytest.mark.once
+def test_quick_run_makes_enough_runs_to_be_compared_where_the_cells_are_few():
+    few, many = (
+        run_command._plan(run_command.command.make_context("run", ["--quick", "hashing", *words]).params)
+        for words in (["-s", "asyncio"], [])
+    )
+    assert len(few.cells) <= 26 < len(many.cells)
+    assert few.processes >= MIN_RUNS > many.processes
 
 
 def test_report_writes_a_page_of_folders_and_of_single_files(measured):

@@ -101,7 +101,7 @@ def test_much_more_work_is_a_regression_with_everything_a_reader_needs(project):
         "--format", "github", "-o", "g.txt", "--format", "markdown", "-o", "m.md", "--format", "json", "-o", "v.json",
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "time per job rose from" in " ".join(done.stdout.split())
+    assert "regressed: calc[n=4000] · asyncio/inline time per job +" in " ".join(done.stdout.split())
     (said,) = verdicts(project / "out")
     assert said["verdict"] == "regressed"
     assert said["kind"] == "regression"

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+import os
 import subprocess
 
 from helpers import ENVIRONMENT, cell, loopstall, measured, plan, run
@@ -37,12 +38,22 @@ def test_show_draws_each_cell_and_says_where_it_changed(project):
     done = loopstall("history", "show", cwd=project)
     assert done.returncode == 0, done.stderr
     assert "▁▁▁▁▁▁█" in done.stdout
-    assert "other[x][n=3] asyncio/threads went from 10.0 ms to 14.0 ms, +40.0%" in done.stdout
-    assert "work asyncio/inline went from 10.0 ms to 14.0 ms, +40.0%" in done.stdout
+    assert "other[x][n=3] asyncio/threads +40.0% from 10.0 ms" in done.stdout
+    assert "work asyncio/inline +40.0% from 10.0 ms" in done.stdout
     one = loopstall("history", "show", "work", "-s", "asyncio/inline", "-m", "throughput", "--last", 5, cwd=project)
     assert "throughput" in one.stdout
     assert "other" not in one.stdout
     assert "No figure has changed" in one.stdout
+
+
+def test_words_are_whole_at_80_columns(project):
+    done = loopstall("history", "show", "-m", "time_per_job", "-m", "availability", cwd=project,
+                     env={**os.environ, "COLUMNS": "80"})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["other[x][n=3]", "·", "asyncio/threads"] in lines
+    assert ["newest", "results", "last", "change", "over", "the", "commits"] in lines
+    assert ["time", "per", "job", "14.0", "ms", "12", "+40.0%", "▁▁▁▁▁▁██████"] in lines
 
 
 def test_csv_has_a_row_a_value_and_marks_the_change(project):

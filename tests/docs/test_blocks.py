@@ -28,7 +28,6 @@ def test_illustrations_are_few():
     assert lines.count(ILLUSTRATION) == len(marked)
     assert {(block.document, block.language) for block in marked} == {
         ("docs/architecture.md", ""),  # a diagram
-        ("docs/gate.md", "yaml"),  # what a CI provider runs
     }
 
 

@@ -47,7 +47,7 @@ COMMANDS = {
     "python -m pip install --quiet nox && python -m nox -s bench": Read(),
     "python -m pip install --quiet nox && python -m nox -s tests": Read(),
     "loopstall list": Run(shows="hashing"),
-    "loopstall run --quick": Run(more="mine.py -s inline --jobs 2", shows="2 runs in"),
+    "loopstall run --quick": Run(more="mine.py -s inline --jobs 2", shows="4 runs in"),
     "loopstall run hashing -s to_thread -s processes -p variant=pbkdf2 --rate 50": Run(
         more="--processes 1 --seconds 200ms", shows="2 runs in"
     ),
@@ -85,6 +85,7 @@ COMMANDS = {
     "loopstall gate --baseline-python old/bin/python --candidate-python new/bin/python": Run(
         more=_PAIRS, shows="measured in turns"
     ),
+    "loopstall gate 'uvicorn-*' mine.py": Read(),
     'loopstall accept --reason "moves to a worker in 2.1"': Run(shows="accepted until"),
     "loopstall gate --against reports/20261101-090000-run": Run(
         more="mine.py -s inline --inconclusive pass", shows="this machine now against"
@@ -219,7 +220,16 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
     assert count > 20
 
 
-FOREIGN = {"--benchmark-autosave", "--cap-add", "--group", "--resources", "--smoke", "--stacks", "--target"}
+FOREIGN = {
+    "--benchmark-autosave",
+    "--cap-add",
+    "--group",
+    "--hook-type",
+    "--resources",
+    "--smoke",
+    "--stacks",
+    "--target",
+}
 """Options of other programs and of nox's sessions that the documents name."""
 
 

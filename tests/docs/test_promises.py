@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 import json
-import os
 from pathlib import Path
 import re
 import subprocess
@@ -13,7 +12,7 @@ from types import SimpleNamespace
 from documents import ROOT
 from helpers import MS, loopstall, measured, write_workloads
 import pytest
-from workshop import ECHO, parsed
+from workshop import ECHO
 
 from loopstall.harness.load import DISTINCT_SEEDS
 from loopstall.records import StallEvent, to_plain
@@ -207,42 +206,3 @@ def test_stall_that_the_machine_made_fails_no_test(cause, count):
     found.add(100 * MS, stall_event(cause=cause))
     assert len(found) == 1
     assert len(found.own) == count
-
-
-def test_action_calls_the_gate_with_its_inputs_and_ends_as_it_does(tmp_path, monkeypatch):
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-    install, gate = action["runs"]["steps"]
-    used = set(re.findall(r"inputs\.([\w-]+)", json.dumps(action["runs"])))
-    assert used == set(action["inputs"])
-    assert action["inputs"]["loopstall"]["default"] == "loopstall[suite]"
-    for name in ("loopstall", "python"):
-        program = tmp_path / name
-        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 5\n')
-        program.chmod(0o755)
-    variables = {
-        "ARGUMENTS": "hashing -s asyncio",
-        "BASELINE": "v1",
-        "MINUTES": "15",
-        "LOOPSTALL": "a[b]",
-        "PROJECT": ".",
-    }
-    env = {**os.environ, **variables, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-
-    def shown(step, **changes):
-        return subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], env={**env, **changes}, check=False,
-                              capture_output=True, text=True)  # fmt: skip
-
-    assert shown(install).stdout.split() == ["-m", "pip", "install", "--quiet", "a[b]", "."]
-    done = shown(gate)
-    assert done.returncode == 5
-    given = done.stdout.split()
-    assert given[:6] == ["gate", "hashing", "-s", "asyncio", "--baseline", "v1"]
-    parsed(given)
-    assert "--baseline" not in shown(gate, BASELINE="").stdout
-    text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
-    (shown_there,) = re.findall(r"^- run: (loopstall gate .+)$", text, re.MULTILINE)
-    assert set(shown_there.split()) - {"10"} <= {"loopstall", *given}
-    parsed(shown_there.split()[1:])
-    (for_gitlab,) = re.findall(r"^    - (loopstall gate .+)$", text, re.MULTILINE)
-    parsed(for_gitlab.split()[1:])

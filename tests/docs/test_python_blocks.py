@@ -33,9 +33,10 @@ def python(text, folder, *, name="program.py", after=""):
     return done.stdout
 
 
-def test_every_block_is_run_by_a_test_of_this_file():
+def test_every_block_is_run_by_a_test():
+    """Those of ci.md in test_ci.py, the others here."""
     expected = {
-        "README.md": 2, "docs/gate.md": 1, "docs/pytest.md": 1, "docs/results.md": 2, "docs/watch.md": 3,
+        "README.md": 2, "docs/ci.md": 1, "docs/pytest.md": 1, "docs/results.md": 2, "docs/watch.md": 3,
         "docs/workloads.md": 1,
     }  # fmt: skip
     assert {name: len(found) for name, found in code().items()} == expected
@@ -120,18 +121,3 @@ def test_results_are_loaded_and_drawn(workshop):
     shown = python("\n".join(code()["docs/results.md"]), workshop, after=after)
     assert "asyncio/threads" in shown
     assert os.path.getsize(workshop / "lag.png") > 1000  # noqa: PTH202
-
-
-def test_session_of_the_documents_is_one_that_nox_knows_and_calls_a_gate_that_parses(tmp_path):
-    pytest.importorskip("nox")
-    (tmp_path / "noxfile.py").write_text(code()["docs/gate.md"][0])
-    done = shell("python -m nox --list", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "* gate" in done.stdout
-    (tmp_path / "called.py").write_text(
-        "import noxfile\n\n\nclass Session:\n    posargs = ['--quick']\n\n"
-        "    def __getattr__(self, name):\n        return lambda *words: print(name, *words)\n\n\n"
-        "noxfile.gate.func(Session())\n"
-    )
-    done = shell("python called.py", tmp_path)
-    assert done.stdout.splitlines() == ["install loopstall[suite] -e .", "run loopstall gate --quick"], done.stderr

@@ -13,8 +13,7 @@ import pytest
 from loopstall.dispatch import DispatchError
 from loopstall.errors import InputError, RunFailureError
 from loopstall.harness.failures import explain
-from loopstall.harness.load import WrongResultError
-from loopstall.harness.run import NoJobError
+from loopstall.harness.load import NoJobError, WrongResultError
 from loopstall.harness.server import ServerError
 
 REFUSED = "module msgspec._core does not support loading in subinterpreters"

@@ -1,6 +1,6 @@
 """What is made of the answers of a server, from answers written by hand."""
 
-from loopstall.harness.client import Answer
+from loopstall.harness.client import Answer, plan
 from loopstall.harness.server_figures import Observed, sum_up
 from loopstall.records import DESCHEDULED, Load, Stall
 
@@ -74,3 +74,9 @@ def test_failed_requests_are_counted_and_named_once_and_are_no_figures():
     assert figures.faults == ("not answered", "answered 0", "answered 1", "answered 2", "answered 3")
     assert near(figures.response.max_ns, 30)
     assert near(figures.lag.max_ns, 1)
+
+
+def test_heavy_requests_of_a_slice_have_light_ones_behind_them():
+    planned = list(plan(Load(jobs=40, rate=80.0, arrivals="constant", heavy=0.05), 1, ahead=0.5))
+    assert [number for number, item in enumerate(planned, 1) if item.heavy] == [10, 30]
+    assert len(planned) == 40

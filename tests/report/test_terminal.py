@@ -4,10 +4,9 @@ from helpers import cell, failed, measured, run
 import pytest
 from rich.console import Console
 
-from loopstall.analysis.compare import compare, figures_of
 from loopstall.analysis.summary import Budget, summarise
 from loopstall.records import Skipped
-from loopstall.report.terminal import comparison_table, results
+from loopstall.report.terminal import results
 
 
 def shown(renderable, width):
@@ -35,10 +34,3 @@ def test_names_cannot_write_to_the_terminal(width):
     text = shown(results(summaries(run(cell("\x1b[2J[bold]x"))), [], width=width), width)
     assert "\x1b[2J" not in text
     assert "\\x1b[2J" in text.replace("\n", "")
-
-
-def test_comparison_shows_ratio_and_verdict():
-    sides = [[run(index=n, figures=measured(wall_ms=wall + n)) for n in range(5)] for wall in (100, 200)]
-    text = shown(comparison_table(compare(*map(figures_of, sides))), 160)
-    assert "regressed" in text
-    assert "1.9" in text

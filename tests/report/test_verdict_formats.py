@@ -1,4 +1,5 @@
 from dataclasses import replace
+import html
 from pathlib import Path
 
 from helpers import cell
@@ -7,6 +8,7 @@ import xmlschema
 
 from loopstall.analysis.content import Content, digest
 from loopstall.records import Estimate, Finding, Frame, Verdict
+from loopstall.report.formats import rendered
 from loopstall.report.github import gate_to_github
 from loopstall.report.junit import gate_to_junit
 from loopstall.report.markdown import gate_to_markdown
@@ -90,6 +92,24 @@ def test_markdown_of_a_huge_matrix_stays_within_a_mebibyte():
     text = gate_to_markdown(made(many))
     assert len(text.encode()) < 1 << 20
     assert "more rows do not fit here" in text
+
+
+def lost_availability():
+    change = Estimate(value=0.016, low=0.013, high=0.019, confidence=0.95, runs=16)
+    finding = Finding(metric="availability", base=0.93, head=0.91, change=change, effect=0.02, p=0.001)
+    slower = verdict().findings
+    return verdict(findings=(*slower, finding), rule="time per job +10.0% [+8.0%, +12.0%] from 1.00 ms, over it")
+
+
+def test_change_is_told_in_one_way_in_every_format():
+    content = made([lost_availability()], root=Path("/"), gated=True)
+    time, lost = "time per job +10.0% [+8.0%, +12.0%] from 1.00 ms", "-1.6 pp [-1.9 pp, -1.3 pp] from 93.0%"
+    for form in ("terminal", "markdown", "html", "junit", "github"):
+        text = html.unescape(rendered(form, content)).replace("\\", "").replace("%25", "%").replace("%2C", ",")
+        assert time in text, form
+        assert f"loop availability {lost}" in text, form
+        for other in ("→", "of the time", "+1.6", "91.0%", "rose", "fell", "1.10 ms"):
+            assert other not in text.partition("<style>")[0], (form, other)
 
 
 def test_words_are_counted_and_ordered_by_what_a_reader_has_to_do():

@@ -129,3 +129,10 @@ def test_loops_of_another_kind_have_what_is_written_for_them():
         "curio/inline",
         "curio/to_thread",
     ]
+
+
+def test_word_means_the_servers_that_it_names():
+    assert {str(item) for item in matrix.scenarios_of("uvicorn-1/[it]*")} == {"uvicorn-1/inline", "uvicorn-1/to_thread"}
+    assert {item.loop for item in matrix.scenarios_of("gunicorn-*")} >= {"gunicorn-1", "gunicorn-gthread"}
+    assert matrix.scenarios_of("streams") == tuple(item for item in matrix.scenarios() if item.loop == "streams")
+    assert matrix.scenarios_of("hashing") == ()

@@ -37,6 +37,13 @@ def test_sides_do_the_same_number_of_jobs_which_take_about_a_burst_of_the_slower
     assert slower == [2 * burst.wall_ns for burst in pair.base.measured.bursts]
 
 
+def test_server_has_a_slice_with_one_heavy_request_a_turn():
+    executor = FakeExecutor()
+    served = cell(loop="streams", load=Load(seconds=1.0, rate=80.0, arrivals="constant", heavy=0.05))
+    pair = paired(executor, 3).measure((served, served), index=0, seed=1)
+    assert [burst.jobs for burst in pair.head.measured.bursts] == [1, 1, 1]
+
+
 def test_pool_gets_whole_rounds_of_its_clients():
     pair = paired(FakeExecutor()).measure((cell(dispatch="processes"),) * 2, index=0, seed=1)
     assert all(burst.jobs % cell().load.concurrency == 0 for burst in pair.base.measured.bursts)

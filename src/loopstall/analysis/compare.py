@@ -2,16 +2,25 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.summary import samples
-from loopstall.records import Cell, Comparison, Environment, Estimate, Run
+from loopstall.records import Cell, Comparison, Environment, Estimate, Finding, Run
 from loopstall.stats.median import median_estimate
 from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
 
-__all__ = ["COMPARED", "NOISE_THRESHOLD", "Figures", "compare", "differing", "figures_of", "noise_of_controls"]
+__all__ = [
+    "COMPARED",
+    "NOISE_THRESHOLD",
+    "Figures",
+    "compare",
+    "differing",
+    "figures_of",
+    "finding_of",
+    "noise_of_controls",
+]
 
 NOISE_THRESHOLD = 0.10
 """Two results measured one after the other differ by several percent on a machine that others share, whatever
@@ -43,6 +52,11 @@ class Figures:
         """Returns what is known of a cell for which there was no time."""
         values = dict.fromkeys(COMPARED, ())
         return cls(row=cell.row, strategy=str(cell.strategy), key=cell.key, values=values, cell=cell)
+
+    @property
+    def scarce(self) -> bool:
+        """True where there are too few runs for an interval, and no failure is to blame."""
+        return not self.failure and any(len(values) < MIN_RUNS for values in self.values.values())
 
     @property
     def control(self) -> bool:
@@ -137,7 +151,8 @@ def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
         )
 
     if min(len(base), len(head)) < MIN_RUNS:
-        return verdict("inconclusive", f"{min(len(base), len(head))} runs a side; an interval needs {MIN_RUNS}")
+        counted = f"{len(base)} run{'' if len(base) == 1 else 's'} against {len(head)}"
+        return verdict("inconclusive", f"{counted}, and an interval needs {MIN_RUNS} a side")
     if min(*base, *head) <= 0:
         word = "ok" if max(base) <= 0 and max(head) <= 0 else "inconclusive"
         return verdict(word, "a run measured zero, to which there is no ratio")
@@ -145,6 +160,22 @@ def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
     worse, better = (ratio.low, ratio.high) if metric.better == "lower" else (1 / ratio.high, 1 / ratio.low)
     word = "regressed" if worse > 1 + noise else "improved" if better < 1 / (1 + noise) else "ok"
     return verdict(word, f"95% interval of the ratio against a noise threshold of {noise:.0%}", ratio)
+
+
+def finding_of(one: Comparison, threshold: float) -> Finding | None:
+    """Returns the change of a comparison as one of pairs is told; None where it has no ratio.
+
+    Args:
+        one: the comparison.
+        threshold: the least relative change that counts.
+    """
+    if one.ratio is None or one.base is None or one.head is None:
+        return None
+    ratio = one.ratio
+    factor = -one.base.value if METRICS[one.metric].better == "higher" else 1.0  # a share is told in points lost
+    low, high = sorted((factor * (ratio.low - 1), factor * (ratio.high - 1)))
+    change = replace(ratio, value=factor * (ratio.value - 1), low=low, high=high)
+    return Finding(metric=one.metric, base=one.base.value, head=one.head.value, change=change, effect=threshold)
 
 
 def differing(base: Environment | None, head: Environment | None) -> list[str]:

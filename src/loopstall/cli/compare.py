@@ -1,20 +1,27 @@
 """``loopstall compare``."""
 
 from collections import Counter
+from collections.abc import Sequence
+import os
 from pathlib import Path
+import shlex
 
 import click
 
-from loopstall.analysis.compare import NOISE_THRESHOLD, compare
+from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
 from loopstall.cli.out import console, say
 from loopstall.cli.types import SHARE
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
-from loopstall.report.terminal import comparison_table
+from loopstall.report.compared import comparisons_shown
 from loopstall.report.text import printable
 from loopstall.results import stored
+from loopstall.stats.ratio import MIN_RUNS
 
 __all__ = ["command"]
+
+_NAMED = 2
+"""So many cells are named; more are counted."""
 
 _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "removed")
 
@@ -25,7 +32,7 @@ _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "rem
 @click.option("--noise", type=SHARE, default=str(NOISE_THRESHOLD), show_default=True, help="Least change that counts.")
 @click.option("--all", "everything", is_flag=True, help="Show the cells in which nothing changed as well.")
 def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # noqa: FBT001
-    """Compare two results cell by cell: the ratio HEAD / BASE with its 95% bootstrap interval over runs.
+    """Compare two results cell by cell: the change from BASE to HEAD with its 95% bootstrap interval over runs.
 
     Either side is a results folder, a JSON file of pyperf's or pytest-benchmark's, or a folder of such files, each of
     one process. Exit 1 where a cell got worse beyond its interval and the noise threshold, 5 where a cell has too few
@@ -38,15 +45,40 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     found = noise_between(one.figures, other.figures, (one.environment, other.environment), least=noise)
     compared = compare(one.figures, other.figures, noise=found.threshold)
     terminal = console()
-    shown = [item for item in compared if everything or item.verdict != "ok"]
-    if shown:
-        terminal.print(comparison_table(shown))
+    undecided = [item for item in compared if item.verdict == "inconclusive"]
+    shown = [item for item in compared if item not in undecided and (everything or item.verdict != "ok")]
+    terminal.print(comparisons_shown(shown))
+    for text in _reasons(undecided, [item for side in sides for item in side.figures if item.scarce]):
+        terminal.print(printable(text), style="yellow", soft_wrap=True)
     counts = Counter(item.verdict for item in compared)
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing to compare"
     terminal.print(f"{printable(f'{base} → {head}')}: {said} (a line a cell and metric).", soft_wrap=True)
     for note in found.notes if compared else ():
         terminal.print(printable(note), style="dim", soft_wrap=True)
     return _status(compared)
+
+
+def _reasons(undecided: Sequence[Comparison], scarce: Sequence[Figures]) -> list[str]:
+    """Says why cells are inconclusive, a line a reason, and what to measure."""
+    cells: dict[str, dict[str, None]] = {}
+    for item in undecided:
+        cells.setdefault(item.rule, {})[f"{item.row} · {item.strategy}"] = None
+    short = {f"{item.row} · {item.strategy}" for item in scarce}
+    said = []
+    for rule, names in cells.items():
+        who = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} cells"
+        said.append(f"Inconclusive, {who}: {rule}.{'' if short.isdisjoint(names) else f' {_remedy(scarce)}'}")
+    return said
+
+
+def _remedy(scarce: Sequence[Figures]) -> str:
+    files = [item.cell.workload for item in scarce if item.cell is not None]
+    if not files:
+        return f"Measure each side in {MIN_RUNS} processes, a file of pytest-benchmark being one."
+    words = dict.fromkeys(
+        item.name if Path(item.path).parent.name == "workloads" else os.path.relpath(item.path) for item in files
+    )
+    return f"Measure both sides anew with: loopstall run {shlex.join(words)} --processes {MIN_RUNS}"
 
 
 def _status(compared: list[Comparison]) -> int:

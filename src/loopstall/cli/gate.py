@@ -106,7 +106,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     in pairs of fresh processes that take turns; what looks worse is measured until it is certain.
 
     WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
-    here; where it has none, the bundled ones.
+    here; where it has none, the bundled ones. They
+    may name servers as well (see `loopstall serve-bench --list`), whose heavy requests do the others' work.
     """
     if options["clean_up"]:
         removed = clean()
@@ -167,7 +168,7 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
     places.keep_source(sides.candidate.places)
     sys.path[:0] = sides.candidate.folders  # workload files come from the candidate's side and import its code
     seconds = BURST_S * options["turns"]
-    plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds)
+    plan = make_plan({**options, "jobs": None, "seconds": seconds}, name="gate", processes=rules.rounds, servers=True)
     matched = _match(sides, plan, options)
     if not matched.cells:
         return Judged(verdicts=[*matched.verdicts], skipped=plan.skipped)

@@ -94,7 +94,7 @@ def show(path: Path, **options: Any) -> int:
 def _shown(found: list[Trend], form: str, output: Path | None) -> int:
     if form == "terminal" and output is None:
         terminal = console()
-        terminal.print(trend.trend_table(found))
+        terminal.print(trend.trends_shown(found))
         for sentence in trend.sentences(found):
             terminal.print(sentence, soft_wrap=True)
         return 0

@@ -12,9 +12,10 @@ from loopstall.cli.out import console, emit
 from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.records import Skipped, Verdict
+from loopstall.report.compared import verdicts_shown
 from loopstall.report.formats import rendered
 from loopstall.report.markdown import gate_to_markdown
-from loopstall.report.terminal import closing, verdicts_shown
+from loopstall.report.terminal import closing
 from loopstall.results import store
 from loopstall.runner.checkout import root_of
 
@@ -82,8 +83,6 @@ class Outputs:
 def _text(form: str, made: Digest) -> str:
     if form == "json":  # the verdicts alone, as the results folder keeps them
         return store.verdicts_text(made.content.verdicts)
-    if form == "markdown":
-        return gate_to_markdown(made, limit_bytes=_SUMMARY_BYTES)
     return rendered(form, made)
 
 

@@ -1,6 +1,6 @@
 """A plan from the options that `run` and `gate` share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 import os
@@ -15,12 +15,15 @@ from loopstall.cli.types import DURATION, RATE, SECONDS, SHARE, SIZE
 from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
-from loopstall.records import Cell, Load, Plan, Skipped
+from loopstall.records import Cell, Load, Plan, Skipped, Strategy
 from loopstall.runner import matrix
+from loopstall.workloads.definition import Grid, Workload
 from loopstall.workloads.loader import find
 
 __all__ = [
     "RUN_SECONDS",
+    "SERVED_HEAVY",
+    "SERVED_RATE",
     "bounds",
     "budgets_asked",
     "default_memory_limit",
@@ -32,6 +35,9 @@ __all__ = [
 ]
 
 RUN_SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
+
+SERVED_RATE, SERVED_HEAVY = 80.0, 0.05
+"""The load on a server: requests a second, and the share of them that do the work."""
 
 _CONCURRENCY = 8
 _TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
@@ -102,19 +108,25 @@ matrix_options = with_options(*_MATRIX, *bounds("5ms"))
 """Adds the options that say what is measured and within which bounds."""
 
 
-def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
+def make_plan(options: dict[str, Any], *, name: str, processes: int, servers: bool = False) -> Plan:
     """Returns the plan of a matrix.
 
     Args:
         options: those of ``matrix_options``, with ``jobs`` and ``seconds``.
         name: of the result where no workload is chosen by name.
         processes: runs a cell.
+        servers: whether words may mean servers, whose heavy requests then do the work of the chosen workloads.
 
     Raises:
         InputError: a workload or strategy does not exist, or there are too many runs.
     """
-    chosen = find(options["workloads"], everything=options["everything"], bundled=options["bundled"])
+    served = {word: matrix.scenarios_of(word) for word in options["workloads"] if servers}
+    words = [word for word in options["workloads"] if not served.get(word)]
+    chosen = find(words, everything=options["everything"], bundled=options["bundled"])
     grids = matrix.override(chosen, [setting(text) for text in options["param"]])
+    if len(words) < len(options["workloads"]):
+        scenarios = dict.fromkeys(item for found in served.values() for item in found)
+        return plan_of(*_served(chosen, grids, tuple(scenarios), options), options, name=name, processes=processes)
     wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies(
         everything=options["everything"]
     )
@@ -128,6 +140,21 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int) -> Plan:
     cells, skipped = matrix.build(chosen, grids, wanted, load)
     name = "-".join(item.name for item in chosen) if options["workloads"] else name
     return plan_of(cells, skipped, options, name=name, processes=processes)
+
+
+def _served(
+    chosen: Sequence[Workload],
+    grids: Mapping[str, tuple[Grid, ...]],
+    wanted: Sequence[Strategy],
+    options: dict[str, Any],
+) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:
+    """Returns the cells of servers, and those that cannot be measured here."""
+    if options["strategy"]:
+        raise click.UsageError("-s goes with workloads; the way of a server is in its name: uvicorn-1/to_thread")
+    load = Load(
+        seconds=options["seconds"], rate=options["rate"] or SERVED_RATE, arrivals="constant", heavy=SERVED_HEAVY
+    )
+    return matrix.serve(chosen, grids, wanted, load)
 
 
 def plan_of(

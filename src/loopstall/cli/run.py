@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 import contextlib
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 import time
@@ -26,7 +27,9 @@ from loopstall.runner.single import Limits
 __all__ = ["command"]
 
 _PROCESSES = 5
-_QUICK = 2
+_QUICK, _QUICK_OF_MANY = 4, 2
+_MANY = 26
+"""Of so many cells and less, four runs each take about a minute, and four are what `loopstall compare` needs."""
 _RIGOROUS = 20
 
 
@@ -35,7 +38,7 @@ _RIGOROUS = 20
 @click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
 @click.option("--seconds", type=SECONDS, help=f"How long each run takes new jobs. [{RUN_SECONDS:g}s]")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
-@click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell.")
+@click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell, {_QUICK_OF_MANY} of over {_MANY} cells.")
 @click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-<name>]")
 @click.option("--on", type=click.Choice(["dask"]), help="Spread whole runs over a cluster, one at a time on each host.")
@@ -88,7 +91,10 @@ def _plan(options: dict[str, Any]) -> Plan:
         raise click.UsageError("--jobs and --seconds exclude each other: a run ends by the one or the other")
     preset = _QUICK if options["quick"] else _RIGOROUS if options["rigorous"] else _PROCESSES
     name = "quick" if options["quick"] else "rigorous" if options["rigorous"] else "run"
-    return make_plan(options, name=name, processes=options["processes"] or preset)
+    plan = make_plan(options, name=name, processes=options["processes"] or preset)
+    if options["quick"] and not options["processes"] and len(plan.cells) > _MANY:
+        return replace(plan, processes=_QUICK_OF_MANY)
+    return plan
 
 
 def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[Run]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-import fnmatch
 from pathlib import Path
 import time
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from loopstall.cli.measuring import budget_asked, measure
 from loopstall.cli.out import say
 from loopstall.cli.pages import REPORTS
-from loopstall.cli.plan import bounds, plan_of, setting, with_options
+from loopstall.cli.plan import SERVED_HEAVY, SERVED_RATE, bounds, plan_of, setting, with_options
 from loopstall.cli.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
@@ -26,7 +25,7 @@ __all__ = ["command"]
 _WORK = "hashing"
 _PARAMS = ("variant=pure-python", "bytes=30000")
 _PROCESSES, _QUICK = 3, 1
-_RATE, _HEAVY, _SECONDS = "80/s", "5%", "3s"
+_SECONDS = "3s"
 
 
 @click.command("serve-bench")
@@ -36,8 +35,12 @@ _RATE, _HEAVY, _SECONDS = "80/s", "5%", "3s"
     "--work", help=f"The workload that heavy requests do, by name or path. [{_WORK}, of 30 kB in pure Python]"
 )
 @click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter of it: NAME=V1,V2.")
-@click.option("--rate", type=RATE, default=_RATE, show_default=True, help="Requests due, at a constant rate.")
-@click.option("--heavy", type=SHARE, default=_HEAVY, show_default=True, help="Share of them that do the work.")
+@click.option(
+    "--rate", type=RATE, default=f"{SERVED_RATE:g}/s", show_default=True, help="Requests due, at a constant rate."
+)
+@click.option(
+    "--heavy", type=SHARE, default=f"{SERVED_HEAVY:.0%}", show_default=True, help="Share of them that do the work."
+)
 @click.option("--seconds", type=SECONDS, default=_SECONDS, show_default=True, help="How long each run is.")
 @click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
 @click.option("--quick", is_flag=True, help=f"{_QUICK} run a cell.")
@@ -74,16 +77,12 @@ _DOES = {
 }
 
 
-def _all() -> list[Strategy]:
-    return [Strategy(loop=server.name, dispatch=way) for server in SERVERS.values() for way in server.dispatches]
-
-
 def _chosen(words: Sequence[str]) -> list[Strategy]:
     """Returns the scenarios that words name, in the order of the list."""
-    known = _all()
+    known = matrix.scenarios()
     wanted: set[Strategy] = set()
     for word in words:
-        found = [item for item in known if fnmatch.fnmatchcase(str(item), word) or fnmatch.fnmatchcase(item.loop, word)]
+        found = matrix.scenarios_of(word)
         if not found:
             raise InputError(f"unknown scenario {word!r}; {did_you_mean(word, [*map(str, known), *SERVERS])}")
         wanted.update(found)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import statistics
 
 from loopstall.analysis.summary import stack_of, summarise
+from loopstall.analysis.told import change, least
 from loopstall.gate.certainty import SURE, better, new_trap, p_value, perhaps_worse, wide
 from loopstall.gate.criteria import AVAILABILITY, CPU, TESTED, TIME, TRAP, Criteria
 from loopstall.gate.evidence import PairedSample, failure, finding
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import REGRESSION, STALL, Finding, Summary, Verdict
-from loopstall.records.units import format_ns
 from loopstall.stats.paired import holm
 
 __all__ = ["judge"]
@@ -131,20 +131,14 @@ def _slower(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None or not _confirmed(item, case):
         return None
-    said = f"time per job rose from {format_ns(item.base)} to {format_ns(item.head)}, {_change(item)}"
-    return Ruling(verdict="regressed", rule=f"{said}, {_certainty(item, case)}", kind=REGRESSION)
+    return Ruling(verdict="regressed", rule=f"{change(item)}, {_certainty(item, case)}", kind=REGRESSION)
 
 
 def _stalled_more(case: _Case) -> Ruling | None:
     item = case.findings.get(AVAILABILITY)
     if item is None or not _confirmed(item, case):
         return None
-    said = f"loop availability fell from {item.base:.1%} to {item.head:.1%}, by {item.change.value:.1%} of the time"
-    return Ruling(
-        verdict="regressed",
-        rule=f"{said} [{item.change.low:.1%}, {item.change.high:.1%}], {_certainty(item, case)}",
-        kind=STALL,
-    )
+    return Ruling(verdict="regressed", rule=f"{change(item)}, {_certainty(item, case)}", kind=STALL)
 
 
 def _confirmed(item: Finding, case: _Case) -> bool:
@@ -157,20 +151,20 @@ def _too_noisy(case: _Case) -> Ruling | None:
         return Ruling(verdict="inconclusive", rule="no job of it could be timed")
     if not wide(item):
         return None
-    return Ruling(verdict="inconclusive", rule=f"the machine was too noisy to tell: time per job {_change(item)}")
+    return Ruling(verdict="inconclusive", rule=f"the machine was too noisy to tell: {change(item)}")
 
 
 def _improved(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None or not better(case.evidence, case.rules):
         return None
-    said = f"time per job {_change(item)} over {item.change.runs} pairs"
+    said = f"{change(item)} over {item.change.runs} pairs"
     return Ruling(verdict="improved", rule=f"{said}, better by more than {item.effect:.1%} with {SURE:.0%} confidence")
 
 
 def _unchanged(case: _Case) -> Ruling:
     item = case.findings[TIME]
-    said = f"time per job {_change(item)} over {item.change.runs} pairs"
+    said = f"{change(item)} over {item.change.runs} pairs"
     again = "measured again, because it looked worse or was too noisy, and nothing was confirmed: "
     return Ruling(verdict="ok", rule=f"{again}{said}" if item.change.runs > case.rules.rounds else said)
 
@@ -189,14 +183,9 @@ _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
 )
 
 
-def _change(item: Finding) -> str:
-    change = item.change
-    return f"{change.value:+.1%} [{change.low:+.1%}, {change.high:+.1%}]"
-
-
 def _certainty(item: Finding, case: _Case) -> str:
     return (
-        f"over the threshold of {item.effect:.1%}; corrected p = {item.p:.1g} < {case.rules.alpha:g}"
+        f"over the threshold of {least(item)}; corrected p = {item.p:.1g} < {case.rules.alpha:g}"
         f" over {item.change.runs} pairs"
     )
 

@@ -5,11 +5,11 @@ change that counts is wider, and widest where the control cells, whose work is t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differing, noise_of_controls
-from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differing, finding_of, noise_of_controls
 from loopstall.analysis.summary import stack_of, summarise
+from loopstall.analysis.told import change
 from loopstall.gate.criteria import AVAILABILITY, TIME, Criteria
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import (
@@ -17,11 +17,9 @@ from loopstall.records import (
     STALL,
     Comparison,
     Environment,
-    Finding,
     Summary,
     Verdict,
 )
-from loopstall.records.units import format_value
 
 __all__ = ["Noise", "judge_apart", "noise_between"]
 
@@ -127,7 +125,7 @@ def _judge(case: _Case) -> Verdict:
         workload=case.item.cell.workload if case.item.cell is not None else None,
         verdict=ruling.verdict,
         rule=f"{ruling.rule}; {_CAVEAT}",
-        findings=tuple(filter(None, (_finding(one, case.threshold) for one in case.compared.values()))),
+        findings=tuple(filter(None, (finding_of(one, case.threshold) for one in case.compared.values()))),
         culprit=culprit,
         stack=stack_of(case.item.runs, culprit),
         kind=ruling.kind,
@@ -158,7 +156,7 @@ def _worse(case: _Case) -> Ruling | None:
         one = case.compared.get(metric)
         if one is not None and one.verdict == "regressed":
             return Ruling(
-                verdict="regressed", rule=f"{_figures(one)}, beyond the threshold of {case.threshold:.0%}", kind=kind
+                verdict="regressed", rule=f"{_told(one, case)}, beyond the threshold of {case.threshold:.0%}", kind=kind
             )
     return None
 
@@ -172,31 +170,15 @@ def _undecided(case: _Case) -> Ruling | None:
 
 def _rest(case: _Case) -> Ruling:
     one = case.compared[TIME]
-    return Ruling(verdict=one.verdict, rule=_figures(one))
+    return Ruling(verdict=one.verdict, rule=_told(one, case))
 
 
 _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (_whole, _trap, _worse, _undecided, _rest)
 
 
-def _figures(one: Comparison) -> str:
-    metric = METRICS[one.metric]
-    assert one.base is not None  # both have been compared
-    assert one.head is not None
-    sides = " to ".join(format_value(side.value, metric.unit) for side in (one.base, one.head))
-    if one.ratio is None:
-        return f"{metric.label} from {sides}"
-    ratio = one.ratio
-    return f"{metric.label} from {sides}, {ratio.value - 1:+.1%} [{ratio.low - 1:+.1%}, {ratio.high - 1:+.1%}]"
-
-
-def _finding(one: Comparison, threshold: float) -> Finding | None:
-    if one.ratio is None or one.base is None or one.head is None:
-        return None
-    ratio = one.ratio
-    factor = -one.base.value if METRICS[one.metric].better == "higher" else 1.0  # a share is told in points lost
-    low, high = sorted((factor * (ratio.low - 1), factor * (ratio.high - 1)))
-    change = replace(ratio, value=factor * (ratio.value - 1), low=low, high=high)
-    return Finding(metric=one.metric, base=one.base.value, head=one.head.value, change=change, effect=threshold)
+def _told(one: Comparison, case: _Case) -> str:
+    found = finding_of(one, case.threshold)
+    return change(found) if found is not None else one.rule
 
 
 def _amount(case: _Case, kind: str) -> float:

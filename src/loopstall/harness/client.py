@@ -32,9 +32,10 @@ class Answer:
     error: str = ""
 
 
-def plan(load: Load, seed: int) -> Iterator[Planned]:
+def plan(load: Load, seed: int, *, ahead: float = 0.0) -> Iterator[Planned]:
     """Yields the requests of an open load; the heavy ones are spread evenly over them.
 
+    The last request of each period is the heavy one, with ``ahead``, a share of a period, one that is earlier by that.
     Each is due at a random moment of its own slot: what comes at even steps meets the end of the one before every time,
     or never.
     """
@@ -43,7 +44,7 @@ def plan(load: Load, seed: int) -> Iterator[Planned]:
     rng = random.Random(seed)
     sent = 0
     for number, slot_ns in enumerate(due_times(load, seed), start=1):
-        heavy = int(number * load.heavy) > sent
+        heavy = int(number * load.heavy + ahead) > sent
         sent += heavy
         due_ns = slot_ns + int(rng.random() * NS_PER_S / load.rate)
         yield Planned(due_ns, heavy, seed + sent % DISTINCT_SEEDS if heavy else 0)

@@ -16,7 +16,7 @@ from loopstall.monitor.series import Peaks, Tally
 from loopstall.records import Load
 from loopstall.records.clock import Clock, now_ns
 
-__all__ = ["DISTINCT_SEEDS", "JobLog", "WrongResultError", "drive", "due_times"]
+__all__ = ["DISTINCT_SEEDS", "JobLog", "NoJobError", "WrongResultError", "drive", "due_times"]
 
 DISTINCT_SEEDS = 2  # jobs of one run cycle through these, so that checking results stays cheap
 _HELD_BYTES = 32 * 1024 * 1024  # jobs and results kept until the clock has stopped
@@ -28,6 +28,12 @@ class WrongResultError(RunFailureError):
     """A job's result that the workload's ``verify`` does not accept."""
 
     kind = "wrong-result"
+
+
+class NoJobError(RunFailureError):
+    """A load that ended before its first job."""
+
+    kind = "no-job"
 
 
 class JobLog:

@@ -10,11 +10,10 @@ from pathlib import Path
 import sys
 
 from loopstall.dispatch import DISPATCHES, Job
-from loopstall.errors import RunFailureError
 from loopstall.harness import sandbox
 from loopstall.harness.failures import explain
 from loopstall.harness.imported import imported
-from loopstall.harness.load import DISTINCT_SEEDS
+from loopstall.harness.load import DISTINCT_SEEDS, NoJobError
 from loopstall.harness.measurement import Measurement
 from loopstall.harness.turns import Turns
 from loopstall.instrument.lifeline import die_with
@@ -27,13 +26,7 @@ from loopstall.runner import protocol
 from loopstall.runner.protocol import Outcome, Request
 from loopstall.workloads.loader import resolve
 
-__all__ = ["NoJobError", "main", "measure"]
-
-
-class NoJobError(RunFailureError):
-    """An open load that ended before its first arrival."""
-
-    kind = "no-job"
+__all__ = ["main", "measure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +106,12 @@ def _measure_loop(request: Request, wire: _Wire, outcome: Outcome) -> Outcome:
     return replace(outcome, measured=measured, loop=LOOPS[request.cell.strategy.loop].version())
 
 
-def _measure_server(request: Request, _wire: _Wire, outcome: Outcome) -> Outcome:
+def _measure_server(request: Request, wire: _Wire, outcome: Outcome) -> Outcome:
     from loopstall.harness import server  # for servers alone
 
-    return replace(outcome, measured=server.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns))
+    turns = Turns(wire.orders, wire.tell) if request.by_turns else None
+    measured = server.measure(request.cell, seed=request.seed, threshold_ns=request.threshold_ns, turns=turns)
+    return replace(outcome, measured=measured)
 
 
 def _measure_function(request: Request, _wire: _Wire, outcome: Outcome) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from loopstall.harness.client import Answer
 from loopstall.monitor import StallLog
 from loopstall.monitor.series import Peaks, Tally
-from loopstall.records import DESCHEDULED, Histogram, Load, Measured, Series, Stall
+from loopstall.records import DESCHEDULED, Burst, Histogram, Load, Measured, Series, Stall
 from loopstall.records.clock import NS_PER_S
 from loopstall.stats import histogram
 
@@ -28,8 +28,9 @@ class Observed:
     Args:
         answers: of every request.
         stalls: that the server's own loops reported while the load lasted; none where it has no loops.
+        bursts: by turns, the heavy requests of each turn and the sum of their response times; else none.
         started_ns: when the load began, on the clock of ``now_ns``.
-        wall_ns: how long it lasted.
+        wall_ns: how long it lasted, without the other side's turns.
         setup_ns: what the workload's context took.
         priming_ns: what the server took to start.
         children_cpu_ns: of the server's processes, while the load lasted.
@@ -38,6 +39,7 @@ class Observed:
 
     answers: Sequence[Answer]
     stalls: Sequence[Stall]
+    bursts: tuple[Burst, ...] = ()
     started_ns: int
     wall_ns: int
     setup_ns: int
@@ -85,6 +87,7 @@ def sum_up(seen: Observed, load: Load, *, threshold_ns: int) -> Measured:
         descheduled_ns=min(stall_log.ns_by_cause[DESCHEDULED], seen.wall_ns),
         light=len(light),
         errors=sum(bool(one.error) for one in seen.answers),
+        bursts=seen.bursts,
         faults=tuple(dict.fromkeys(one.error for one in seen.answers if one.error))[:_FAULTS],
     )
 

@@ -2,16 +2,16 @@
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.diagnosis import Diagnosis
+from loopstall.analysis.told import change
 from loopstall.records import BROKEN, Summary, Verdict
 from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import markdown_text, printable
 from loopstall.report.text import place, remarks, verdict
-from loopstall.report.verdict_text import change, detail, left_out, ordered, sentence
+from loopstall.report.verdict_text import explained, left_out, ordered, sentence
 
 __all__ = ["gate_to_markdown", "matrix_to_markdown"]
 
 _SIGNS = {"failed": "💥", "regressed": "❌", BROKEN: "❔", "inconclusive": "❔", "improved": "🚀", "ok": "✅"}
-_TOLD = ("failed", "regressed", BROKEN, "inconclusive", "removed")
 _DETAILED = 10
 _WORST = 10
 _LIMIT = 65_536  # characters of a comment on GitHub
@@ -92,9 +92,9 @@ def gate_to_markdown(made: Digest, *, limit_bytes: int = _LIMIT - 536) -> str:
             parts.append(f"\n{len(worst) - number} more rows do not fit here.")
             break
         parts.append(row)
-    for item in [item for item in worst if item.verdict in _TOLD][:_DETAILED]:
-        text = detail(item)[: limit_bytes // 100].replace(_FENCE, "'''")
-        parts += ["", f"**{markdown_text(item.name)}**: {item.verdict}", f"{_FENCE}text", text, _FENCE]
+    for item, name, told in explained(verdicts)[:_DETAILED]:
+        text = told[: limit_bytes // 100].replace(_FENCE, "'''")
+        parts += ["", f"**{markdown_text(name)}**: {item.verdict}", f"{_FENCE}text", text, _FENCE]
     return "\n".join(parts) + "\n"
 
 

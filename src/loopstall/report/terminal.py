@@ -1,4 +1,4 @@
-"""The terminal's tables, with rich."""
+"""The terminal's tables of a matrix and of servers, and what stands under any of them, with rich."""
 
 from collections.abc import Sequence
 import io
@@ -8,29 +8,25 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.analysis.content import Digest
-from loopstall.analysis.metrics import METRICS
-from loopstall.records import BROKEN, Comparison, Skipped, Summary, Verdict
+from loopstall.records import Skipped, Summary
 from loopstall.records.units import format_ns, format_value
+from loopstall.report.columns import Column, columns
+from loopstall.report.compared import verdicts_shown
 from loopstall.report.escape import printable, tamed
 from loopstall.report.layout import Layout, is_served, layouts
 from loopstall.report.text import remarks, verdict
-from loopstall.report.trend import sentences, trend_table
-from loopstall.report.verdict_text import detail, left_out, ordered, sentence
+from loopstall.report.trend import sentences, trends_shown
+from loopstall.report.verdict_text import sentence
 
-__all__ = ["closing", "comparison_table", "gate_to_terminal", "matrix_to_terminal", "results", "verdicts_shown"]
+__all__ = ["closing", "gate_to_terminal", "matrix_to_terminal", "results"]
 
 _FILE_WIDTH = 140  # of a table in a file
 _WIDE = 112  # columns that the matrix layout needs
-_COLUMNS = (("", 11), ("jobs/s", 7), ("lag p50", 8), ("lag p99", 8), ("stall", 8), ("avail", 6), ("", 6))
-_SERVER_COLUMNS = (("heavy p50", 9), ("light p50", 9), ("light p99", 9), ("stall", 8), ("avail", 6), ("", 6))
-_TOLD = ("failed", "regressed", BROKEN, "inconclusive", "removed")
-_STYLES = {
-    "regressed": "bold red",
-    "failed": "bold red",
-    BROKEN: "yellow",
-    "inconclusive": "yellow",
-    "improved": "green",
-}
+_STALLS = (Column("stall", 8), Column("avail", 6), Column("", 6, left=True))
+_COLUMNS = (Column("", 11, left=True), Column("jobs/s", 7), Column("lag p50", 8), Column("lag p99", 8), *_STALLS)
+_SERVER_COLUMNS = (
+    Column("", 0, left=True), Column("heavy p50", 9), Column("light p50", 9), Column("light p99", 9), *_STALLS,
+)  # fmt: skip
 
 
 def matrix_to_terminal(made: Digest) -> str:
@@ -49,7 +45,7 @@ def closing(made: Digest) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(f"{sentence(content.verdicts)}.")] if content.judged else []
     parts += [Text(printable(note), style="dim") for note in (*content.notes, *remarks(content.runs))]
     if content.trends:
-        parts += [trend_table(content.trends), *map(Text, sentences(content.trends))]
+        parts += [trends_shown(content.trends), *map(Text, sentences(content.trends))]
     return parts
 
 
@@ -114,9 +110,7 @@ def _cell(item: Summary | Skipped | None) -> Text:
 def _list(layout: Layout) -> Group:
     parts: list[RenderableType] = [Text(printable(layout.loop), style="bold")]
     for row, items in layout.rows.items():
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        for heading, width in _COLUMNS:
-            table.add_column(heading, justify="right" if heading else "left", min_width=width, no_wrap=True)
+        table = columns(_COLUMNS)
         reasons: list[RenderableType] = []
         for dispatch, item in items.items():
             name = Text(f"  {printable(dispatch)}")
@@ -147,10 +141,7 @@ def _servers(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> Render
     rows = dict.fromkeys([*(item.cell.row for item in summaries), *(item.cell.row for item in skipped)])
     parts: list[RenderableType] = []
     for row in rows:
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column("", no_wrap=True)
-        for heading, width in _SERVER_COLUMNS:
-            table.add_column(heading, justify="right" if heading else "left", no_wrap=True, min_width=width)
+        table = columns(_SERVER_COLUMNS)
         for item in summaries:
             if item.cell.row == row:
                 table.add_row(Text(f"  {printable(str(item.cell.strategy))}"), *_server_line(item))
@@ -175,57 +166,3 @@ def _server_line(item: Summary) -> tuple[str | Text, ...]:
         f"{item['availability'].value:.1%}",
         Text("▲ TRAP" if item.trap else f"{errors:.0f} failed" if errors else "", style="bold red"),
     )
-
-
-def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """Shows a comparison: a row a cell and metric, the ratio with its interval and the verdict."""
-    table = Table()
-    for heading in ("workload", "strategy", "metric"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("base", "head", "ratio"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict", overflow="fold")
-    for item in comparisons:
-        unit = METRICS[item.metric].unit if item.metric else ""
-        figures = ["" if side is None else format_value(side.value, unit) for side in (item.base, item.head)]
-        ratio = "" if item.ratio is None else f"{item.ratio.value:.3f} [{item.ratio.low:.3f}, {item.ratio.high:.3f}]"
-        said = item.verdict if item.ratio is not None else f"{item.verdict}: {printable(item.rule)}"
-        label = METRICS[item.metric].label if item.metric else ""
-        table.add_row(
-            Text(printable(item.row)),
-            Text(printable(item.strategy)),
-            label,
-            *figures,
-            Text(ratio),
-            Text(said, style=_STYLES.get(item.verdict, "")),
-        )
-    return table
-
-
-def verdicts_shown(verdicts: Sequence[Verdict], skipped: Sequence[Skipped]) -> Group:
-    """Shows a gate's verdicts: a row a cell, and beneath it all of what a reader has to act on."""
-    table = Table()
-    table.add_column("workload, strategy", overflow="fold")
-    table.add_column("verdict")
-    table.add_column("time per job", justify="right", no_wrap=True)
-    table.add_column("CPU", justify="right", no_wrap=True)
-    table.add_column("avail", justify="right", no_wrap=True)
-    for item in ordered(verdicts):
-        found = {finding.metric: finding.change for finding in item.findings}
-        time, cpu, lost = (found.get(name) for name in ("time_per_job", "cpu_per_job", "availability"))
-        word = f"{item.verdict}\n(accepted)" if item.accepted else item.verdict
-        table.add_row(
-            Text(f"{printable(item.row)}\n{printable(item.strategy)}"),
-            Text(word, style="" if item.accepted else _STYLES.get(item.verdict, "")),
-            "" if time is None else f"{time.value:+.1%}\n{time.low:+.1%} … {time.high:+.1%}",
-            "" if cpu is None else f"{cpu.value:+.1%}",
-            "" if lost is None else f"{-lost.value:+.1%}",
-        )
-    told = [item for item in ordered(verdicts) if item.verdict in _TOLD or item.accepted]
-    parts: list[RenderableType] = [table] if verdicts else []
-    for item in told:
-        style = "" if item.accepted else _STYLES.get(item.verdict, "")
-        parts.append(Text(f"{item.verdict}: {printable(item.name)}", style=style))
-        parts.append(Text("\n".join(f"  {line}" for line in detail(item).splitlines())))
-    parts += [Text(printable(text), style="dim") for text in left_out(skipped)]
-    return Group(*parts)

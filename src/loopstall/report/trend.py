@@ -4,50 +4,58 @@ from collections.abc import Sequence
 import io
 import re
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.told import difference
 from loopstall.records import Change, Reading, Trend
 from loopstall.records.units import format_value
+from loopstall.report.columns import Column, columns
 from loopstall.report.escape import csv_row, printable
 
-__all__ = ["sentences", "to_csv", "to_otava", "to_text", "trend_table"]
+__all__ = ["moved", "sentences", "to_csv", "to_otava", "to_text", "trends_shown"]
 
 _COLUMNS = (
     "workload", "strategy", "load", "machine", "metric", "unit", "measured_at", "committed_at", "commit", "value",
     "low", "high", "runs", "change",
 )  # fmt: skip
 _BARS = "▁▂▃▄▅▆▇█"
-_SHOWN = 40  # values that a line draws, the newest ones
+_SHOWN = 30  # values that a line draws, the newest ones
+_TABLE = (
+    Column("", 19, left=True), Column("newest", 8), Column("results", 7), Column("last change", 11),
+    Column("over the commits", 16, left=True),
+)  # fmt: skip
 _SHORT = 12  # of a commit's name
 _WIDTH = 120
 _MORE = re.compile(r"[^A-Za-z0-9_]+")
 
 
-def trend_table(trends: Sequence[Trend]) -> Table:
-    """Draws each series as a line of bars, with its newest value and its last change."""
-    table = Table()
-    for heading in ("workload, strategy", "metric"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("over the commits", no_wrap=True)
-    table.add_column("results", justify="right")
-    table.add_column("newest", justify="right")
-    table.add_column("last change", overflow="fold")
+def trends_shown(trends: Sequence[Trend]) -> Group:
+    """Shows each cell's name, and under it each series as a line of bars, with its newest value and last change."""
+    cells: dict[str, list[Trend]] = {}
     for item in trends:
-        metric = METRICS[item.metric]
-        last = item.changes[-1] if item.changes else None
-        style = "" if last is None or not metric.better else "bold red" if _worse(item, last) else "green"
-        table.add_row(
-            Text(f"{printable(item.row)}\n{printable(item.strategy)}"),
-            metric.label,
-            _bars(item),
-            str(len(item.readings)),
-            format_value(item.readings[-1].value, metric.unit),
-            Text("none" if last is None else f"{ratio(last)} at {_commit(item.readings[last.at])}", style=style),
-        )
-    return table
+        cells.setdefault(f"{item.row} · {item.strategy}", []).append(item)
+    parts: list[RenderableType] = []
+    for number, (name, items) in enumerate(cells.items()):
+        table = columns(_TABLE, headed=not number)
+        for item in items:
+            table.add_row(*_line(item))
+        parts += [Text(printable(name), style="cyan"), table]
+    return Group(*parts)
+
+
+def _line(item: Trend) -> tuple[str | Text, ...]:
+    metric = METRICS[item.metric]
+    last = item.changes[-1] if item.changes else None
+    style = "" if last is None or not metric.better else "bold red" if _worse(item, last) else "green"
+    return (
+        f"  {metric.label}",
+        format_value(item.readings[-1].value, metric.unit),
+        str(len(item.readings)),
+        Text("none" if last is None else moved(item, last), style=style),
+        _bars(item),
+    )
 
 
 def sentences(trends: Sequence[Trend]) -> list[str]:
@@ -57,10 +65,10 @@ def sentences(trends: Sequence[Trend]) -> list[str]:
     said = []
     for item, change in found:
         metric = METRICS[item.metric]
-        before, after = (format_value(value, metric.unit) for value in (change.before, change.after))
+        before = format_value(change.before, metric.unit)
         said.append(
-            printable(f"{_commit(item.readings[change.at])}: {metric.label} of {item.row} {item.strategy} went from"
-                      f" {before} to {after}, {ratio(change)}")
+            printable(f"{_commit(item.readings[change.at])}: {metric.label} of {item.row} {item.strategy}"
+                      f" {moved(item, change)} from {before}")
         )  # fmt: skip
     return said or ["No figure has changed its level."]
 
@@ -69,7 +77,7 @@ def to_text(trends: Sequence[Trend]) -> str:
     """Returns the table and the sentences as a file holds them."""
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, highlight=False, markup=False)
-    console.print(trend_table(trends))
+    console.print(trends_shown(trends))
     for sentence in sentences(trends):
         console.print(sentence, soft_wrap=True)
     return text.getvalue()
@@ -79,7 +87,7 @@ def to_csv(trends: Sequence[Trend]) -> str:
     """Returns a row a value, with the change where a new level begins."""
     rows = [csv_row(*_COLUMNS)]
     for item in trends:
-        begins = {change.at: ratio(change) for change in item.changes}
+        begins = {change.at: moved(item, change) for change in item.changes}
         for number, one in enumerate(item.readings):
             rows.append(
                 csv_row(
@@ -120,9 +128,12 @@ def to_otava(readings: Sequence[Reading]) -> dict[str, str]:
     return files
 
 
-def ratio(change: Change) -> str:
-    """Writes a change as a share of what was before."""
-    return f"{change.after / change.before - 1:+.1%}" if change.before else "from zero"
+def moved(item: Trend, change: Change) -> str:
+    """Tells a change of level: as a share of what was before, of a share in percentage points."""
+    unit = METRICS[item.metric].unit
+    if unit == "share":
+        return difference(change.after - change.before, unit)
+    return difference(change.after / change.before - 1, unit) if change.before else "from zero"
 
 
 def _worse(item: Trend, change: Change) -> bool:

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from loopstall.analysis.metrics import METRICS
-from loopstall.records import BROKEN, Finding, Skipped, Verdict
-from loopstall.records.units import format_value
+from loopstall.analysis.told import change
+from loopstall.records import BROKEN, Skipped, Verdict
 from loopstall.report.escape import printable
+from loopstall.report.text import place
 
-__all__ = ["change", "detail", "gate_sentence", "left_out", "ordered", "sentence"]
+__all__ = ["detail", "explained", "gate_sentence", "left_out", "ordered", "sentence"]
 
+_TOLD = ("failed", "regressed", BROKEN, "inconclusive", "removed")
+_ALONE = ("failed", "regressed")
 _WORDS = ("failed", "regressed", BROKEN, "inconclusive", "improved", "added", "removed", "ok")
 
 
@@ -24,6 +26,23 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing was measured"
     accepted = sum(bool(item.accepted) for item in verdicts)
     return f"{said} ({accepted} accepted)" if accepted else said
+
+
+def explained(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str, str]]:
+    """Tells all of what a reader has to act on: a verdict, of what it is one, and the lines of ``detail``.
+
+    Cells that could not be judged for the same reason are told together.
+    """
+    told = [item for item in ordered(verdicts) if item.verdict in _TOLD or item.accepted]
+    alike = Counter((item.verdict, item.rule) for item in told)
+    found: list[tuple[Verdict, str, str]] = []
+    for item in told:
+        count = alike[item.verdict, item.rule]
+        if item.verdict in _ALONE or count == 1:
+            found.append((item, item.name, detail(item)))
+        elif not any((one.verdict, one.rule) == (item.verdict, item.rule) for one, _, _ in found):
+            found.append((item, f"{count} cells", printable(item.rule)))
+    return found
 
 
 def gate_sentence(verdicts: Sequence[Verdict]) -> str:
@@ -41,24 +60,15 @@ def left_out(skipped: Sequence[Skipped]) -> list[str]:
     return [f"not measured, {count} cells: {why}" for why, count in reasons.items()]
 
 
-def change(item: Finding) -> str:
-    """Writes a finding: "time per job 10.2 ms → 11.3 ms, +10.4% [+9.8%, +11.2%]"."""
-    metric = METRICS[item.metric]
-    sides = " → ".join(format_value(value, metric.unit) for value in (item.base, item.head))
-    points = " of the time lost" if metric.unit == "share" else ""
-    bounds = f"[{item.change.low:+.1%}, {item.change.high:+.1%}]"
-    return printable(f"{metric.label} {sides}, {item.change.value:+.1%} {bounds}{points}")
-
-
 def detail(item: Verdict) -> str:
-    """Describes a verdict in lines: the rule, the place, the stack, the figures."""
+    """Describes a verdict in lines: the rule, the place, the stack, the figures that the rule has not told."""
     lines = [item.rule]
     if item.accepted:
         lines.append(f"accepted: {item.accepted}")
     if item.culprit is not None:
-        lines.append(f"culprit: {item.culprit}")
-    lines += [f"  {frame}" for frame in item.stack]
-    lines += [change(finding) for finding in item.findings]
+        lines.append(f"culprit: {place(item.culprit)}")
+    lines += [f"  {place(frame)}" for frame in item.stack]
+    lines += [text for text in map(change, item.findings) if text not in item.rule]
     if item.pairs:
         lines.append(f"{item.pairs} pairs were measured")
     return "\n".join(map(printable, lines))

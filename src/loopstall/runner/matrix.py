@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+import fnmatch
 import math
 
 from loopstall.dispatch import DISPATCHES
@@ -12,7 +13,7 @@ from loopstall.records.cells import INLINE
 from loopstall.servers import DEF, SERVERS
 from loopstall.workloads.definition import Grid, Workload, grid_points
 
-__all__ = ["again", "build", "override", "parse_strategy", "serve", "strategies"]
+__all__ = ["again", "build", "override", "parse_strategy", "scenarios", "scenarios_of", "serve", "strategies"]
 
 _SHORT = {name: f"{asyncio_loop.LOOP.name}/{name}" for name in DISPATCHES}
 
@@ -154,6 +155,18 @@ def again(before: Iterable[Cell], workloads: Iterable[Workload]) -> tuple[tuple[
         if cell.workload.name in known
     ]
     return _sorted(planned)
+
+
+def scenarios() -> tuple[Strategy, ...]:
+    """Returns every server with every way in which it can do heavy work."""
+    return tuple(Strategy(loop=server.name, dispatch=way) for server in SERVERS.values() for way in server.dispatches)
+
+
+def scenarios_of(word: str) -> tuple[Strategy, ...]:
+    """Returns the scenarios that a word means: SERVER/DISPATCH, a server alone or a pattern; none for another word."""
+    return tuple(
+        item for item in scenarios() if fnmatch.fnmatchcase(str(item), word) or fnmatch.fnmatchcase(item.loop, word)
+    )
 
 
 def serve(

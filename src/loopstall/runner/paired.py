@@ -99,6 +99,8 @@ class PairedRunner:
         Returns:
             False where a side failed.
         """
+        if cell.load.heavy is not None:  # a server's load says how long a slice with one heavy request is
+            self._jobs[cell] = 1
         known = self._jobs.get(cell)
         jobs = known or cell.load.concurrency
         for _ in range(1 if known else _CALIBRATIONS):

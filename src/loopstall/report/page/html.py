@@ -16,6 +16,7 @@ from loopstall.analysis.culprits import culprits
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.rules import rule_of
 from loopstall.analysis.summary import samples
+from loopstall.analysis.told import change
 from loopstall.records import Environment, Finding, Summary, Trend, Verdict
 from loopstall.records.units import format_ns, format_value
 from loopstall.report.escape import paragraph
@@ -24,8 +25,8 @@ from loopstall.report.page.charts import chart_data, worst_run
 from loopstall.report.page.decision import FIGURES, decision_table
 from loopstall.report.page.icicle import icicle, source_line
 from loopstall.report.text import place, printable, remarks, verdict
-from loopstall.report.trend import ratio, sentences
-from loopstall.report.verdict_text import change, gate_sentence, ordered, sentence
+from loopstall.report.trend import moved, sentences
+from loopstall.report.verdict_text import gate_sentence, ordered, sentence
 
 __all__ = ["environment", "to_html", "trends_to_html"]
 
@@ -219,7 +220,7 @@ def _drawn(trend: Trend) -> dict[str, Any]:
             {
                 "x": round(item.at * step, 1),
                 "reading": trend.readings[item.at],
-                "ratio": ratio(item),
+                "moved": moved(trend, item),
                 "before": item.before,
                 "after": item.after,
                 "worse": (item.after > item.before) == (metric.better == "lower"),

@@ -8,11 +8,10 @@ import threading
 from typing import Any
 
 from loopstall.servers import handshake
+from loopstall.servers.answer import Answer
 
-__all__ = ["ANSWER", "FAILED", "main"]
+__all__ = ["main"]
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone"
-FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 6\r\nConnection: close\r\n\r\nfailed"
 _BACKLOG = 1024
 _HEAD_BYTES = 4096
 
@@ -43,18 +42,10 @@ def _serve(client: socket.socket, work: Callable[[int], Any]) -> None:
             if not more:
                 return
             head += more
-        client.sendall(_answer(head, work))
-
-
-def _answer(head: bytes, work: Callable[[int], Any]) -> bytes:
-    target = head.split(b" ", 2)[1].decode("ascii", "replace")
-    if target.startswith("/heavy"):
-        try:
-            work(handshake.seed_of(target))
-        except Exception as error:  # noqa: BLE001  # whatever a job raises is an answer
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
-            return FAILED
-    return ANSWER
+        with Answer(head) as answer:
+            if answer.seed is not None:
+                work(answer.seed)
+        client.sendall(answer.reply)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ import contextlib
 import signal
 import sys
 
-from loopstall.dispatch import Call
 from loopstall.loops import LOOPS
 from loopstall.monitor import Monitor
 from loopstall.monitor.labels import following, labelled
 from loopstall.servers import handshake
+from loopstall.servers.answer import Answer
 from loopstall.servers.handshake import StallWriter
 from loopstall.servers.heavy_route import opened
-from loopstall.servers.socket_server import ANSWER, FAILED
 
 __all__ = ["main"]
 
@@ -38,32 +37,24 @@ async def _serve(port: int) -> None:
     monitor = Monitor(threshold_ns=told.threshold_ns, kept=1, on_stall=StallWriter().tell)
     async with opened(told) as call:
 
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # a client may leave at any time
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(await _answer(head, call))
+                answer = Answer(head)
+                with labelled(lambda: f"GET {answer.path}"), answer:
+                    if answer.seed is not None:
+                        await call(answer.seed)
+                writer.write(answer.reply)
                 await writer.drain()
             writer.close()
 
-        server = await asyncio.start_server(answer, "127.0.0.1", port, backlog=_BACKLOG)
+        server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=_BACKLOG)
         with following(loop):
             monitor.start(loop)
             handshake.ready()
             await ended.wait()
             monitor.stop()
         server.close()
-
-
-async def _answer(head: bytes, call: Call) -> bytes:
-    target = head.split(b" ", 2)[1].decode("ascii", "replace")
-    with labelled(lambda: f"GET {target.partition('?')[0]}"):
-        if target.startswith("/heavy"):
-            try:
-                await call(handshake.seed_of(target))
-            except Exception as error:  # noqa: BLE001  # whatever a job raises is an answer
-                sys.stderr.write(f"{type(error).__name__}: {error}\n")
-                return FAILED
-    return ANSWER
 
 
 if __name__ == "__main__":

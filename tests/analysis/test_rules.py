@@ -41,3 +41,7 @@ def test_without_a_gil_no_rule_speaks_of_one_that_is_held(name):
     assert rule.name == name
     told = f"{rule.title} {rule.cause} {rule.advice}"
     assert told.replace("this Python has no GIL", "").count("GIL") == 0
+
+
+def test_stall_that_the_machine_made_asks_for_a_quiet_machine():
+    assert "what to do: Measure again while the machine is quiet" in words(stall("descheduled", gil=True))

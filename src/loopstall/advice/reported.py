@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.errors import InputError
-from loopstall.monitor.gil import has_gil
 from loopstall.records import Frame
 from loopstall.records.units import format_ns
 from loopstall.report.stall_document import CulpritReport, StallDocument
@@ -15,22 +15,6 @@ from loopstall.report.text import place, printable
 from loopstall.workloads import target as targets
 
 __all__ = ["ReportedCulprit", "find", "how_to_measure", "told"]
-
-_HINTS = {
-    "blocking-call": "it waits in the system without the GIL: a thread or an async library takes it off the loop",
-    "cpu-python": "it computes in Python: in a thread it would share the GIL with the loop; processes do not",
-    "cpu-native": "it computes in C: a thread helps if that code gives the GIL up, else processes do",
-    "cpu": "it computes: processes take it off the loop, a thread only where it gives the GIL up",
-    "gil-wait": "this line, in another thread, keeps the GIL: that work belongs in a process",
-    "gc": "garbage is collected: make fewer objects, or call gc.freeze() when the program has started",
-    "descheduled": "the machine gave the CPU to others: nothing to move",
-}
-_HINTS_WITHOUT_GIL = {
-    "blocking-call": "it waits in the system: a thread or an async library takes it off the loop",
-    "cpu-python": "it computes in Python: this Python has no GIL, so that a thread takes it off the loop",
-    "cpu-native": "it computes in C: a thread takes it off the loop",
-    "cpu": "it computes: this Python has no GIL, so that a thread takes it off the loop",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +25,7 @@ class ReportedCulprit:
         frame: its line.
         report: its stalls.
         rate: stalls a second, None where the report does not say how long it watched.
+        gil: whether the Python that stalled had one.
         target: ``file.py:function`` where that can be called, else None.
         why_not: why it cannot be.
         needs_arguments: whether a call takes any.
@@ -49,6 +34,7 @@ class ReportedCulprit:
     frame: Frame
     report: CulpritReport
     rate: float | None
+    gil: bool
     target: str | None
     why_not: str = ""
     needs_arguments: bool = False
@@ -77,7 +63,15 @@ def find(path: Path, wanted: str | None) -> ReportedCulprit:
     assert frame is not None  # those without were left out
     rate = worst.count / (document.watched_ns / 1e9) if document.watched_ns else None
     target, why_not, needs = _callable(frame)
-    return ReportedCulprit(frame=frame, report=worst, rate=rate, target=target, why_not=why_not, needs_arguments=needs)
+    return ReportedCulprit(
+        frame=frame,
+        report=worst,
+        rate=rate,
+        gil=had_gil(*(event.stall for event in document.stalls)),
+        target=target,
+        why_not=why_not,
+        needs_arguments=needs,
+    )
 
 
 def _read(path: Path) -> StallDocument:
@@ -122,17 +116,16 @@ def _callable(frame: Frame) -> tuple[str | None, str, bool]:
 
 
 def told(culprit: ReportedCulprit) -> str:
-    """Describes a culprit in the report's words."""
+    """Describes a culprit in the report's words, and says what to do about its main cause."""
     report = culprit.report
     causes = ", ".join(
         f"{cause} {format_ns(total_ns)}" for cause, total_ns in sorted(report.causes.items(), key=lambda item: -item[1])
     )
     worst = max(report.causes, key=lambda cause: report.causes[cause], default="unknown")
     often = f", {culprit.rate:.2g} a second" if culprit.rate is not None else ""
-    hint = (_HINTS if has_gil() else _HINTS | _HINTS_WITHOUT_GIL).get(worst, "")
     return printable(
         f"{place(culprit.frame)}: {report.count} stalls{often}, longest {format_ns(report.longest_ns)},"
-        f" {format_ns(report.total_ns)} in all ({causes})" + (f"; {hint}" if hint else "")
+        f" {format_ns(report.total_ns)} in all ({causes}). {rule_of(worst, gil=culprit.gil).advice}"
     )
 
 

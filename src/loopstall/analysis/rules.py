@@ -1,8 +1,10 @@
-"""The texts of findings: their meaning and what to do. Imports the standard library alone."""
+"""The texts of findings: their meaning and what to do. Imports the records and the standard library alone."""
 
 from dataclasses import dataclass, replace
 
-__all__ = ["RULES", "Rule", "rule_named", "rule_of"]
+from loopstall.records import Stall
+
+__all__ = ["RULES", "Rule", "had_gil", "rule_named", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +191,18 @@ _OF_CAUSE = {
     "cpu": "cpu-on-loop",
     "gil-wait": "gil-contention",
     "gc": "gc-pause",
+    "descheduled": "noisy-machine",
 }
 
 
 def rule_named(name: str, *, gil: bool) -> Rule:
     """Returns a rule as it is for a Python with a GIL or without."""
     return RULES[name] if gil else _WITHOUT_GIL.get(name, RULES[name])
+
+
+def had_gil(*stalls: Stall) -> bool:
+    """Returns whether the Python that stalled had a GIL; where no evidence is kept it is taken to have had one."""
+    return all(stall.evidence is None or stall.evidence.gil for stall in stalls)
 
 
 def rule_of(cause: str, *, gil: bool = True) -> Rule:

@@ -1,7 +1,7 @@
 """Stalls in words: for a failed test, for a program that is watched."""
 
 from loopstall.analysis.culprits import Culprit, StallSummary
-from loopstall.analysis.rules import rule_of
+from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import Frame, StallEvent, StallPart
 from loopstall.records.clock import NS_PER_MS
 from loopstall.records.frames import is_users
@@ -59,8 +59,7 @@ def described(seen: StallEvent) -> str:
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
-    gil = stall.evidence is None or stall.evidence.gil
-    lines.append(f"  what to do: {rule_of(stall.cause, gil=gil).advice}")
+    lines.append(f"  what to do: {rule_of(stall.cause, gil=had_gil(stall)).advice}")
     return "\n".join(map(printable, lines))
 
 

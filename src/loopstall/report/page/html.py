@@ -14,7 +14,7 @@ from loopstall.analysis.compare import differing
 from loopstall.analysis.content import Content, Digest
 from loopstall.analysis.culprits import culprits
 from loopstall.analysis.metrics import METRICS
-from loopstall.analysis.rules import rule_of
+from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.analysis.summary import samples
 from loopstall.analysis.told import change
 from loopstall.records import Environment, Finding, Summary, Trend, Verdict
@@ -113,7 +113,7 @@ def environment() -> jinja2.Environment:
     made.filters["place"] = place
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
-        page_script=_text_of("templates", "page.js"), source_line=source_line, rule_of=rule_of,
+        page_script=_text_of("templates", "page.js"), source_line=source_line, rule_of=rule_of, had_gil=had_gil,
     )  # fmt: skip
     return made
 

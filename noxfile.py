@@ -140,6 +140,14 @@ def interleaved(session: nox.Session) -> None:
 
 
 @nox.session
+def start_time(session: nox.Session) -> None:
+    """Hold the start time of the working tree against a commit; arguments go to bench/start_time.py."""
+    session.install("--quiet", ".", *group("bench"))
+    if not smoke_form(session):
+        session.run("python", "bench/start_time.py", *session.posargs)
+
+
+@nox.session
 def suites(session: nox.Session) -> None:
     """Run the test suites of real projects without and with the pytest plugin; arguments go to bench/suites.py."""
     if not smoke_form(session):

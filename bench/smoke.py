@@ -224,6 +224,15 @@ def interleaved(_folder: Path) -> str:
     return f"watching adds {more} ms to an asyncio.run of nothing, {ratio} times"
 
 
+def start_time(_folder: Path) -> str:
+    """Two pairs of each command against the commit that is checked out."""
+    if run("git", "rev-parse", "--verify", "HEAD", codes=(0, 128)).startswith("fatal"):
+        return "left out: this is no checkout with a commit to be held against"
+    said = python("bench/start_time.py", "--pairs", "2", codes=(0, 1))
+    ratios = found(rf"^\S.*? +CPU +{NUMBER}(?= \[)", said, least=3)
+    return "against HEAD: " + ", ".join(re.sub(" +", " ", ratio) for ratio in ratios)
+
+
 def suites(_folder: Path) -> str:
     """The suite of aiofiles without and with the plugin."""
     said = python("bench/suites.py", "aiofiles", "--pairs", "1")
@@ -362,8 +371,8 @@ def report(folder: Path) -> str:
 SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
-        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, suites, service,
-        stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, start_time, suites,
+        service,         stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
     )
 }  # fmt: skip
 

@@ -22,6 +22,9 @@ LOOSER = [
 AGAIN = ("--reruns", "2", "--rerun-show-tracebacks", "-raR")
 """For tests that measure: a shared machine may disturb one, so a failed one runs again, and is listed as RERUN."""
 
+MEASURED = "3.13"
+"""The Python on which the tests' coverage is measured: it has ``sys.monitoring``, by which that costs little."""
+
 _TESTED: list[str] = []
 """Sessions that have run tests: what does not depend on the Python is tested by the first."""
 
@@ -49,8 +52,25 @@ def tests(session: nox.Session) -> None:
         return
     again = " and not once" if _TESTED else ""
     _TESTED.append(session.name)
-    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", f"not alone{again}")
+    beside = ("pytest", "-n", "2", "--dist", "loadfile", "-m")
+    if session.python != MEASURED:
+        session.run(*beside, f"not alone{again}")
+    else:
+        covered(session, *beside, "not alone and not once")
+        if not again:
+            session.run(*beside, "not alone and once")
     session.run("pytest", "-m", f"alone{again}", *AGAIN)
+
+
+def covered(session: nox.Session, *words: str) -> None:
+    """Runs tests, and fails where they cover less than the floor in pyproject.toml."""
+    folder = Path(session.create_tmp()) / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    kept = f"--data-file={folder / 'data'}"  # the variable for it would reach a test's own coverage, which erases it
+    session.run("coverage", "run", kept, "-m", *words, env={"COVERAGE_CORE": "sysmon"})
+    session.run("coverage", "combine", "--quiet", kept)
+    session.run("coverage", "report", kept)
 
 
 @nox.session

@@ -135,6 +135,11 @@ def plan(*cells, processes=2, **extra):
     return replace(base, **extra)
 
 
+def uncovered():
+    """The environment of a process that coverage must not be measured in: its imports are looked at."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
+
+
 def loopstall(*words, cwd, timeout=120, env=None, **extra):
     """Runs the command as a user does."""
     return subprocess.run(

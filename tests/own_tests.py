@@ -21,12 +21,12 @@ _OUTER = ("PYTEST", "GITHUB", "CI", "BUILD_NUMBER", "COLUMNS")
 """Variables of whoever runs these tests, by which pytest would print other lines."""
 
 
-def run(folder, tests, *arguments, ini="", plugins=(), **variables):
+def run(folder, tests, *arguments, ini="", plugins=(), base=None, **variables):
     """Runs pytest over tests, without the settings of this project and with no plugin but these and loopstall's."""
     named = [word for name in ("loopstall.pytest_plugin", *plugins) for word in ("-p", name)]
     (folder / "test_own.py").write_text(HEADER + tests)
     (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
-    outer = {key: value for key, value in os.environ.items() if not key.startswith(_OUTER)}
+    outer = {key: value for key, value in (base or os.environ).items() if not key.startswith(_OUTER)}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *named, *map(str, arguments)],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,

@@ -5,6 +5,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from helpers import uncovered
 import pytest
 
 import loopstall
@@ -31,7 +32,7 @@ def loaded(room, *, of):
     """Which of some modules a fresh interpreter has loaded after it has imported every module of a room."""
     code = "import sys\n" + "".join(f"import {name}\n" for name in modules(room))
     code += f"print(*sorted({set(of)!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=uncovered())
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

@@ -1,5 +1,6 @@
 """The pytest plugin beside other plugins, and what it needs itself."""
 
+from helpers import uncovered
 from own_tests import BLOCKED, BUDGET, FINE, run
 import pytest
 
@@ -43,5 +44,5 @@ def test_it():
     unknown = {name for name in tops - allowed if not name.startswith(("_", "py"))}
     assert not unknown, unknown
 """
-    done = run(tmp_path, tests, *BUDGET, "--stall-report", "out.json")
+    done = run(tmp_path, tests, *BUDGET, "--stall-report", "out.json", base=uncovered())
     assert done.returncode == 0, done.stdout

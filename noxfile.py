@@ -74,6 +74,14 @@ def covered(session: nox.Session, *words: str) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Fail for small changes of the statistics, the judge and the causes that no test notices; names choose some."""
+    session.install("--quiet", "-e", ".[suite]", *group("test"), *group("mutation"))
+    if not smoke_form(session):
+        session.run("python", "bench/mutation.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style with ruff, dead code with vulture, who imports whom, words, and the workflows' schemas."""
     session.install("--quiet", "-e", ".", *group("lint"))  # import-linter reads the package where it is installed

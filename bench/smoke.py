@@ -224,6 +224,13 @@ def interleaved(_folder: Path) -> str:
     return f"watching adds {more} ms to an asyncio.run of nothing, {ratio} times"
 
 
+def mutation(_folder: Path) -> str:
+    """One function of the statistics."""
+    said = python("bench/mutation.py", "--jobs", "1", "loopstall.stats.paired.x_fewest_pairs*")
+    (line,) = found(r"^\d+ changes of 1 functions: \d+ killed.*", said)
+    return line
+
+
 def start_time(_folder: Path) -> str:
     """Two pairs of each command against the commit that is checked out."""
     if run("git", "rev-parse", "--verify", "HEAD", codes=(0, 128)).startswith("fatal"):
@@ -371,8 +378,8 @@ def report(folder: Path) -> str:
 SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
-        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, start_time, suites,
-        service,         stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, mutation,
+        start_time, suites, service, stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
     )
 }  # fmt: skip
 

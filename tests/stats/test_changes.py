@@ -152,3 +152,27 @@ def test_series_with_a_zero_changes_by_shares_of_its_greatest_value():
 def test_change_of_exactly_the_least_share_is_none():
     assert places([100.0] * 20 + [98.0] * 20) == []
     assert places([100.0] * 20 + [97.9] * 20) == [20]
+
+
+def test_second_change_is_from_the_level_before_it_alone():
+    _, second = change_points(series(100, 130, 90))
+    assert (second.before, second.after) == (pytest.approx(130, rel=0.03), pytest.approx(90, rel=0.03))
+
+
+def test_small_values_change_by_their_own_ratio_beside_large_ones():
+    assert places([1.0] * 10 + [1.3] * 10 + [1000.0] * 10) == [10, 20]
+
+
+def test_steady_values_are_believed_to_vary_by_half_a_percent():
+    assert places([100.0] * MIN_SPAN + [102.1] * MIN_SPAN) == [MIN_SPAN]
+
+
+def alternating(level, each=10, share=0.01):
+    return [level * math.exp(share * (-1) ** index) for index in range(each)]
+
+
+def test_change_counts_where_it_costs_more_than_the_noise_and_the_penalty():
+    noise = 2 * 0.01 / 0.6745 / math.sqrt(2)  # neighbours differ by twice the share, always
+    shift = math.sqrt(4 * math.log(20) / 5) * noise  # squares of two levels of ten, from their common mean
+    assert places(alternating(100) + alternating(100 * math.exp(1.05 * shift))) == [10]
+    assert places(alternating(100) + alternating(100 * math.exp(0.95 * shift))) == []

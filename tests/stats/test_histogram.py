@@ -1,3 +1,4 @@
+import base64
 import sys
 import sysconfig
 
@@ -130,11 +131,8 @@ def test_curve_goes_no_further_than_its_values_carry():
     "encoded", ["", "AAAA", "?", "ü", TODAY[:-8], "AAAA" + TODAY[4:], TODAY[:16] + "AAAA" + TODAY[20:]]
 )
 def test_what_is_no_histogram_of_ours_is_refused_in_a_sentence(encoded):
-    broken = histogram.Histogram(
-        encoded=encoded, count=1, mean_ns=1.0, p50_ns=1, p90_ns=1, p99_ns=1, p999_ns=1, max_ns=1
-    )
     with pytest.raises(InputError, match="cannot be read"):
-        histogram.curve([broken])
+        histogram.curve([broken(encoded)])
 
 
 @pytest.mark.parametrize("numbers", [b"\x80", b"\x02" * (histogram._BUCKETS + 1), b"\xff\xff\x7f\x02"])
@@ -142,3 +140,47 @@ def test_counts_that_do_not_fit_the_buckets_are_refused(monkeypatch, numbers):
     monkeypatch.setattr(histogram, "_unpacked", lambda _packed: numbers)
     with pytest.raises(InputError, match="cannot be read"):
         histogram.curve([histogram.from_counts([])])
+
+
+def test_percentile_is_the_value_of_the_nearest_rank():
+    made = histogram.from_counts([(10, 2), (20, 1), (30, 1), (100, 396)])
+    assert dict(histogram.curve([made]))[25.0] == 100
+    ranks = [0] * 10 + [2] * 10 + [3] * 10 + [4]
+    assert [histogram._percentile(ranks, percentile) for percentile in (0.0, 37.4, 62.5, 87.4, 87.5)] == [
+        10,
+        10,
+        20,
+        20,
+        30,
+    ]
+
+
+def test_maximum_in_the_last_bucket_counts_among_those_that_a_curve_needs():
+    made = histogram.from_counts([(HOUR, 100)])
+    assert [percentile for percentile, _ in histogram.curve([made])][-2:] == [99.0, 100.0]
+
+
+def broken(encoded):
+    return histogram.Histogram(encoded=encoded, count=1, mean_ns=1.0, p50_ns=1, p90_ns=1, p99_ns=1, p999_ns=1, max_ns=1)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "why"),
+    [
+        (TODAY.replace("H", "H?", 1), "(Only base64|Non-base64)"),
+        (
+            base64.b64encode(b"\0" + base64.b64decode(TODAY)[1:]).decode(),
+            "it is encoded otherwise or has other buckets",
+        ),
+        (base64.b64encode(base64.b64decode(TODAY) + b"x").decode(), "a part is missing"),
+    ],
+)
+def test_what_is_wrong_with_an_encoding_is_said(encoded, why):
+    with pytest.raises(InputError, match=rf"^a histogram of a run cannot be read \({why}"):
+        histogram.curve([broken(encoded)])
+
+
+def test_number_that_does_not_end_is_said(monkeypatch):
+    monkeypatch.setattr(histogram, "_unpacked", lambda _packed: b"\x80")
+    with pytest.raises(InputError, match=r"\(its counts are cut off\)"):
+        histogram.curve([broken("")])

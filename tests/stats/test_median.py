@@ -19,6 +19,12 @@ def test_twenty_runs_leave_the_five_outermost_out_on_each_side():
     assert estimate.confidence == pytest.approx(0.9586, abs=1e-4)
 
 
+def test_hundred_runs_leave_the_thirty_nine_outermost_out_on_each_side():
+    estimate = median_estimate(range(100))  # the ranks 40 and 61 for n = 100
+    assert (estimate.low, estimate.high) == (39, 60)
+    assert 0.95 <= estimate.confidence < 0.97
+
+
 @given(VALUES, st.floats(0.01, 100))
 def test_estimate_scales_with_its_values(values, factor):
     plain, scaled = median_estimate(values), median_estimate([value * factor for value in values])
@@ -33,5 +39,5 @@ def test_median_lies_within_its_interval(values):
 
 
 def test_no_run_is_no_estimate():
-    with pytest.raises(ValueError, match="at least one run"):
+    with pytest.raises(ValueError, match=r"^an estimate needs at least one run$"):
         median_estimate([])

@@ -1,3 +1,4 @@
+import random
 import sys
 
 from hypothesis import given, settings
@@ -65,3 +66,17 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(InputError, match=r"^comparing needs numpy and scipy: pip install 'loopstall\[stats\]'$"):
         ratio_estimate([1.0] * MIN_RUNS, [1.0] * MIN_RUNS)
+
+
+def test_each_side_is_resampled_by_itself():
+    steady, spread = [1.0] * 6, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    rises, falls = ratio_estimate(steady, spread), ratio_estimate(spread, steady)
+    assert (rises.low < 2.5, rises.high > 4.5) == (True, True)
+    assert (falls.low < 1 / 4.5, falls.high > 1 / 2.5) == (True, True)
+
+
+def test_resampling_has_a_seed_so_that_an_interval_is_the_same_again():
+    chance = random.Random(1)
+    sides = [[chance.uniform(1, 2) for _ in range(9)] for _ in range(2)]
+    assert ratio_estimate(*sides) == ratio_estimate(*sides, seed=0)
+    assert any(ratio_estimate(*sides) != ratio_estimate(*sides, seed=seed) for seed in range(1, 9))

@@ -12,6 +12,7 @@ __all__ = [
     "RunFailureError",
     "Terminated",
     "did_you_mean",
+    "not_installed",
 ]
 
 
@@ -69,3 +70,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"there is: {', '.join(words)}" if words else "there is none"
+
+
+def not_installed(module: str, package: str = "") -> str | None:
+    """Returns that a module is not installed, with how to install it; None where it is there.
+
+    Args:
+        module: its top-level name.
+        package: what pip calls the package that has it, where that is another name.
+    """
+    from importlib.util import find_spec
+
+    if find_spec(module) is not None:
+        return None
+    return f"{module} is not installed (pip install {package or module})"

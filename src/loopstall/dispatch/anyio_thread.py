@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import start_threads
+from loopstall.errors import not_installed
 from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH"]
 
 
 def _missing(_workload: Workload) -> str | None:
-    return "anyio is not installed (pip install anyio)" if importlib.util.find_spec("anyio") is None else None
+    return not_installed("anyio")
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
 from loopstall.dispatch.priming import each_worker
+from loopstall.errors import not_installed
 from loopstall.workloads.definition import Workload
 
 __all__ = ["BROKER_URL", "DISPATCH"]
@@ -36,9 +37,7 @@ _OUTPUT = "worker-output"
 
 
 def _missing(_workload: Workload) -> str | None:
-    if importlib.util.find_spec("celery") is None:
-        return "celery is not installed (pip install celery[redis])"
-    return None
+    return not_installed("celery", "celery[redis]")
 
 
 @asynccontextmanager

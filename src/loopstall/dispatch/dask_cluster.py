@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-import importlib.util
 import os
 
 from loopstall.dispatch.base import Call, Dispatch, DispatchError, Job
 from loopstall.dispatch.worker import invoke, prime
+from loopstall.errors import not_installed
 from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH", "SCHEDULER"]
@@ -19,9 +19,7 @@ _START_LIMIT_S, _REACH_LIMIT_S = 30, 5
 
 
 def _missing(_workload: Workload) -> str | None:
-    if importlib.util.find_spec("distributed") is None:
-        return "distributed is not installed (pip install dask[distributed])"
-    return None
+    return not_installed("distributed", "dask[distributed]")
 
 
 @asynccontextmanager

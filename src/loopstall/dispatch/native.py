@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-import importlib.util
 
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import default_width, start_threads
+from loopstall.errors import not_installed
 from loopstall.records.cells import NATIVE
 from loopstall.workloads.definition import Workload
 
@@ -17,10 +17,7 @@ __all__ = ["DISPATCH"]
 def _missing(workload: Workload) -> str | None:
     if workload.native_twin is None:
         return "the workload has no async twin"
-    for module in workload.native_requires:
-        if importlib.util.find_spec(module) is None:
-            return f"{module} is not installed (pip install {module})"
-    return None
+    return next(filter(None, map(not_installed, workload.native_requires)), None)
 
 
 @asynccontextmanager

@@ -6,13 +6,10 @@ import json
 import os
 from pathlib import Path
 import sys
-import threading
 
 from loopstall.monitor import everywhere
-from loopstall.monitor.core import Monitor
-from loopstall.monitor.pool import MonitorPool
-from loopstall.records import Stall, StallEvent, to_plain
-from loopstall.records.clock import epoch_s
+from loopstall.monitor.pool import MonitorPool, telling
+from loopstall.records import StallEvent, to_plain
 
 __all__ = ["StallReporter"]
 
@@ -29,10 +26,9 @@ class StallReporter:
     """
 
     def __init__(self, *, threshold_ns: int, folder: str, then: Callable[[], object] = lambda: None) -> None:
-        self._threshold_ns = threshold_ns
         self._folder = folder
         self._then = then
-        self.pool = MonitorPool(self._monitor)
+        self.pool = MonitorPool(telling(self._tell, threshold_ns=threshold_ns, process=process_name))
         """The monitors of the loops."""
 
     def start(self) -> None:
@@ -43,20 +39,8 @@ class StallReporter:
         """Leaves loops alone that begin to run from now on."""
         everywhere.discard(self.pool.begin)
 
-    def _monitor(self) -> Monitor:
-        made = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._seen(made, stall))
-        return made
-
-    def _seen(self, monitor: Monitor, stall: Stall) -> None:
+    def _tell(self, seen: StallEvent, _began_ns: int) -> None:
         """Hands a stall over; called in the loop's thread."""
-        began_ns = monitor.started_ns + stall.start_ns
-        seen = StallEvent(
-            stall=stall,
-            length_ns=stall.duration_ns,
-            at=epoch_s(began_ns),
-            process=process_name(),
-            thread=threading.current_thread().name,
-        )
         with contextlib.suppress(OSError):  # the disk is full, or the watch is over
             self._hand_over(seen)
         self._then()

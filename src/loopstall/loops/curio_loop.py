@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
-import importlib.util
 import platform
 from typing import Any, TypeVar
 
+from loopstall.errors import not_installed
 from loopstall.loops.base import Loop, LoopAdapter, Start, Timer
 
 __all__ = ["LOOP"]
@@ -106,8 +106,9 @@ class _Ending:
 
 @cache
 def _missing() -> str | None:
-    if importlib.util.find_spec("curio") is None:
-        return "curio is not installed (pip install curio)"
+    absent = not_installed("curio")
+    if absent:
+        return absent
     try:
         import curio  # noqa: F401  # what an older curio imports of the standard library may have gone
     except Exception as error:  # noqa: BLE001

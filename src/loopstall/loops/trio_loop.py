@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-import importlib.util
 from typing import Any, TypeVar
 
+from loopstall.errors import not_installed
 from loopstall.loops.base import Loop, LoopAdapter, Start, Timer
 
 __all__ = ["LOOP"]
@@ -72,7 +72,7 @@ class _TrioAdapter:
 
 
 def _missing() -> str | None:
-    return "trio is not installed (pip install trio)" if importlib.util.find_spec("trio") is None else None
+    return not_installed("trio")
 
 
 def _run(main: Callable[[], Awaitable[Any]]) -> Any:

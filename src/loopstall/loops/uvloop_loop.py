@@ -1,8 +1,8 @@
 """uvloop: libuv's event loop, an extra that may be missing."""
 
-import importlib.util
 from typing import TYPE_CHECKING
 
+from loopstall.errors import not_installed
 from loopstall.loops.asyncio_loop import asyncio_adapter, asyncio_run
 from loopstall.loops.base import Loop
 
@@ -13,9 +13,7 @@ __all__ = ["LOOP"]
 
 
 def _missing() -> str | None:
-    if importlib.util.find_spec("uvloop") is None:
-        return "uvloop is not installed (pip install 'loopstall[uvloop]')"
-    return None
+    return not_installed("uvloop", "'loopstall[uvloop]'")
 
 
 def _make() -> "asyncio.AbstractEventLoop":

@@ -1,15 +1,48 @@
 """Monitors that go from one loop to the next: a program may run thousands of short ones.
 
-Hands on ``MonitorPool``. Which loops there are, and what becomes of their stalls, is no matter of this module.
+Hands on ``MonitorPool``, and ``telling`` for monitors whose stalls are handed over as events. Which loops there are,
+and what becomes of their stalls, is no matter of this module.
 """
 
 from collections.abc import Callable
+import threading
 from typing import Any
 
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.threads import Lock
+from loopstall.records import Stall, StallEvent
+from loopstall.records.clock import epoch_s
 
-__all__ = ["MonitorPool"]
+__all__ = ["MonitorPool", "telling"]
+
+
+def telling(
+    tell: Callable[[StallEvent, int], object], *, threshold_ns: int, process: Callable[[], str]
+) -> Callable[[], Monitor]:
+    """Returns what makes a monitor that tells every stall as it ends, in the loop's thread.
+
+    Args:
+        tell: takes the stall as an event, and when it began, in ns of the monitor's clock.
+        threshold_ns: the span without progress from which there is a stall.
+        process: gives the name and the number of this process.
+    """
+
+    def make() -> Monitor:
+        def seen(stall: Stall) -> None:
+            began_ns = made.started_ns + stall.start_ns
+            event = StallEvent(
+                stall=stall,
+                length_ns=stall.duration_ns,
+                at=epoch_s(began_ns),
+                process=process(),
+                thread=threading.current_thread().name,
+            )
+            tell(event, began_ns)
+
+        made = Monitor(threshold_ns=threshold_ns, kept=1, on_stall=seen)
+        return made
+
+    return make
 
 
 class MonitorPool:

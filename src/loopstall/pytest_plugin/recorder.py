@@ -7,10 +7,9 @@ import os
 import threading
 
 from loopstall.monitor import everywhere
-from loopstall.monitor.core import Monitor
-from loopstall.monitor.pool import MonitorPool
+from loopstall.monitor.pool import MonitorPool, telling
 from loopstall.records import DESCHEDULED, Stall, StallEvent
-from loopstall.records.clock import NS_PER_S, epoch_s, now_ns
+from loopstall.records.clock import NS_PER_S, now_ns
 
 __all__ = ["Recorder", "Stalls"]
 
@@ -88,7 +87,7 @@ class Recorder:
         self._threshold_ns = round(threshold_s * NS_PER_S)
         self._lock = threading.Lock()
         self._open: list[Stalls] = []
-        self._pool = MonitorPool(self._monitor)
+        self._pool = MonitorPool(telling(self._add, threshold_ns=self._threshold_ns, process=_process))
         self._on = False
 
     def start(self) -> None:
@@ -116,19 +115,11 @@ class Recorder:
             with self._lock:
                 self._open.remove(found)
 
-    def _monitor(self) -> Monitor:
-        made = Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=lambda stall: self._add(made, stall))
-        return made
-
-    def _add(self, monitor: Monitor, stall: Stall) -> None:
-        began_ns = monitor.started_ns + stall.start_ns
-        seen = StallEvent(
-            stall=stall,
-            length_ns=stall.duration_ns,
-            at=epoch_s(began_ns),
-            process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'pytest')} {os.getpid()}",
-            thread=threading.current_thread().name,
-        )
+    def _add(self, seen: StallEvent, began_ns: int) -> None:
         with self._lock:
             for found in self._open:
                 found.add(began_ns, seen)
+
+
+def _process() -> str:
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'pytest')} {os.getpid()}"

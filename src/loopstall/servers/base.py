@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-import importlib.util
 
+from loopstall.errors import not_installed
 from loopstall.records.cells import INLINE
 
 __all__ = ["Server", "needs"]
@@ -31,9 +31,6 @@ def needs(*modules: str) -> Callable[[], str | None]:
     """Returns what says which of some modules is not installed, and how to install it."""
 
     def missing() -> str | None:
-        for module in modules:
-            if importlib.util.find_spec(module) is None:
-                return f"{module} is not installed (pip install {module})"
-        return None
+        return next(filter(None, map(not_installed, modules)), None)
 
     return missing

@@ -31,7 +31,7 @@ def test_report_of_the_session_has_the_form_of_its_name(tmp_path, name):
         schema = Path(__file__).parents[2] / "docs" / "stalls.schema.json"
         jsonschema.validate(document, json.loads(schema.read_text()))
     elif name.endswith("speedscope.json"):
-        (profile,) = json.loads(text)["profiles"]
+        profile = max(json.loads(text)["profiles"], key=lambda one: one["endValue"])  # a busy machine makes others
         assert profile["name"] == "test_own.py::test_blocked"
         assert sum(profile["weights"]) > 1e8
     else:

@@ -227,7 +227,7 @@ def interleaved(_folder: Path) -> str:
 def mutation(_folder: Path) -> str:
     """One function of the statistics."""
     said = python("bench/mutation.py", "--jobs", "1", "loopstall.stats.paired.x_fewest_pairs*")
-    (line,) = found(r"^\d+ changes of 1 functions: \d+ killed.*", said)
+    (line,) = found(r"^\d+ changes of 1 function: \d+ killed.*", said)
     return line
 
 

@@ -21,7 +21,7 @@ def test_twenty_runs_leave_the_five_outermost_out_on_each_side():
 
 def test_hundred_runs_leave_the_thirty_nine_outermost_out_on_each_side():
     estimate = median_estimate(range(100))  # the ranks 40 and 61 for n = 100
-    assert (estimate.low, estimate.high) == (39, 60)
+    assert (estimate.low, estimate.high, estimate.runs) == (39, 60, 100)
     assert 0.95 <= estimate.confidence < 0.97
 
 

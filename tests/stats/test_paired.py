@@ -83,7 +83,7 @@ def test_interval_is_the_set_of_centres_that_the_test_accepts():
 
 
 def test_no_pair_is_no_estimate():
-    with pytest.raises(ValueError, match="at least one pair"):
+    with pytest.raises(ValueError, match=r"^an estimate needs at least one pair$"):
         hodges_lehmann([])
 
 
@@ -98,3 +98,29 @@ def test_holm_keeps_order_and_never_makes_a_p_smaller(p_values):
 
 def test_holm_of_a_known_family():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_positive_differences_take_the_lowest_ranks_of_their_size_in_whatever_order():
+    assert signed_rank_p([1.0, -1.0]) == signed_rank_p([-1.0, 1.0]) == 0.75
+
+
+def walsh(values):
+    return sorted((a + b) / 2 for a, b in itertools.combinations_with_replacement(values, 2))
+
+
+def test_ten_pairs_leave_the_eight_outermost_means_out_on_each_side():
+    values = [2.0**n for n in range(10)]
+    estimate = hodges_lehmann(values)  # the critical value of the two-sided test at 5% is 8 for ten pairs
+    assert (estimate.low, estimate.high) == (walsh(values)[8], walsh(values)[-9])
+    assert estimate.confidence == pytest.approx(0.9512, abs=1e-4)
+    assert estimate == hodges_lehmann(values, confidence=0.95)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "left_out", "had"),
+    [((1.0, 3.0), 0.0, 0, 0.5), ((1.0, 2.0, 4.0, 8.0), 0.0, 4, 0.125), ((1.0, 2.0, 4.0, 8.0), 0.75, 1, 0.75)],
+)
+def test_interval_is_the_narrowest_that_has_the_confidence_wanted(values, wanted, left_out, had):
+    estimate = hodges_lehmann(values, confidence=wanted)
+    assert (estimate.low, estimate.high) == (walsh(values)[left_out], walsh(values)[-1 - left_out])
+    assert estimate.confidence == had

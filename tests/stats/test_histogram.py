@@ -115,7 +115,7 @@ def test_value_falls_into_one_bucket_narrower_than_one_percent_of_it(value):
 
 def test_nothing_makes_an_empty_histogram():
     made = histogram.from_counts([])
-    assert (made.count, made.p99_ns, made.max_ns) == (0, 0, 0)
+    assert (made.count, made.mean_ns, made.p99_ns, made.max_ns) == (0, 0, 0, 0)
     assert histogram.curve([made]) == ((100.0, 0),)
 
 
@@ -184,3 +184,24 @@ def test_number_that_does_not_end_is_said(monkeypatch):
     monkeypatch.setattr(histogram, "_unpacked", lambda _packed: b"\x80")
     with pytest.raises(InputError, match=r"\(its counts are cut off\)"):
         histogram.curve([broken("")])
+
+
+def test_ninth_byte_of_a_number_is_whole_and_its_last():
+    numbers = bytearray()
+    histogram._put(numbers, 2**63 + 5)
+    assert numbers == b"\x85" + 8 * b"\x80"
+    first, *rest = numbers
+    assert histogram._long(first, iter(rest)) == 2**63 + 5
+
+
+def test_correction_reaches_down_to_the_least_value_and_interval():
+    assert histogram.from_counts([(3, 1)], expected_interval_ns=1).count == 3
+    assert histogram.from_counts([(3, 1)], expected_interval_ns=0).count == 1
+
+
+def test_least_value_that_999_of_1000_do_not_exceed():
+    assert histogram.from_counts([(n * MS, 1) for n in range(1, 1001)]).p999_ns == 999 * MS
+
+
+def test_values_of_one_bucket_are_counted_together():
+    assert histogram.from_counts([(1000, 3), (1001, 5)]).encoded == histogram.from_counts([(1000, 8)]).encoded

@@ -258,7 +258,7 @@ def test_no_text_in_advice_gives_an_order(text):
 
 @given(st.text("ab: ", max_size=100).map(lambda text: f"{text} ::error::x ##[error]y"))
 def test_what_a_table_folds_to_the_start_of_a_line_is_no_command(text):
-    from loopstall.cli.out import console
+    from loopstall.report.output import console
 
     out = io.StringIO()
     console(out, width=NARROW).print(text)

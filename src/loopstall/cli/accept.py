@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from loopstall.cli.out import say
-from loopstall.cli.pages import REPORTS
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.gate.accepted import Accepted, append, apply
@@ -17,8 +15,10 @@ from loopstall.loops import asyncio_loop
 from loopstall.records import STALL, Advice, Strategy, Verdict, units
 from loopstall.records.cells import INLINE
 from loopstall.records.units import format_ns
+from loopstall.report.output import say
 from loopstall.results import store
 from loopstall.results.advice_file import read
+from loopstall.results.pages import REPORTS
 
 __all__ = ["command"]
 

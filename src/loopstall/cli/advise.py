@@ -10,14 +10,14 @@ from loopstall.advice import plan, reported, words
 from loopstall.advice import subject as subjects
 from loopstall.advice.alone import measure_profile
 from loopstall.advice.study import study
-from loopstall.cli.out import console, say
 from loopstall.cli.plan import default_memory_limit, setting
-from loopstall.cli.progress import shown, tell_limit
 from loopstall.cli.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
 from loopstall.records import Advice
 from loopstall.records.units import format_ns
 from loopstall.report.escape import printable
+from loopstall.report.output import console, say
+from loopstall.report.progress import shown, tell_limit
 from loopstall.results.advice_file import write
 from loopstall.runner import matrix
 from loopstall.runner.single import Limits

@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 
 from loopstall.analysis.compare import Figures, figures_of
-from loopstall.cli.out import say
-from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.unpaired import judge_apart, noise_between
 from loopstall.records import Cell, Plan, Run, Skipped, Verdict
+from loopstall.report.output import say
+from loopstall.report.progress import shown, tell_limit
 from loopstall.results import store, stored
 from loopstall.results.stored import Stored
 from loopstall.runner import environment, matrix, schedule

@@ -9,11 +9,11 @@ import shlex
 import click
 
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
-from loopstall.cli.out import console, say
 from loopstall.cli.types import SHARE
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
 from loopstall.report.compared import comparisons_shown
+from loopstall.report.output import console, say
 from loopstall.report.text import printable
 from loopstall.results import stored
 from loopstall.stats.ratio import MIN_RUNS

@@ -2,12 +2,12 @@
 
 import click
 
-from loopstall.cli.out import emit
 from loopstall.errors import InputError
 from loopstall.monitor.outside.attached import Attached
 from loopstall.monitor.outside.dump import dump_of
 from loopstall.monitor.unavailable import UnavailableError
 from loopstall.report.dump_text import dump_shown, dump_to_json
+from loopstall.report.output import emit
 
 __all__ = ["command"]
 

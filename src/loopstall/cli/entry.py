@@ -11,8 +11,8 @@ from typing import NoReturn
 import click
 
 from loopstall import __version__
-from loopstall.cli.out import say, show
 from loopstall.errors import InputError, LoopstallError, Terminated, did_you_mean
+from loopstall.report.output import say, show
 
 __all__ = ["main"]
 

@@ -17,9 +17,7 @@ from rich.console import Console
 from loopstall.analysis.content import digest
 from loopstall.cli import pairs
 from loopstall.cli.against import OTHERS, Judged, against
-from loopstall.cli.out import console, say
 from loopstall.cli.outputs import FORMATS, Outputs
-from loopstall.cli.pages import REPORTS, write_page
 from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
 from loopstall.cli.settings import SettingsCommand, by_workload
 from loopstall.cli.sides import sides_of
@@ -29,9 +27,11 @@ from loopstall.gate import ACCEPTED_FILE, accepted
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
 from loopstall.records import BROKEN, UNCOMPARED, Cell, Pair, Plan, Verdict
+from loopstall.report.output import console, say
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
+from loopstall.results.pages import REPORTS, write_page
 from loopstall.runner import environment
 from loopstall.runner.checkout import clean, root_of
 from loopstall.runner.inventory import Matched, match

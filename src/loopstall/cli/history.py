@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from loopstall.analysis.metrics import METRICS
-from loopstall.cli.out import console, emit, say
 from loopstall.errors import InputError, did_you_mean
 from loopstall.files import write_text
 from loopstall.records import Reading, Trend
 from loopstall.report import trend
+from loopstall.report.output import console, emit, say
 from loopstall.results import store
 from loopstall.results.history import History, Result, machine_of, trends
 

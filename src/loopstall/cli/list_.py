@@ -8,10 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loopstall.cli.out import console
 from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
 from loopstall.report.escape import paragraph, printable
+from loopstall.report.output import console
 from loopstall.servers import SERVERS
 from loopstall.workloads.definition import Workload
 from loopstall.workloads.loader import find

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from loopstall.analysis.content import Content, Digest, digest
 from loopstall.analysis.summary import budgets_of
-from loopstall.cli.out import console, say
-from loopstall.cli.pages import write_page
-from loopstall.cli.progress import shown
 from loopstall.errors import InputError, Terminated
 from loopstall.records import Plan, Run
 from loopstall.report.escape import printable
+from loopstall.report.output import console, say
+from loopstall.report.progress import shown
 from loopstall.report.terminal import closing, results
+from loopstall.results.pages import write_page
 from loopstall.runner import execution, schedule
 
 __all__ = ["budget_asked", "measure"]

@@ -8,13 +8,13 @@ import click
 from rich.text import Text
 
 from loopstall.analysis.content import Content, Digest, digest
-from loopstall.cli.out import console, emit
 from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.records import Skipped, Verdict
 from loopstall.report.compared import verdicts_shown
 from loopstall.report.formats import rendered
 from loopstall.report.markdown import gate_to_markdown
+from loopstall.report.output import console, emit
 from loopstall.report.terminal import closing
 from loopstall.results import store
 from loopstall.runner.checkout import root_of

@@ -9,13 +9,13 @@ import time
 
 from rich.console import Console
 
-from loopstall.cli.out import say
-from loopstall.cli.progress import shown, tell_limit
 from loopstall.errors import InputError
 from loopstall.gate import schedule
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.records import Cell, Pair, Plan, Verdict, WorkloadRef
+from loopstall.report.output import say
+from loopstall.report.progress import shown, tell_limit
 from loopstall.results import store
 from loopstall.runner.schedule import run_seed
 

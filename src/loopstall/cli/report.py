@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from loopstall.analysis.content import Content, digest
-from loopstall.cli.out import emit, say
-from loopstall.cli.pages import write_index, write_page
 from loopstall.files import write_output
 from loopstall.records import Trend
 from loopstall.report.formats import FORMATS, rendered
+from loopstall.report.output import emit, say
 from loopstall.results.content import content_of
 from loopstall.results.history import History, machine_of, trends
+from loopstall.results.pages import write_index, write_page
 from loopstall.runner.checkout import root_of
 
 __all__ = ["command"]

@@ -12,14 +12,14 @@ import click
 from click.core import ParameterSource
 
 from loopstall.cli.measuring import budget_asked, measure
-from loopstall.cli.out import say
-from loopstall.cli.pages import REPORTS
 from loopstall.cli.plan import RUN_SECONDS, make_plan, matrix_options
 from loopstall.cli.settings import SettingsCommand
 from loopstall.cli.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
+from loopstall.report.output import say
 from loopstall.results import store
+from loopstall.results.pages import REPORTS
 from loopstall.runner import cluster, schedule
 from loopstall.runner.execution import Executes
 from loopstall.runner.single import Limits

@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.cli.out import console, say
 from loopstall.cli.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
@@ -31,13 +30,14 @@ from loopstall.records import DESCHEDULED, StallEvent, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import format_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
+from loopstall.report.output import console, say
 from loopstall.report.page.icicle import source_line
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up, without_cpu
 from loopstall.report.text import place, printable
 
 if TYPE_CHECKING:
-    from loopstall.cli.attach import Handed
+    from loopstall.instrument.attended import Handed
 
 __all__ = ["command"]
 
@@ -87,13 +87,13 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
     account: Any
     if options["inject"]:
-        from loopstall.cli.inject import attend_within
+        from loopstall.instrument.attended_within import attend_within
 
         account, session, status = attend_within(
             options["pid"], options, lambda inbox, helper: _account(inbox, helper, options)
         )
     elif options["pid"] is not None:
-        from loopstall.cli.attach import Handed, attend  # a program is started without it
+        from loopstall.instrument.attended import Handed, attend  # a program is started without it
 
         handed = Handed()
         account = _account(None, handed, options)

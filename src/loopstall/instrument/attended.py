@@ -7,7 +7,6 @@ import time
 from typing import Any, Protocol
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.cli.out import say
 from loopstall.errors import InputError, Terminated
 from loopstall.instrument.attach import interval_of, watch_process
 from loopstall.monitor.outside.attached import Attached
@@ -17,6 +16,7 @@ from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import format_ns
 from loopstall.report.dump_text import children_told
 from loopstall.report.escape import printable
+from loopstall.report.output import say
 from loopstall.report.stall_document import Session
 
 __all__ = ["Account", "Handed", "attached", "attend", "tell"]

@@ -6,8 +6,8 @@ import tempfile
 import time
 from typing import Any, Protocol
 
-from loopstall.cli.attach import Account, attached, tell
 from loopstall.errors import Terminated
+from loopstall.instrument.attended import Account, attached, tell
 from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.injection import Injection, check
 from loopstall.instrument.outside import OutsideHelper

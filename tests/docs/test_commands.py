@@ -103,6 +103,7 @@ COMMANDS = {
     "loopstall dump 4711": Read(why="tests/cli/test_dump.py looks at programs of its own"),
     "loopstall dump 4711 --json": Read(why="tests/cli/test_dump.py looks at programs of its own"),
     "loopstall watch --pid 4711": Read(why="it runs until it is stopped; tests/cli/test_watch_pid.py starts one"),
+    "loopstall watch --pid 4711 --inject": Read(why="tests/cli/test_watch_inject.py watches programs of its own"),
     "loopstall watch --pid 4711 --duration 30s -o stalls.html --fail-over 100ms": Read(
         why="tests/cli/test_watch_pid.py watches programs of its own"
     ),
@@ -226,6 +227,7 @@ FOREIGN = {
     "--group",
     "--hook-type",
     "--resources",
+    "--simulated",
     "--smoke",
     "--stacks",
     "--target",

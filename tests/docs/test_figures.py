@@ -63,7 +63,7 @@ FIGURES = [
     ("docs/results.md", "needs four runs a side", "needs four runs a side", ("stats.ratio:MIN_RUNS == 4",)),
     ("docs/decisions/measuring.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
     ("docs/how-detection-works.md", "more than 1.5 ms later", "more than {} ms later", ("monitor.probes.base:LATE_NS / MS",)),
-    ("docs/how-detection-works.md", "up to 64 times", "up to {} times", ("monitor.sampler:_SAMPLES",)),
+    ("docs/how-detection-works.md", "up to 96 times", "up to {} times", ("monitor.outside.looker:_MOST_LOOKS",)),
     ("docs/how-detection-works.md", "keeps eight of these glimpses", "keeps eight of these glimpses", ("monitor.evidence:_GLIMPSES == 8",)),
     ("docs/how-detection-works.md", "longer than 0.4 ms", "longer than {} ms", ("monitor.evidence:_LATE_NS / MS",)),
     ("docs/how-detection-works.md", "the 1,000 longest stalls", "the {} longest stalls", ("monitor.context_manager:_KEPT",)),

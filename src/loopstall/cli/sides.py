@@ -9,7 +9,7 @@ import click
 
 from loopstall.runner.checkout import Checkout
 from loopstall.runner.proof import differences
-from loopstall.runner.side import Side, Sides, facing, interpreters
+from loopstall.runner.side import Side, Sides, by_interpreter, facing
 
 __all__ = ["sides_of"]
 
@@ -39,5 +39,5 @@ def sides_of(options: Mapping[str, Any], say: Callable[[str], object]) -> Sides:
         sides.append(Side.of_folder(label, path, program) if path else Side(name=label, python=program))
     (base, _), (head, _) = explicit
     if base is None or head is None:
-        return interpreters(sides[0], sides[1])
+        return by_interpreter(sides[0], sides[1])
     return facing(sides[0], sides[1], changed=differences(base, head))

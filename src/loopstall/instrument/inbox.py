@@ -37,7 +37,7 @@ class Inbox:
         """Returns the whole lines that have been appended to a file."""
         begin = self._read.get(path.name, 0)
         try:
-            if path.stat().st_size == begin:
+            if path.is_symlink() or path.stat().st_size == begin:  # whoever writes here may be another user
                 return []
             with path.open("rb") as file:
                 file.seek(begin)

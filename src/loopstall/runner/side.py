@@ -8,7 +8,7 @@ import sys
 
 from loopstall.workloads.places import VARIABLE, Places
 
-__all__ = ["Side", "Sides", "facing", "interpreters"]
+__all__ = ["Side", "Sides", "by_interpreter", "facing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,6 @@ def facing(baseline: Side, candidate: Side, *, changed: tuple[str, ...], same: s
     )
 
 
-def interpreters(baseline: Side, candidate: Side) -> Sides:
+def by_interpreter(baseline: Side, candidate: Side) -> Sides:
     """Returns two sides that are told apart by their interpreters, each with the code that is installed there."""
     return Sides(baseline=replace(baseline, places=Places()), candidate=replace(candidate, places=Places()))

@@ -280,7 +280,8 @@ def test_interrupted_gate_shows_its_verdicts_and_is_completed_by_resume(project)
     assert (done.returncode, "leave --turns out" in " ".join(done.stderr.split())) == (2, True)
     done = loopstall("gate", "--resume", "out", cwd=project)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "time per job rose" in " ".join(done.stdout.split())
+    assert "regressed: calc" in done.stdout, done.stdout
+    assert "time per job +" in " ".join(done.stdout.split())
     (said,) = verdicts(project / "out")
     assert (said["verdict"], said["pairs"]) == ("regressed", 8)
     after = {path.name: path.stat().st_mtime_ns for path in (project / "out" / "candidate" / "runs").iterdir()}
@@ -390,7 +391,8 @@ def test_projects_own_build_is_compared_and_one_that_fails_is_shown(checkout):
     cache = {"XDG_CACHE_HOME": str(checkout / "cache")}
     done = gate(checkout, *QUICK, *UNTRAPPED, env=cache)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "time per job rose" in " ".join(done.stdout.split())
+    assert "regressed: calc" in done.stdout, done.stdout
+    assert "time per job +" in " ".join(done.stdout.split())
     (checkout / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "nowhere"\n')
     done = gate(checkout, *QUICK, env=cache)
     assert done.returncode == 2

@@ -364,16 +364,19 @@ def test_service_watches_itself(tmp_path, loop):
         while not ended.wait(0.1):
             ask()
 
+    loading = threading.Thread(target=load, daemon=True)
     with subprocess.Popen(
         [sys.executable, *words], cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     ) as process:
         try:
             assert until(ask)
-            threading.Thread(target=load, daemon=True).start()
+            loading.start()
             done = injected(process, tmp_path)
             assert ask()
         finally:
             ended.set()
             process.kill()
+            if loading.ident is not None:
+                loading.join(20)
     assert done.returncode == 0, done.stderr
     assert "blocking-call: app.py:6 in app" in done.stderr

@@ -252,14 +252,17 @@ def test_slow_route_of_a_service_is_named(tmp_path, loop):
         while not ended.wait(0.1):
             ask()
 
+    loading = threading.Thread(target=load, daemon=True)
     with subprocess.Popen([sys.executable, *words], cwd=tmp_path) as process:
         try:
             assert until(ask)
-            threading.Thread(target=load, daemon=True).start()
+            loading.start()
             done, report = watched(process, tmp_path)
         finally:
             ended.set()
             process.kill()
+            if loading.ident is not None:
+                loading.join(20)
     of_function, stalls = chosen(report, "slow")
     assert of_function, (stalls, done.stderr)
     assert {stall["cause"] for stall in of_function} == {"blocking-call"}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 from helpers import loopstall, until
 import psutil
@@ -262,7 +263,9 @@ class Terminal:
 
         (folder / "prog.py").write_text(code)
         self.said = b""
-        self.pid, self._handle = pty.fork()
+        with warnings.catch_warnings():  # a thread that a test before has left harms no child that is replaced at once
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid, self._handle = pty.fork()
         if not self.pid:
             os.chdir(folder)
             words = [*WATCH, "prog.py"]

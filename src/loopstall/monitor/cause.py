@@ -105,6 +105,8 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
         return "gil-wait", f"waited for the GIL in {evidence.gil_ns / looked_ns:.0%} of the time that was looked at"
     if own >= _CPU_SHARE:
         return _computed(evidence, f"the loop's thread computed {own:.0%} of the time that it had a CPU")
+    if evidence.gil_ns > evidence.waiting_ns:  # it had no CPU, or hardly any, while it was not seen waiting
+        return "gil-wait", f"waited for the GIL in most of the time that it computed nothing, {own:.0%} of it computing"
     if not looked_ns:
         return _unseen(evidence, own)
     seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))

@@ -6,7 +6,7 @@ from pathlib import Path
 import tempfile
 import time
 
-CAUSES = {"blocking-call", "cpu-native"}  # where the disk is memory, the kernel copies instead of waiting
+CAUSES = {"blocking-call", "cpu-native", "cpu-python"}  # where the disk is memory, the calls are short and many
 
 
 async def save(path):

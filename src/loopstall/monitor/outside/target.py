@@ -58,6 +58,7 @@ class ProgramTarget:
         self._last: Place = (0, 0)
         self._own_processor = ctypes.CDLL(None).sched_getcpu
         self._processors = os.sched_getaffinity(0)
+        self._ahead: dict[int, int] = {}  # of each thread, by how much more often it was given a CPU than it left one
         self._stood = 0  # times in a row at the place of the look before; below zero, at another one
 
     def close(self) -> None:
@@ -109,8 +110,12 @@ class ProgramTarget:
 
         It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
+        if first:
+            self._ahead.pop(thread_id, None)
         for _ in range(_STEPS):
             if self._reader.place(thread_id) not in {place, None}:
+                if thread_id not in self._ahead:
+                    self._has_cpu(thread_id)  # it does, which is the measure for the looks to come
                 return RUNNING, True
         stood, self._stood = self._stood if not first else 0, 0
         same = place == self._last
@@ -127,11 +132,15 @@ class ProgramTarget:
     def _has_cpu(self, thread_id: int) -> bool:
         """Returns whether a thread that would run does, by how often it has been given a CPU and has left one.
 
-        Both are counted at every switch (the kernel's ``sched_info_arrive`` and ``__schedule``). Where the system does
-        not count the former, it is taken to run.
+        Both are counted at every switch (the kernel's ``sched_info_arrive`` and ``__schedule``), but not from the same
+        number on: it has one where it is as far ahead as it was ever met in this stall. Where the system does not
+        count the former, it is taken to run.
         """
         before, left, after = self._arrivals(thread_id), self._departures(thread_id), self._arrivals(thread_id)
-        return not after or before != after or after > left
+        if not after or before != after:
+            return True
+        most = self._ahead[thread_id] = max(after - left, self._ahead.get(thread_id, after - left))
+        return after - left == most
 
     def _arrivals(self, thread_id: int) -> int:
         fields = self._read(thread_id, "schedstat").split()

@@ -78,3 +78,25 @@ def test_wrong_time_is_refused(tmp_path):
     )  # fmt: skip
     assert done.returncode == 4
     assert "--stall-hang-after: 'soon' is not a duration" in done.stderr + done.stdout
+
+
+def test_session_without_a_helper_says_that_hangs_are_not_reported(tmp_path):
+    (tmp_path / "full.py").write_text("""
+from loopstall.monitor.outside import owned
+
+def start_helper(**_):
+    raise OSError(11, "Resource temporarily unavailable")
+
+owned.start_helper = start_helper
+""")
+    (tmp_path / "test_it.py").write_text("def test_passes(): pass")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "full", "--stall-budget", "60s"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        "No helper process (Resource temporarily unavailable): a stall that goes on is not reported before it has ended."
+        in done.stdout
+    )

@@ -86,6 +86,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
         _probe(path)
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
     account: Any
+    missed: Sequence[str] = ()
     if options["inject"]:
         from loopstall.instrument.attended_within import attend_within
 
@@ -100,9 +101,10 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
         session, status = attend(options["pid"], options, handed, account)
     else:
         account, session, status = _run(given, threshold_ns, options)
+        missed = session.about[1:]  # after how it has ended
     account.said.summary(session)
-    if _UNWATCHED in session.about:
-        say(f"loopstall: {_UNWATCHED}", err=True)
+    for sentence in missed:
+        say(f"loopstall: {sentence}", err=True)
     if output is not None:
         write_output(output, stalls_rendered(form, session))
     if account.summary.over:
@@ -135,7 +137,7 @@ def _run(given: list[str], threshold_ns: int, options: dict[str, Any]) -> "tuple
         watched_ns=watched_ns,
         began=began,
         threshold_ns=threshold_ns,
-        about=(_ended(status), *([] if watched else [_UNWATCHED])),
+        about=(_ended(status), *([] if watched else [_UNWATCHED]), *helper.faults),
     )
     return account, session, status
 

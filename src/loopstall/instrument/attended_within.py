@@ -71,7 +71,7 @@ def attend_within(
         watched_ns=now_ns() - began_ns if injection.begun else 0,
         began=began,
         threshold_ns=threshold_ns,
-        about=(ended, *map(printable, injection.faults)),
+        about=(ended, *map(printable, (*helper.faults, *injection.faults))),
     )
     for sentence in session.about:
         tell(sentence)

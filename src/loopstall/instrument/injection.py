@@ -17,6 +17,7 @@ from typing import Any, Self
 import loopstall
 from loopstall.errors import InputError
 from loopstall.instrument.injected import FAREWELL
+from loopstall.monitor.outside.address import listening
 from loopstall.monitor.outside.attached import Attached
 
 __all__ = ["Injection", "check"]
@@ -31,12 +32,16 @@ _PACKAGE = Path(loopstall.__file__).parent
 _END = Path(__file__).with_name("end_injected.py")
 
 _BEGIN = """
-import importlib.util, json, socket, sys
+import importlib.util, json, os, socket, sys
 
 def begin():
     control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        control.connect({control!r})
+        here = os.open({folder!r}, os.O_PATH | os.O_CLOEXEC)  # for the path of a socket must be short
+        try:
+            control.connect(f"/proc/self/fd/{{here}}/{control}")
+        finally:
+            os.close(here)
     except OSError:  # the command has ended
         control.close()
         return
@@ -117,16 +122,13 @@ class Injection:
         self._control: socket.socket | None = None
         self._busy = False
         control, script = folder / "control", folder / "begin.py"
-        values = {"control": str(control), "init": str(_PACKAGE / "__init__.py"), "package": str(_PACKAGE)}
+        values = {"control": control.name, "init": str(_PACKAGE / "__init__.py"), "package": str(_PACKAGE)}
         values |= {"version": loopstall.__version__, "folder": str(folder), "helper": helper}
         script.write_text(_BEGIN.format(threshold_ns=threshold_ns, **values), encoding="utf-8")
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener = socket.socket(fileno=listening(control).detach())
         try:
-            self._listener.bind(str(control))
-            self._listener.listen(1)
             self._listener.setblocking(False)
-            for path in (control, script):
-                path.chmod(0o600)
+            script.chmod(0o600)
             _give(process.pid, (*folder.iterdir(), folder))
             self._run(script)
         except BaseException:

@@ -5,23 +5,21 @@ Hands on ``OutsideHelper``, which hears of stalls that go on, and of those in wh
 
 import contextlib
 import json
-import os
 from pathlib import Path
 import socket
-import sys
 from typing import Self
 
+from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.outside.link import VARIABLE
 from loopstall.monitor.outside.messages import news_in
 from loopstall.monitor.outside.news import told
-from loopstall.monitor.outside.start import start_helper
+from loopstall.monitor.outside.owned import OwnedHelper
 from loopstall.records import StallEvent
 
 __all__ = ["OutsideHelper"]
 
 _MESSAGE_BYTES, _MOST_FDS = 4096, 8
 _PATIENCE_S = 2.0  # with a helper that has to report how the last process has ended
-_WAITING = 128
 
 
 class OutsideHelper:
@@ -35,20 +33,16 @@ class OutsideHelper:
     def __init__(self, folder: Path, *, hang_after_s: float) -> None:
         self.variables: dict[str, str] = {}
         """Of the environment of the program: how it finds the helper. Empty where there is none."""
+        self.faults: list[str] = []
+        """Sentences that say why there is none; empty where there is one."""
         self._news: socket.socket | None = None
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # each process then looks for itself
-                self._start(folder / "helper", hang_after_s)
-
-    def _start(self, path: Path, hang_after_s: float) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            listener.bind(str(path))
-            os.chmod(path, 0o600)  # noqa: PTH101  # a socket
-            listener.listen(_WAITING)
-            pid = start_helper(listens=listener.fileno(), owner=theirs.fileno(), hang_after_s=hang_after_s)
-        self._news = ours
-        self.variables = {VARIABLE: f"{pid} {path}"}
+        try:
+            helper = OwnedHelper(folder / "helper", hang_after_s=hang_after_s)
+        except UnavailableError as error:
+            self.faults.append(str(error))
+            return
+        self._news = socket.socket(fileno=helper.owner.detach())
+        self.variables = {VARIABLE: helper.address}
 
     def __enter__(self) -> Self:
         return self

@@ -7,19 +7,18 @@ import json
 import os
 from pathlib import Path
 import shutil
-import socket
 import sys
 import tempfile
 
+from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.outside.link import VARIABLE
 from loopstall.monitor.outside.news import told
-from loopstall.monitor.outside.start import start_helper
+from loopstall.monitor.outside.owned import OwnedHelper
 from loopstall.report.escape import printable
 from loopstall.report.stall_text import described, still_blocked
 
 __all__ = ["SessionHelper", "main"]
 
-_WAITING = 128
 _COMMAND = "import sys; sys.path[:] = {path!r}; from loopstall.pytest_plugin.hang import main; main()"
 
 
@@ -31,31 +30,22 @@ class SessionHelper:
         prints: descriptor of the terminal.
 
     Raises:
-        OSError: the system has none.
+        OSError: there is no room for its folder.
+        UnavailableError: there can be none, and why.
     """
 
     def __init__(self, *, hang_after_s: float, prints: int) -> None:
         self._before = os.environ.get(VARIABLE)
         self._folder = Path(tempfile.mkdtemp(prefix="loopstall-session-"))
-        path = self._folder / "helper"
-        self._owner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-c", _COMMAND.format(path=sys.path)]
         try:
-            with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-                listener.bind(str(path))
-                listener.listen(_WAITING)
-                pid = start_helper(
-                    listens=listener.fileno(),
-                    owner=theirs.fileno(),
-                    prints=prints,
-                    hang_after_s=hang_after_s,
-                    command=command,
-                )
-        except OSError:
-            self._owner.close()
+            self._helper = OwnedHelper(
+                self._folder / "helper", hang_after_s=hang_after_s, prints=prints, command=command
+            )
+        except UnavailableError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        os.environ[VARIABLE] = f"{pid} {path}"
+        os.environ[VARIABLE] = self._helper.address
 
     def close(self) -> None:
         """Lets the helper end with the last process, and leaves the environment as it was."""
@@ -63,7 +53,7 @@ class SessionHelper:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = self._before
-        self._owner.close()
+        self._helper.owner.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -14,6 +14,7 @@ import pytest
 from loopstall.analysis.culprits import Culprit, StallSummary
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
+from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.outside.link import say
 from loopstall.pytest_plugin.baseline import Baseline
 from loopstall.pytest_plugin.recorder import Recorder, Stalls
@@ -73,9 +74,26 @@ class StallPlugin:
         self._said: list[str] = []
         self._asked: dict[str, Stalls] = {}
         hang_ns = _parsed("" if hang_after == "never" else hang_after, "--stall-hang-after")
-        self._helper = None if self._worker or not hang_ns else _session_helper(config, hang_ns)
+        self._helper: SessionHelper | None = None
+        if hang_ns and not self._worker:
+            self._start_helper(config, hang_ns)
         self._recorder = Recorder(_THRESHOLD_S)
         self._recorder.start()  # at once: loops that fixtures start are watched too
+
+    def _start_helper(self, config: pytest.Config, hang_after_ns: int) -> None:
+        """Starts the helper process of the session, or says why there is none: each process then looks for itself."""
+        from loopstall.pytest_plugin.hang import SessionHelper  # for who has not switched it off
+
+        capturing = config.pluginmanager.getplugin("capturemanager")
+        shown = capturing.global_and_fixture_disabled() if capturing is not None else contextlib.nullcontext()
+        if sys.__stderr__ is None:
+            self._said.append("A test that hangs is not reported before it has ended: there is no standard error.")
+            return
+        try:
+            with shown:
+                self._helper = SessionHelper(hang_after_s=hang_after_ns / NS_PER_S, prints=sys.__stderr__.fileno())
+        except (UnavailableError, OSError, ValueError) as error:  # not here, no room, or a stderr that is no file
+            self._said.append(str(error))
 
     def check(self, items: Sequence[pytest.Item]) -> None:
         """Reads the marks of tests.
@@ -196,19 +214,6 @@ class StallPlugin:
                 raise pytest.UsageError(f"{where} exempts the test and needs reason=, to say why")
             return _Budget(longest_ns=None, total_ns=None)
         return _Budget(longest_ns=_parsed(str(given), where), total_ns=self._budget.total_ns)
-
-
-def _session_helper(config: pytest.Config, hang_after_ns: int) -> "SessionHelper | None":
-    """Starts the helper process of a session, None where there is none: each process then looks for itself."""
-    if sys.platform != "linux" or sys.__stderr__ is None:
-        return None
-    from loopstall.pytest_plugin.hang import SessionHelper  # for who has not switched it off
-
-    capturing = config.pluginmanager.getplugin("capturemanager")
-    shown = capturing.global_and_fixture_disabled() if capturing is not None else contextlib.nullcontext()
-    with contextlib.suppress(OSError, ValueError), shown:  # no terminal, or no room
-        return SessionHelper(hang_after_s=hang_after_ns / NS_PER_S, prints=sys.__stderr__.fileno())
-    return None
 
 
 _FOUND = pytest.StashKey[list[StallEvent]]()

@@ -16,6 +16,7 @@ import sysconfig
 from typing import Any
 
 from loopstall.monitor.kernel import Alarm, Poll, UnavailableError
+from loopstall.monitor.outside.address import connected
 from loopstall.monitor.outside.messages import NEWS, REFUSED, SEEN, SLOT, fds_of, news_in, packed_hello, rights
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.start import start_helper
@@ -186,13 +187,10 @@ def _connected(helper: str) -> tuple[Any, int] | None:
     pid, _, path = helper.partition(" ")
     if not (path and pid.isdigit()):
         return None
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     try:
-        connection.connect(path)
+        return connected(path), int(pid)
     except OSError:  # the session has ended
-        connection.close()
         return None
-    return connection, int(pid)
 
 
 def _missing() -> tuple[Any, int]:

@@ -26,6 +26,7 @@ from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.outside import OutsideHelper
 from loopstall.instrument.runnable import check
 from loopstall.instrument.supervisor import interpreter, supervise
+from loopstall.monitor.samplers import SAMPLER_VARIABLE, SAMPLERS
 from loopstall.records import DESCHEDULED, StallEvent, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import format_ns
@@ -57,6 +58,8 @@ _COLORS = {
 @click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall; a wait for a CPU does not count.")
 @click.option("--hang-after", type=DURATION, default="1s", show_default=True,
               help="Report a stall while it lasts, and each time it has doubled.")  # fmt: skip
+@click.option("--sampler", type=click.Choice(SAMPLERS), help="Who looks at a loop that is late: a helper process"
+              " (outside), or a thread of the program's (inside). [default: auto]")  # fmt: skip
 @click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
 @click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
 @click.option("-m", "module", help="Run a module, as python -m does.")
@@ -124,20 +127,23 @@ def _run(given: list[str], threshold_ns: int, options: dict[str, Any]) -> "tuple
         tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder,
         OutsideHelper(Path(folder), hang_after_s=options["hang_after"]) as helper,
     ):
-        account = _account(Inbox(Path(folder)), helper, options)
+        inbox = Inbox(Path(folder))
+        account = _account(inbox, helper, options)
         variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder) | helper.variables
+        variables |= {SAMPLER_VARIABLE: options["sampler"]} if options["sampler"] else {}
         began_ns, began = now_ns(), time.time()
         status = supervise([*interpreter(), *given], variables, started=account.started, meanwhile=account.take)
         watched_ns = now_ns() - began_ns
         account.take_last()
         watched = Path(folder, BEGUN).exists()
+    faults = (*helper.faults, *map(printable, inbox.faults))
     session = Session(
         title=printable(f"loopstall watch {shlex.join(given)}"),
         summary=account.summary,
         watched_ns=watched_ns,
         began=began,
         threshold_ns=threshold_ns,
-        about=(_ended(status), *([] if watched else [_UNWATCHED]), *helper.faults),
+        about=(_ended(status), *([] if watched else [_UNWATCHED]), *faults),
     )
     return account, session, status
 
@@ -147,6 +153,8 @@ def _check(module: str | None, words: tuple[str, ...], options: dict[str, Any]) 
     if options["pid"] is not None:
         if module is not None or words:
             raise click.UsageError("--pid watches a process that runs already: name no program beside it")
+        if options["sampler"] is not None:
+            raise click.UsageError("--sampler is for a program that is run; --pid looks from outside")
         return
     if options["duration"] is not None:
         raise click.UsageError("--duration is for --pid: a program is watched until it ends")

@@ -57,7 +57,8 @@ def attend_within(
             tempfile.TemporaryDirectory(prefix="loopstall-inject-", ignore_cleanup_errors=True) as folder,
             OutsideHelper(Path(folder), hang_after_s=options["hang_after"]) as helper,
         ):
-            account = account_of(Inbox(Path(folder)), helper)
+            inbox = Inbox(Path(folder))
+            account = account_of(inbox, helper)
             account.started(pid)
             address = helper.variables.get(VARIABLE, "")
             with Injection(process, Path(folder), helper=address, threshold_ns=threshold_ns) as injection:
@@ -71,7 +72,7 @@ def attend_within(
         watched_ns=now_ns() - began_ns if injection.begun else 0,
         began=began,
         threshold_ns=threshold_ns,
-        about=(ended, *map(printable, (*helper.faults, *injection.faults))),
+        about=(ended, *map(printable, (*helper.faults, *inbox.faults))),
     )
     for sentence in session.about:
         tell(sentence)

@@ -21,6 +21,8 @@ class Inbox:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.faults: dict[str, None] = {}
+        """What the processes could not do, in the order in which they said so."""
         self._read: dict[str, int] = {}  # name of a file: how many bytes of it have been taken
 
     def take(self) -> Iterator[StallEvent]:
@@ -31,7 +33,11 @@ class Inbox:
         for path in sorted(self._folder.glob("*.jsonl"), reverse=True):  # what was put aside comes first
             for line in self._lines(path):
                 with contextlib.suppress(ValueError, TypeError, KeyError):
-                    yield stall_event_from(json.loads(line))
+                    told = json.loads(line)
+                    if "fault" in told:
+                        self.faults[f"{told['process']}: {told['fault']}"] = None
+                    else:
+                        yield stall_event_from(told)
 
     def _lines(self, path: Path) -> list[bytes]:
         """Returns the whole lines that have been appended to a file."""

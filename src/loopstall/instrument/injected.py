@@ -156,7 +156,7 @@ class _Session:
         pool = self._reporter.pool
         pool.stop()
         link.leave()
-        self.say(ended=True, faults=list(dict.fromkeys(fault for one in pool.monitors for fault in one.faults)))
+        self.say(ended=True)
         self._control.close()
         if self._left_alone:
             self._clear()

@@ -117,7 +117,6 @@ class Injection:
         self.begun = False
         self.ended = False
         """True once everything has been taken back there, or the process has gone."""
-        self.faults: list[str] = []
         self._process = process
         self._control: socket.socket | None = None
         self._busy = False
@@ -199,7 +198,6 @@ class Injection:
         self.begun |= "begun" in message
         self._busy |= "busy" in message
         self.ended |= "ended" in message
-        self.faults += message.get("faults", [])
         if "refused" in message:
             self.ended = True
             raise InputError(f"process {self._process.pid} cannot be watched from within: {message['refused']}")

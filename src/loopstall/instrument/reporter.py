@@ -1,6 +1,6 @@
 """Hands the stalls of a process over as they end, to the process that has started the program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 import json
 import os
@@ -28,7 +28,10 @@ class StallReporter:
     def __init__(self, *, threshold_ns: int, folder: str, then: Callable[[], object] = lambda: None) -> None:
         self._folder = folder
         self._then = then
-        self.pool = MonitorPool(telling(self._tell, threshold_ns=threshold_ns, process=process_name))
+        self._said: set[str] = set()
+        self.pool = MonitorPool(
+            telling(self._tell, threshold_ns=threshold_ns, process=process_name, on_fault=self._tell_fault)
+        )
         """The monitors of the loops."""
 
     def start(self) -> None:
@@ -42,15 +45,22 @@ class StallReporter:
     def _tell(self, seen: StallEvent, _began_ns: int) -> None:
         """Hands a stall over; called in the loop's thread."""
         with contextlib.suppress(OSError):  # the disk is full, or the watch is over
-            self._hand_over(seen)
+            self._hand_over(to_plain(seen))
         self._then()
 
-    def _hand_over(self, seen: StallEvent) -> None:
+    def _tell_fault(self, sentence: str) -> None:
+        """Hands over what a monitor could not do, once: there may be a monitor for each loop."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            with contextlib.suppress(OSError):
+                self._hand_over({"fault": sentence, "process": process_name()})
+
+    def _hand_over(self, plain: Mapping[str, object]) -> None:
         """Appends a line in one write: whole when this process dies the next instant, never mixed with another's."""
         path = f"{self._folder}/{os.getpid()}.jsonl"
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, json.dumps(to_plain(seen)).encode() + b"\n")
+            os.write(handle, json.dumps(plain).encode() + b"\n")
         finally:
             os.close(handle)
 

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from loopstall.monitor import everywhere
-from loopstall.monitor.core import SAMPLERS, Monitor
+from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool
 from loopstall.monitor.running import running_here
+from loopstall.monitor.samplers import SAMPLERS
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S
 
@@ -163,7 +164,7 @@ class Watch:
     @property
     def faults(self) -> tuple[str, ...]:
         """Parts of the monitor that are not available here, or have failed and were switched off."""
-        return tuple(dict.fromkeys(fault for monitor in self._pool.monitors for fault in monitor.faults))
+        return self._pool.faults
 
 
 watch = Watch

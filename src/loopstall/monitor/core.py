@@ -20,6 +20,7 @@ from loopstall.monitor.observer import Observer
 from loopstall.monitor.outside.observer import OutsideObserver
 from loopstall.monitor.probes import NoProbe, Probe, probe_for
 from loopstall.monitor.probes.base import NEVER_S
+from loopstall.monitor.samplers import AUTO, INSIDE, SAMPLER_VARIABLE, SAMPLERS
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stack import capture
@@ -28,12 +29,7 @@ from loopstall.monitor.threads import get_ident
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, Clock, now_ns
 
-__all__ = ["SAMPLERS", "Monitor"]
-
-SAMPLERS = ("auto", "outside", "inside")
-_AUTO, _, _INSIDE = SAMPLERS
-_VARIABLE = "LOOPSTALL_SAMPLER"
-"""Names the one to take where a program does not say: for all that a command runs."""
+__all__ = ["Monitor"]
 
 _FLOOR_NS = NS_PER_MS  # shorter spans of work are not counted
 
@@ -52,6 +48,7 @@ class Monitor:
         hang_after_s: see there.
         sampler: who looks at the loop's thread: a helper process from "outside", a thread of this process from
             "inside", or "auto", the helper where it can be had; None for what ``LOOPSTALL_SAMPLER`` says, else "auto".
+        on_fault: called with each sentence that is added to ``faults``, in whichever thread it comes up.
     """
 
     def __init__(
@@ -65,6 +62,7 @@ class Monitor:
         on_hang: Callable[[Stall], object] | None = None,
         hang_after_s: float = 1.0,
         sampler: str | None = None,
+        on_fault: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.threshold_ns = threshold_ns
         self._clock = clock
@@ -74,6 +72,7 @@ class Monitor:
         self.spans = Tally()
         """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
         self.faults: list[str] = []
+        self._on_fault = on_fault
         self.started_ns = 0
         self.ended_ns = 0
         self._attached_ns = 0  # since when a loop is watched, 0 while none is
@@ -84,7 +83,10 @@ class Monitor:
         self._loop: Any = None
         self._probe: Probe = NoProbe()
         self.late_s: MutableSequence[float] = [NEVER_S]
-        self._sampler = sampler or os.environ.get(_VARIABLE) or _AUTO
+        self._sampler = sampler or os.environ.get(SAMPLER_VARIABLE) or AUTO
+        if self._sampler not in SAMPLERS:
+            self._fault(f"{SAMPLER_VARIABLE} is none of {', '.join(SAMPLERS)}, but {self._sampler!r}: taken for {AUTO}")
+            self._sampler = AUTO
         self._observer = self._choose()
         self._counters = Counters(clock)
         self._throttle = Throttle()
@@ -94,7 +96,7 @@ class Monitor:
         self._waiting: list[Sample] = []
 
     def _choose(self) -> Observer | OutsideObserver:
-        if self._sampler != _INSIDE and self._clock is now_ns:
+        if self._sampler != INSIDE and self._clock is now_ns:
             try:
                 return OutsideObserver(
                     threshold_ns=self.threshold_ns,
@@ -103,19 +105,23 @@ class Monitor:
                     on_hang=self._on_hang,
                 )
             except UnavailableError as error:
-                self.faults.append(f"the loop is looked at from inside its process: {error}")
+                self._fault(f"the loop is looked at from inside its process: {error}")
         return Observer(
             busy_since=lambda: self.busy_since_ns,
             threshold_ns=self.threshold_ns,
             clock=self._clock,
-            on_fault=self.faults.append,
+            on_fault=self._fault,
         )
+
+    def _fault(self, sentence: str) -> None:
+        self.faults.append(sentence)
+        self._on_fault(sentence)
 
     def _fall_back(self, why: str) -> None:
         """Looks from inside from now on; called in the loop's thread."""
-        self.faults.append(f"the loop is looked at from inside its process: {why}")
+        self._fault(f"the loop is looked at from inside its process: {why}")
         self._observer.stop()
-        self._sampler = _INSIDE
+        self._sampler = INSIDE
         self._observer = self._choose()
         self._observer.start()
         if self._loop is not None:
@@ -291,7 +297,7 @@ class Monitor:
             try:
                 self._enter(start, end)
             except Exception as error:  # noqa: BLE001  # a broken observer never breaks the observed program
-                self.faults.append(f"a stall could not be looked into: {type(error).__name__}: {error}")
+                self._fault(f"a stall could not be looked into: {type(error).__name__}: {error}")
         self._overran_ns = 0
         if self._waiting:
             self._views, self._waiting = [], []

@@ -17,7 +17,12 @@ __all__ = ["MonitorPool", "telling"]
 
 
 def telling(
-    tell: Callable[[StallEvent, int], object], *, threshold_ns: int, process: Callable[[], str]
+    tell: Callable[[StallEvent, int], object],
+    *,
+    threshold_ns: int,
+    process: Callable[[], str],
+    on_fault: Callable[[str], object] = lambda _: None,
+    sampler: str | None = None,
 ) -> Callable[[], Monitor]:
     """Returns what makes a monitor that tells every stall as it ends, in the loop's thread.
 
@@ -25,6 +30,8 @@ def telling(
         tell: takes the stall as an event, and when it began, in ns of the monitor's clock.
         threshold_ns: the span without progress from which there is a stall.
         process: gives the name and the number of this process.
+        on_fault: called with each sentence of what a monitor could not do.
+        sampler: as a monitor has it.
     """
 
     def make() -> Monitor:
@@ -39,7 +46,7 @@ def telling(
             )
             tell(event, began_ns)
 
-        made = Monitor(threshold_ns=threshold_ns, kept=1, on_stall=seen)
+        made = Monitor(threshold_ns=threshold_ns, kept=1, on_stall=seen, on_fault=on_fault, sampler=sampler)
         return made
 
     return make
@@ -63,6 +70,11 @@ class MonitorPool:
         """All of them, with what they have counted so far; any thread may ask."""
         with self._lock:
             return tuple(self._known)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Sentences of what they could not do, each once; any thread may ask."""
+        return tuple(dict.fromkeys(fault for monitor in self.monitors for fault in monitor.faults))
 
     def begin(self, loop: Any) -> Callable[[], object]:
         """Watches a loop that is about to run, in its thread; returns what ends that.

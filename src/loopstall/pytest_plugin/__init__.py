@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stall-baseline", choices=("write",), help=text)
     text = "Print a test that blocks an event loop for longer, while it does; or never. [1s]"
     group.addoption("--stall-hang-after", metavar="TIME", default="1s", help=text)
+    text = "Who looks at a loop that is late: a helper process (outside), or a thread of the tests' (inside). [auto]"
+    group.addoption("--stall-sampler", metavar="WHO", help=text)
     parser.addini("stall_budget", "Fail a test that blocks an event loop for longer, like 50ms.")
     parser.addini("stall_total", "Fail a test whose stalls sum up to more, like 200ms.")
 
@@ -95,6 +97,7 @@ def _turned_on(config: pytest.Config) -> "StallPlugin":
         report=config.getoption("stall_report") or "",
         baseline=bool(config.getoption("stall_baseline")),
         hang_after=config.getoption("stall_hang_after"),
+        sampler=config.getoption("stall_sampler"),
     )
     config.pluginmanager.register(made, _NAME)
     return made

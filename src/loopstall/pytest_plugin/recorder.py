@@ -81,13 +81,14 @@ class Recorder:
 
     Args:
         threshold_s: the span without progress from which there is a stall, in seconds.
+        sampler: who looks at the loops, as for ``loopstall.watch``.
     """
 
-    def __init__(self, threshold_s: float) -> None:
+    def __init__(self, threshold_s: float, *, sampler: str | None = None) -> None:
         self._threshold_ns = round(threshold_s * NS_PER_S)
         self._lock = threading.Lock()
         self._open: list[Stalls] = []
-        self._pool = MonitorPool(telling(self._add, threshold_ns=self._threshold_ns, process=_process))
+        self._pool = MonitorPool(telling(self._add, threshold_ns=self._threshold_ns, process=_process, sampler=sampler))
         self._on = False
 
     def start(self) -> None:
@@ -101,6 +102,11 @@ class Recorder:
         everywhere.discard(self._pool.begin)
         self._on = False
         self._pool.stop()
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What could not be done, in sentences."""
+        return self._pool.faults
 
     @contextlib.contextmanager
     def during(self) -> Iterator[Stalls]:

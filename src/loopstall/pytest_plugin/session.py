@@ -16,6 +16,7 @@ from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.outside.link import say
+from loopstall.monitor.samplers import SAMPLERS
 from loopstall.pytest_plugin.baseline import Baseline
 from loopstall.pytest_plugin.recorder import Recorder, Stalls
 from loopstall.records import StallEvent, stall_event_from, to_plain
@@ -31,6 +32,7 @@ __all__ = ["StallPlugin"]
 
 _THRESHOLD_S = 0.005
 _MARK = "stall_budget"
+_FAULTS = "loopstall faults"
 _WORST = 10
 _FULL = 50  # stalls of a test that are reported with all that was seen, the longest ones
 
@@ -53,13 +55,22 @@ class StallPlugin:
         report: file to write the session's stalls to, "" for none.
         baseline: whether what breaks a budget is written down instead of failing.
         hang_after: how long a stall lasts until it is printed while it goes on; "never" for never.
+        sampler: who looks at the loops, as for ``loopstall.watch``.
 
     Raises:
         pytest.UsageError: one of them is wrong, or what is accepted cannot be read.
     """
 
     def __init__(  # its options
-        self, config: pytest.Config, *, budget: str, total: str, report: str, baseline: bool, hang_after: str
+        self,
+        config: pytest.Config,
+        *,
+        budget: str,
+        total: str,
+        report: str,
+        baseline: bool,
+        hang_after: str,
+        sampler: str | None = None,
     ) -> None:
         self._budget = _Budget(longest_ns=_parsed(budget, "the stall budget"), total_ns=_parsed(total, "--stall-total"))
         self._worker = hasattr(config, "workerinput")  # of xdist: the session that started it sums up
@@ -77,7 +88,9 @@ class StallPlugin:
         self._helper: SessionHelper | None = None
         if hang_ns and not self._worker:
             self._start_helper(config, hang_ns)
-        self._recorder = Recorder(_THRESHOLD_S)
+        if sampler not in {None, *SAMPLERS}:
+            raise pytest.UsageError(f"--stall-sampler must be one of {', '.join(SAMPLERS)}, not {sampler!r}")
+        self._recorder = Recorder(_THRESHOLD_S, sampler=sampler)
         self._recorder.start()  # at once: loops that fixtures start are watched too
 
     def _start_helper(self, config: pytest.Config, hang_after_ns: int) -> None:
@@ -159,7 +172,10 @@ class StallPlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the baseline."""
         if self._worker:
+            output: dict[str, Any] = getattr(session.config, "workeroutput")  # noqa: B009  # xdist's
+            output[_FAULTS] = self._recorder.faults
             return
+        self._note_faults(self._recorder.faults)
         try:
             if self._baseline.writes:
                 self._said.append(self._baseline.write())
@@ -168,6 +184,14 @@ class StallPlugin:
         except (InputError, OSError) as error:
             self._said.append(f"cannot write {self._report}: {error}" if isinstance(error, OSError) else str(error))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes what a worker of xdist could not do; one that has crashed has left nothing."""
+        self._note_faults(getattr(node, "workeroutput", {}).get(_FAULTS, ()))
+
+    def _note_faults(self, faults: Sequence[str]) -> None:
+        self._said += [sentence for sentence in faults if sentence not in self._said]
 
     def _write(self, path: Path) -> None:
         from loopstall.report.formats import stall_format_of, stalls_rendered  # for those who ask for one

@@ -20,6 +20,9 @@ __all__ = ["ProgramTarget", "plain"]
 Place = tuple[int, int]
 """Frame and position of a thread, as ``RemoteReader`` has it."""
 
+Counts = tuple[int, int]
+"""How often a thread was given a CPU, and has left one."""
+
 _STEPS = 16  # places that are read in one look, some 10 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
 _PROCESSOR = 36  # among the fields of /proc/…/stat that follow the name
@@ -58,7 +61,8 @@ class ProgramTarget:
         self._last: Place = (0, 0)
         self._own_processor = ctypes.CDLL(None).sched_getcpu
         self._processors = os.sched_getaffinity(0)
-        self._ahead: dict[int, int] = {}  # of each thread, by how much more often it was given a CPU than it left one
+        self._ahead: dict[int, int] = {}  # of each thread: see ``_has_cpu``
+        self._sure: set[int] = set()  # threads of which that is known in this stall
         self._stood = 0  # times in a row at the place of the look before; below zero, at another one
 
     def close(self) -> None:
@@ -85,11 +89,16 @@ class ProgramTarget:
         if seen is None:
             return None
         stack, place, coroutine = plain(seen[0]), seen[1], seen[2]
+        if first:
+            self._sure.discard(thread_id)
+        counted = self._counted(thread_id) if thread_id not in self._sure else None
+        if state != RUNNING and self.state(thread_id) == state:
+            self._learn(thread_id, counted, runs=False)
         stepped, holder_id = False, 0
         holder: Stack = ()
         early(Seen(at_ns, stack, "" if state in {RUNNING, "futex"} else state, stepped, holder_id, holder, *coroutine))
         if state == RUNNING:
-            state, stepped = self._watch(thread_id, place, first=first)
+            state, stepped = self._watch(thread_id, place, counted, first=first)
             if not stepped:  # it may only have turned over in its sleep
                 state, argument = self._settled(thread_id, state)
         if state == "futex" and argument in reader.gil_range():
@@ -105,17 +114,14 @@ class ProgramTarget:
         """Returns the system call that a thread waits in, or a word of ``syscalls``, and nothing more about it."""
         return wait_in(self._syscall(thread_id))[0]
 
-    def _watch(self, thread_id: int, place: Place, *, first: bool) -> tuple[str, bool]:
+    def _watch(self, thread_id: int, place: Place, counted: Counts | None, *, first: bool) -> tuple[str, bool]:
         """Returns whether a thread that would run does, and whether it takes steps of Python code.
 
         It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
-        if first:
-            self._ahead.pop(thread_id, None)
         for _ in range(_STEPS):
             if self._reader.place(thread_id) not in {place, None}:
-                if thread_id not in self._ahead:
-                    self._has_cpu(thread_id)  # it does, which is the measure for the looks to come
+                self._learn(thread_id, counted, runs=True)
                 return RUNNING, True
         stood, self._stood = self._stood if not first else 0, 0
         same = place == self._last
@@ -132,15 +138,27 @@ class ProgramTarget:
     def _has_cpu(self, thread_id: int) -> bool:
         """Returns whether a thread that would run does, by how often it has been given a CPU and has left one.
 
-        Both are counted at every switch (the kernel's ``sched_info_arrive`` and ``__schedule``), but not from the same
-        number on: it has one where it is as far ahead as it was ever met in this stall. Where the system does not
-        count the former, it is taken to run.
+        Both are counted at every switch (the kernel's ``sched_info_arrive`` and ``__schedule``), but now and then the
+        former is not: by how much a thread without a CPU is ahead begins with 0 and only becomes less. Where the
+        system does not count the former, it is taken to run.
         """
+        counted = self._counted(thread_id)
+        if counted is None:  # it is switched at this moment, which tells nothing of the one before
+            return not self._arrivals(thread_id)
+        ahead = counted[0] - counted[1]
+        least = self._ahead[thread_id] = min(ahead, self._ahead.get(thread_id, 0))
+        return ahead > least
+
+    def _learn(self, thread_id: int, counted: Counts | None, *, runs: bool) -> None:
+        """Notes by how much a thread is ahead that was known to run, or to wait, between what was counted and now."""
+        if counted is not None and counted == self._counted(thread_id):
+            self._sure.add(thread_id)
+            self._ahead[thread_id] = counted[0] - counted[1] - runs
+
+    def _counted(self, thread_id: int) -> Counts | None:
+        """Returns how often a thread was given a CPU and has left one, None where that changes or is unknown."""
         before, left, after = self._arrivals(thread_id), self._departures(thread_id), self._arrivals(thread_id)
-        if not after or before != after:
-            return True
-        most = self._ahead[thread_id] = max(after - left, self._ahead.get(thread_id, after - left))
-        return after - left == most
+        return (after, left) if after and before == after else None
 
     def _arrivals(self, thread_id: int) -> int:
         fields = self._read(thread_id, "schedstat").split()
@@ -189,4 +207,5 @@ class ProgramTarget:
             return os.pread(fd, most, 0)
         except OSError:  # the thread has ended; another may get its number
             os.close(self._files.pop((thread_id, name)))
+            self._ahead.pop(thread_id, None)
             return b""

@@ -5,6 +5,8 @@ What was read while a thread went on may not fit together; it is checked, and le
 ``process_memory`` does.
 """
 
+import contextlib
+
 from loopstall.monitor.code_reader import CodeReader, SeenCode, TornError, read_word, word_in
 from loopstall.monitor.interpreter_reader import InterpreterReader
 from loopstall.monitor.layout import Layout, UnknownLayoutError
@@ -23,6 +25,8 @@ _INT_BITS = 0xFFFFFFFF
 _DEEPER = 16  # calls that a thread may make or return from while it is looked at
 _MOST_FRAMES = 1000  # of a stack that are read, also where something else has come to lie there
 _TRIES = 3
+_FRAME_TRIES = 6
+_FIRST_TRIES = 8  # for the innermost frame: where C code runs generators or coroutines, that changes all the time
 _SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
 
@@ -228,7 +232,16 @@ class RemoteReader:
         return tuple(stack), (after[0][0][0], after[0][1]), coroutine
 
     def _frames(self, thread_id: int, most: int) -> list[_Frame]:
-        """Reads frames of a thread, so many of its Python code, from the innermost outwards; close ones at once."""
+        """Reads frames of a thread, so many of its Python code, from the innermost outwards."""
+        for _ in range(_FRAME_TRIES):
+            with contextlib.suppress(TornError):
+                found = self._chain(thread_id, most)
+                if not found or found[-1][0][2] or found[-1][3] != _BY_GENERATOR:
+                    return found  # else that generator was suspended meanwhile, and has no caller
+        raise TornError
+
+    def _chain(self, thread_id: int, most: int) -> list[_Frame]:
+        """Reads a frame and its callers as far as they lead; close ones at once."""
         layout = self._layout
         size = layout.frame_bytes
         executable_at, pointer_at = layout["frame.executable"], layout["frame.instr_ptr"]
@@ -262,17 +275,21 @@ class RemoteReader:
         """
         where, frame = self._innermost(thread, state)
         head, window = self._layout["thread.cframe"], b""
-        begin = 0
-        for _ in range(_TRIES if frame else 0):
+        entered, begin, fits = word_in(state, head), 0, not frame
+        for _ in range(_FIRST_TRIES if frame else 0):
             begin, length = self._around(frame, piece)
             before, window, after, links = self._memory.read_many(
                 [(where, 8), (begin, length), (where, 8), (thread + head, 8)]
             )
-            frame = word_in(before, 0)
-            if self._layout.has_cframe and word_in(links, 0) != word_in(state, head):
-                raise TornError
-            if before == after and 0 <= frame - begin <= len(window) - self._layout.frame_bytes:
+            frame, fits = word_in(before, 0), not self._layout.has_cframe or word_in(links, 0) == entered
+            if not fits:  # C code has called Python code, or come back from it
+                entered = word_in(links, 0)
+                where = entered + self._layout["cframe.current_frame"]
+                frame = read_word(self._memory, where)
+            elif before == after and 0 <= frame - begin <= len(window) - self._layout.frame_bytes:
                 break
+        if not fits:
+            raise TornError
         return frame, begin, window
 
     def _around(self, frame: int, piece: int) -> tuple[int, int]:

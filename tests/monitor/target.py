@@ -111,6 +111,38 @@ def moving():
         outer(number)
 
 
+def generators_in_c():
+    def numbers():
+        yield from (number for number in range(1000))
+
+    while True:
+        sum(numbers())
+
+
+def coroutines():
+    async def inner(number):
+        return number
+
+    async def middle(number):
+        return await inner(number)
+
+    async def main():
+        while True:
+            await middle(1)
+
+    asyncio.run(main())
+
+
+def long_calls():
+    numbers = [number % 1000 for number in range(1_000_000)]
+    sorts(numbers)
+
+
+def sorts(numbers):
+    while True:
+        sorted(numbers)
+
+
 def collect():
     kept = [[number] for number in range(300_000)]
     while kept:

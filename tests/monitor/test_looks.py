@@ -18,12 +18,16 @@ class Code(NamedTuple):
     co_qualname: str
 
 
-def look(at, state=RUNNING, *, holder_id=0, holder=(), **rest):
-    """A look at a time; the holder is told by the names of its functions, innermost first."""
-    stack = tuple((Code("/home/someone/app.py", name), 7) for name in holder)
+def stack_of(*functions):
+    return tuple((Code("/home/someone/app.py", name), 7) for name in functions)
+
+
+def look(at, state=RUNNING, *, holder_id=0, holder=(), within=(), **rest):
+    """A look at a time; stacks are told by the names of their functions, innermost first."""
     return Sample(
-        at_ns=at, asked_ns=at, by_signal=False, stack=(), syscall=state, holder_id=holder_id, holder=stack, **rest
-    )
+        at_ns=at, asked_ns=at, by_signal=False, stack=stack_of(*within), syscall=state,
+        holder_id=holder_id, holder=stack_of(*holder), **rest,
+    )  # fmt: skip
 
 
 TIMES = st.lists(st.integers(0, 10**6), max_size=64).map(sorted)
@@ -101,13 +105,31 @@ def test_time_is_what_the_thread_did_with_it(looked, expected):
 def test_times_add_up_by_what_was_done():
     assert shares(
         (look(0, RUNNING, stepped=True), 1),
-        (look(1, RUNNING), 10),
+        (look(1, RUNNING, within=("native",)), 10),
         (look(2, "read"), 100),
         (look(3, RUNNING, stepped=True), 1000),
         (look(4, "fsync"), 10000),
         (look(5, GIL, holder_id=1), 100000),
     ) == (1001, 10, 100000, 10100)
     assert shares() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "python"),
+    [
+        ("s", 1),
+        (".", 0),
+        ("s...", 1),  # a long call of C code begins there
+        ("s..s", 4),
+        ("s..s....", 8),
+        ("s..s.....", 2),  # between two long ones
+    ],
+)
+def test_looks_within_short_calls_count_as_the_python_code_that_makes_them(steps, python):
+    looks = [(look(at, within=("hashes", "main"), stepped=one == "s"), 1) for at, one in enumerate(steps)]
+    assert shares(*looks) == (python, len(steps) - python, 0, 0)
+    other = (look(99, within=("sorts", "main")), 7)
+    assert shares(*looks, other) == (python, len(steps) - python + 7, 0, 0)
 
 
 def test_number_of_looks_and_of_their_weights_is_the_same():

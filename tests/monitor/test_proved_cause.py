@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from loopstall.monitor.cause import classify
+from loopstall.monitor.cause import classify, of_longest_part
 from loopstall.monitor.syscalls import GIL
 from loopstall.records import Evidence
 
@@ -109,6 +109,34 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
 )  # fmt: skip
 def test_rule_says_what_was_measured(rule, known):
     assert classify(evidence(**known))[1] == rule
+
+
+@pytest.mark.parametrize(
+    ("cause", "part", "looks", "told"),
+    [
+        ("cpu-python", {"waiting": 51, "python": 49}, 2, "blocking-call"),
+        ("cpu-python", {"waiting": 50, "python": 50}, 2, "cpu-python"),
+        ("cpu-python", {"waiting": 51, "python": 49}, 1, "cpu-python"),
+        ("blocking-call", {"native": 9}, 2, "cpu-native"),
+        ("blocking-call", {"waiting": 9}, 2, "blocking-call"),
+        ("cpu", {"python": 9, "native": 3}, 3, "cpu-python"),
+        ("cpu", {"python": 9, "waited_gil": 9}, 3, "cpu"),
+        ("cpu", {}, 3, "cpu"),
+        ("gil-wait", {"python": 9}, 3, "gil-wait"),
+        ("descheduled", {"python": 9}, 3, "descheduled"),
+        ("gc", {"python": 9}, 3, "gc"),
+        ("unknown", {"python": 9}, 3, "unknown"),
+    ],
+)
+def test_turn_has_the_cause_of_its_longest_callback(cause, part, looks, told):
+    found, rule = of_longest_part(cause, "the rule of the turn", evidence(**part), looks)
+    assert found == told
+    assert (rule == "the rule of the turn") == (found == cause)
+
+
+def test_rule_of_the_longest_callback_says_what_was_measured():
+    _, rule = of_longest_part("cpu", "", evidence(waiting=60, python=20), 4)
+    assert rule == "waited in 75% of the time of its longest callback"
 
 
 def test_stall_without_any_length_has_a_cause():

@@ -98,6 +98,31 @@ def test_place_stands_while_a_thread_waits_and_changes_while_it_runs_python():
         assert comes(lambda: seen.add(target.reader.place(thread_id)) or len(seen) > 10)
 
 
+@pytest.mark.parametrize("scene", ["generators_in_c", "coroutines"])
+def test_code_that_goes_in_and_out_of_c_all_the_time_is_seen_nearly_always(scene):
+    with running(scene) as target:
+        (thread_id,) = target.said()
+        assert comes(lambda: target.reader.look(thread_id))
+        seen = [target.reader.look(thread_id) for _ in range(200)]
+    assert sum(stack is not None and stack[-1][1].endswith("_bootstrap") for stack in seen) > 150
+
+
+def moves(reader, thread_id):
+    time.sleep(0.001)  # it may have this process' CPU
+    return reader.moves(thread_id, reader.place(thread_id) or (0, 0))
+
+
+def test_thread_moves_in_python_and_stands_in_a_long_call():
+    with running("long_calls") as target:
+        (thread_id,) = target.said()
+        assert comes(lambda: (target.reader.look(thread_id) or [("", "", 0)])[0][1] == "sorts")
+        assert sum(moves(target.reader, thread_id) for _ in range(200)) < 40
+    with running("moving") as target:
+        (thread_id,) = target.said()
+        seen = []
+        assert comes(lambda: seen.append(moves(target.reader, thread_id)) or sum(seen) > 20)
+
+
 CALLED_BY = {"inner": {"middle"}, "middle": {"outer"}, "outer": {"moving"}, "moving": set()}
 
 

@@ -8,7 +8,7 @@ from loopstall.monitor.syscalls import GIL
 from loopstall.records import Evidence
 from loopstall.records.clock import NS_PER_MS
 
-__all__ = ["classify"]
+__all__ = ["classify", "of_longest_part"]
 
 _GC_SHARE = 0.5
 _OTHERS_SHARE = 0.5  # of the time, by other threads: they may have held the GIL
@@ -24,6 +24,10 @@ _LATE_SHARE = 0.5  # of the questions, that came in the middle of a C call
 _FEW_LOOKS = 2  # at code in Python that may have met a callback by chance
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
 _NATIVE_STARVED_SHARE = 0.35
+
+_DID = {
+    "blocking-call": "waited", "cpu-python": "took steps of Python", "cpu-native": "computed without a step of Python",
+}  # fmt: skip
 
 
 def classify(evidence: Evidence) -> tuple[str, str]:
@@ -41,6 +45,28 @@ def classify(evidence: Evidence) -> tuple[str, str]:
     if evidence.outside:
         return _proved(evidence)
     return _other_threads(evidence) or _machine(evidence) or _its_own(evidence)
+
+
+def of_longest_part(cause: str, rule: str, part: Evidence, looks: int) -> tuple[str, str]:
+    """Chooses the cause of a turn of several callbacks: what the longest of them did, which is the one to mend.
+
+    Args:
+        cause: of the whole turn.
+        rule: that chose it.
+        part: evidence with the shares of the looks at that callback.
+        looks: how many there were.
+
+    Returns:
+        The cause, and the rule that chose it: those of the turn where the looks at the callback do not tell.
+    """
+    if cause not in {"blocking-call", "cpu-python", "cpu-native", "cpu"} or looks < _FEW_LOOKS:
+        return cause, rule
+    shares = {"blocking-call": part.waiting_ns, "cpu-python": part.python_ns, "cpu-native": part.native_ns}
+    most = max(shares, key=lambda name: shares[name])
+    looked_ns = sum(shares.values()) + part.gil_ns
+    if most == cause or shares[most] <= looked_ns / 2:
+        return cause, rule
+    return most, f"{_DID[most]} in {shares[most] / looked_ns:.0%} of the time of its longest callback"
 
 
 def _collector(evidence: Evidence) -> tuple[str, str] | None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loopstall.monitor.blame import blamed, named
-from loopstall.monitor.cause import classify
+from loopstall.monitor.cause import classify, of_longest_part
 from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.looks import holder_of, weights_of, with_shares
-from loopstall.monitor.parts import parts_of
+from loopstall.monitor.parts import divided, parts_of
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.stack import resolve
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
@@ -84,6 +84,11 @@ def stall_of(
     evidence = _evidence(span, within, before, after)
     evidence = with_shares(evidence, within, weights) if span.outside else evidence
     cause, rule = classify(evidence)
+    longest = next(iter(divided(within, weights)), []) if span.outside else []
+    if longest:
+        looks = [within[number] for number in longest]
+        part = with_shares(evidence, looks, [weights[number] for number in longest])
+        cause, rule = of_longest_part(cause, rule, part, len(looks))
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
         holder, thread = holder_of(within, weights)

@@ -19,6 +19,8 @@ from loopstall.records.frames import culprit
 
 __all__ = ["holder_of", "weights_of", "with_shares"]
 
+_SHORT_CALLS, _SHORT_CALLS_SHARE = 2, 0.25  # looks with steps, and their share; a long call has one before and after
+
 
 def weights_of(samples: Sequence[Sample], start_ns: int, end_ns: int) -> list[int]:
     """Returns how much of a span each look stands for, in ns: up to half the way to its neighbours, or to an end."""
@@ -36,8 +38,9 @@ def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence
         weights: how much of the stall each stands for, in ns.
     """
     shares: Counter[str] = Counter()
+    short_calls = _of_short_calls(samples)
     for sample, weight in zip(samples, weights, strict=True):
-        shares[_doing(sample)] += weight
+        shares[_doing(sample, short_calls)] += weight
     return replace(
         evidence,
         outside=True,
@@ -48,9 +51,31 @@ def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence
     )
 
 
-def _doing(sample: Sample) -> str:
+def _of_short_calls(samples: Sequence[Sample]) -> set[str]:
+    """Returns the functions that make many short calls of C code: some looks meet a step there, and not just one."""
+    ran: Counter[str] = Counter()
+    stepped: Counter[str] = Counter()
+    for sample in samples:
+        if sample.syscall == RUNNING:
+            ran[_function(sample)] += 1
+            stepped[_function(sample)] += sample.stepped
+    return {name for name in ran if stepped[name] >= max(_SHORT_CALLS, ran[name] * _SHORT_CALLS_SHARE)}
+
+
+def _function(sample: Sample) -> str:
+    if not sample.stack:
+        return ""
+    code = sample.stack[0][0]
+    return f"{code.co_filename}:{code.co_qualname}"
+
+
+def _doing(sample: Sample, short_calls: set[str]) -> str:
+    """Returns what a thread did at a look.
+
+    Many short calls of C code count as the Python code that makes them, though most looks may meet it within one.
+    """
     if sample.syscall == RUNNING:
-        return "python" if sample.stepped else "native"
+        return "python" if sample.stepped or _function(sample) in short_calls else "native"
     if sample.syscall == GIL:
         return "gil" if sample.holder_id else ""
     return "waiting" if sample.syscall not in {"", READY} else ""

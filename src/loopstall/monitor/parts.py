@@ -1,7 +1,7 @@
 """The callbacks that one turn of a loop ran, and how its time divides between them.
 
 A loop that has several callbacks due runs them one behind the other, and what falls due meanwhile waits for them all.
-Hands on ``parts_of``. How much time a look stands for is the matter of ``looks``.
+Hands on ``parts_of`` and ``divided``. How much time a look stands for is the matter of ``looks``.
 """
 
 from collections.abc import Hashable, Sequence
@@ -12,7 +12,7 @@ from loopstall.monitor.stack import DEPTH, resolve
 from loopstall.records import Frame, StallPart
 from loopstall.records.frames import is_users
 
-__all__ = ["parts_of"]
+__all__ = ["divided", "parts_of"]
 
 _LEAST_SHARE = 0.1
 _HANDLE = ("asyncio/events.py", "Handle._run")
@@ -35,17 +35,26 @@ def parts_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[StallPa
         weights: how much each counts.
     """
     stacks = [resolve(sample.stack) for sample in samples]
+    return tuple(_part(numbers, samples, stacks, weights) for numbers in divided(samples, weights))
+
+
+def divided(samples: Sequence[Sample], weights: Sequence[int]) -> list[list[int]]:
+    """Returns which samples are of which of these callbacks, by their numbers; empty where there are not several.
+
+    Args:
+        samples: of the loop's thread, within one turn of the loop.
+        weights: how much each counts.
+    """
     found: dict[Hashable, list[int]] = {}
-    for number, (sample, stack) in enumerate(zip(samples, stacks, strict=True)):
-        callback = _callback(sample, stack)
+    for number, sample in enumerate(samples):
+        callback = _callback(sample, resolve(sample.stack))
         if callback is not None:
             found.setdefault(callback, []).append(number)
-    least = sum(weights) * _LEAST_SHARE
-    long = [numbers for numbers in found.values() if sum(weights[number] for number in numbers) >= least]
+    taken = {callback: sum(weights[number] for number in numbers) for callback, numbers in found.items()}
+    long = [callback for callback in found if taken[callback] >= sum(weights) * _LEAST_SHARE]
     if len(long) < 2:  # noqa: PLR2004  # one is no part
-        return ()
-    parts = (_part(numbers, samples, stacks, weights) for numbers in long)
-    return tuple(sorted(parts, key=lambda part: -part.share))
+        return []
+    return [found[callback] for callback in sorted(long, key=lambda callback: -taken[callback])]
 
 
 def _part(

@@ -26,6 +26,8 @@ _DEEPER = 16  # calls that a thread may make or return from while it is looked a
 _MOST_FRAMES = 1000  # of a stack that are read, also where something else has come to lie there
 _TRIES = 3
 _FRAME_TRIES = 6
+_WORD = 8
+_COPIES = 64  # as many as one call of the system makes
 _FIRST_TRIES = 8  # for the innermost frame: where C code runs generators or coroutines, that changes all the time
 _SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
@@ -117,6 +119,30 @@ class RemoteReader:
         except TornError:
             return None
         return (frame, pointer) if pointer else None  # a frame of a thread that has ended points nowhere
+
+    def moves(self, thread_id: int, place: tuple[int, int]) -> bool:
+        """Returns whether a thread has left a place that it was met at, in many copies made by one call.
+
+        What C code calls there, a collector's callback for one, is a step of its own: the place stays where it is.
+        """
+        layout = self._layout
+        try:
+            where, _ = self._innermost(*self._state(thread_id))
+        except TornError:
+            return False
+        ranges = [(where, 8), (place[0] + layout["frame.instr_ptr"], 8)]
+        found = self._memory.read_many(ranges * (_COPIES // len(ranges)))
+        frames, pointers = ({word_in(one, 0) for one in found[at::2] if len(one) == _WORD} for at in range(2))
+        if pointers - {place[1]}:
+            return True
+        return any(self._caller(frame) != place[0] for frame in frames - {place[0]})
+
+    def _caller(self, frame: int) -> int:
+        """Returns the address of the frame that has called one, 0 where there is none."""
+        try:
+            return read_word(self._memory, frame + self._layout["frame.previous"])
+        except TornError:
+            return 0
 
     def state(self, thread_id: int) -> tuple[int, bytes]:
         """Returns address and content of the state of a thread.

@@ -23,7 +23,7 @@ Place = tuple[int, int]
 Counts = tuple[int, int]
 """How often a thread was given a CPU, and has left one."""
 
-_STEPS = 16  # places that are read in one look, some 10 µs each
+_STEPS = 3  # times that steps are watched for in one look, some 70 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
 _PROCESSOR = 36  # among the fields of /proc/…/stat that follow the name
 _KEPT_FILES = 64
@@ -119,10 +119,10 @@ class ProgramTarget:
 
         It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
-        for _ in range(_STEPS):
-            if self._reader.place(thread_id) not in {place, None}:
-                self._learn(thread_id, counted, runs=True)
-                return RUNNING, True
+        reader = self._reader
+        if reader.place(thread_id) not in {place, None} or any(reader.moves(thread_id, place) for _ in range(_STEPS)):
+            self._learn(thread_id, counted, runs=True)
+            return RUNNING, True
         stood, self._stood = self._stood if not first else 0, 0
         same = place == self._last
         if not first:

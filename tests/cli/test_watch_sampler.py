@@ -34,12 +34,12 @@ def program(tmp_path):
 
 def test_killed_helper_is_replaced_and_that_is_said(program, monkeypatch):
     monkeypatch.setenv("KILL", "1")
-    done = loopstall("watch", "-o", "s.json", "prog.py", cwd=program)
+    done = loopstall("watch", "-o", "s.html", "prog.py", cwd=program)
     assert done.returncode == 0
     assert done.stdout == "auto\n"
     (told,) = [line for line in done.stderr.splitlines() if "looked at from inside its process" in line]
     assert told.startswith("loopstall: prog.py ")
-    assert "looked at from inside its process" in (program / "s.json").read_text()
+    assert "looked at from inside its process" in (program / "s.html").read_text()
     assert done.stderr.count("prog.py:6 in main") + done.stderr.count("prog.py:12 in main") >= 3
 
 

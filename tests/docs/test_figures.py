@@ -31,8 +31,8 @@ FIGURES = [
     ("docs/gate.md", "16 bursts of some 20 ms each", "{} bursts of some {} ms each",
      ("cli.gate:_TURNS", "runner.paired:BURST_S * 1000")),
     ("docs/gate.md", "80 requests a second (`--rate`), one of twenty heavy",
-     "{} requests a second (`--rate`), one of twenty heavy", ("cli.plan:SERVED_RATE",)),
-    ("docs/gate.md", "one of twenty heavy", "one of twenty heavy", ("cli.plan:SERVED_HEAVY == 1 / 20",)),
+     "{} requests a second (`--rate`), one of twenty heavy", ("cli.options.plan:SERVED_RATE",)),
+    ("docs/gate.md", "one of twenty heavy", "one of twenty heavy", ("cli.options.plan:SERVED_HEAVY == 1 / 20",)),
     ("docs/gate.md", "8 pairs a cell (`--rounds`)", "{} pairs a cell (`--rounds`)", ("cli.gate:_ROUNDS",)),
     ("docs/gate.md", "24 more than the screening's (`--confirm`;", "{} more than the screening's (`--confirm`;",
      ("cli.gate:_CONFIRM",)),
@@ -40,7 +40,7 @@ FIGURES = [
     ("docs/gate.md", "until there are 8, 12, 20 and 36 at most", "until there are {}, {}, {} and {} at most",
      ("gate.criteria:QUICK_ROUNDS * 2", "gate.criteria:QUICK_ROUNDS * 3", "gate.criteria:QUICK_ROUNDS + gate.criteria:QUICK_CONFIRM",
       "gate.criteria:QUICK_ROUNDS + 2 * gate.criteria:QUICK_CONFIRM")),
-    ("docs/gate.md", "a minute and 6 s a cell", "a minute and {} s a cell", ("cli.pairs:_QUICK_CELL_S",)),
+    ("docs/gate.md", "a minute and 6 s a cell", "a minute and {} s a cell", ("runner.paired_session:_QUICK_CELL_S",)),
     ("docs/gate.md", "with 99% confidence", "with {}% confidence", ("gate.certainty:SURE * 100",)),
     ("docs/gate.md", "a change counts from 10%", "a change counts from {}%", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/gate.md", "for 90 days", "for {} days", ("cli.accept:_DAYS",)),
@@ -61,7 +61,7 @@ FIGURES = [
     ("docs/results.md", "(`--noise`, 10%)", "(`--noise`, {}%)", ("analysis.compare:NOISE_THRESHOLD * 100",)),
     ("docs/results.md", "a 95% bootstrap interval", "a {}% bootstrap interval", ("stats.ratio:_CONFIDENCE * 100",)),
     ("docs/results.md", "needs four runs a side", "needs four runs a side", ("stats.ratio:MIN_RUNS == 4",)),
-    ("docs/decisions/measuring.md", "0.38 s of load by default", "{} s of load by default", ("cli.plan:RUN_SECONDS",)),
+    ("docs/decisions/measuring.md", "0.38 s of load by default", "{} s of load by default", ("cli.options.plan:RUN_SECONDS",)),
     ("docs/how-detection-works.md", "more than 1.5 ms later", "more than {} ms later", ("monitor.probes.base:LATE_NS / MS",)),
     ("docs/how-detection-works.md", "up to 96 times", "up to {} times", ("monitor.outside.looker:_MOST_LOOKS",)),
     ("docs/how-detection-works.md", "keeps eight of these glimpses", "keeps eight of these glimpses", ("monitor.evidence:_GLIMPSES == 8",)),
@@ -175,8 +175,8 @@ def test_default_matrix_is_what_the_documents_say():
 def test_formats_metrics_and_rules_of_the_documents_are_those_of_the_code():
     from loopstall.analysis.contrasts import CONTRASTS
     from loopstall.analysis.rules import RULES
-    from loopstall.cli import outputs
     from loopstall.report.formats import FORMATS
+    from loopstall.results import outputs
 
     assert set(tables("reports.md", "# Reports")) == set(FORMATS)
     rules = tables("reports.md", "## Findings")

@@ -9,7 +9,7 @@ import pytest
 from workshop import ECHO
 
 from loopstall.cli.entry import _loopstall
-from loopstall.cli.settings import by_workload
+from loopstall.cli.options.settings import by_workload
 from loopstall.gate import accepted
 
 BLOCKS = [block for block in blocks() if block.language == "toml"]

@@ -9,6 +9,7 @@ from helpers import uncovered
 import pytest
 
 import loopstall
+from loopstall.cli.entry import _COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(loopstall.__file__).resolve().parent
@@ -64,6 +65,12 @@ def test_monitor_hands_on_what_it_names_and_no_module_in_its_place():
     code += "print([name for name in monitor.__all__ if not inspect.isclass(getattr(monitor, name))])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_command_line_has_one_file_a_command_and_its_options():
+    commands = {module for module, _ in _COMMANDS.values()}
+    around = {"loopstall.cli", "loopstall.cli.entry"}
+    assert {name for name in modules("cli") if not name.startswith("loopstall.cli.options")} == commands | around
 
 
 def test_package_has_few_entries_and_short_files():

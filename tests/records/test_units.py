@@ -5,7 +5,8 @@ import importlib
 import click
 import pytest
 
-from loopstall.cli import entry, types
+from loopstall.cli import entry
+from loopstall.cli.options import types
 from loopstall.records import units
 
 

@@ -10,8 +10,8 @@ from loopstall.advice import plan, reported, words
 from loopstall.advice import subject as subjects
 from loopstall.advice.alone import measure_profile
 from loopstall.advice.study import study
-from loopstall.cli.plan import default_memory_limit, setting
-from loopstall.cli.types import RATE, SECONDS, SIZE
+from loopstall.cli.options.plan import default_memory_limit, setting
+from loopstall.cli.options.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
 from loopstall.records import Advice
 from loopstall.records.units import format_ns

@@ -9,7 +9,7 @@ import shlex
 import click
 
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
-from loopstall.cli.types import SHARE
+from loopstall.cli.options.types import SHARE
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
 from loopstall.report.compared import comparisons_shown

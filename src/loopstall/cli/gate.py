@@ -15,13 +15,10 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from loopstall.analysis.content import digest
-from loopstall.cli import pairs
-from loopstall.cli.against import OTHERS, Judged, against
-from loopstall.cli.outputs import FORMATS, Outputs
-from loopstall.cli.plan import budgets_asked, make_plan, matrix_options
-from loopstall.cli.settings import SettingsCommand, by_workload
-from loopstall.cli.sides import sides_of
-from loopstall.cli.types import MINUTES, SHARE
+from loopstall.cli.options.plan import budgets_asked, make_plan, matrix_options
+from loopstall.cli.options.settings import SettingsCommand, by_workload
+from loopstall.cli.options.sides import sides_of
+from loopstall.cli.options.types import MINUTES, SHARE
 from loopstall.errors import InputError, Terminated
 from loopstall.gate import ACCEPTED_FILE, accepted
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
@@ -31,8 +28,9 @@ from loopstall.report.output import console, say
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
+from loopstall.results.outputs import FORMATS, Outputs
 from loopstall.results.pages import REPORTS, write_page
-from loopstall.runner import environment
+from loopstall.runner import environment, paired_session
 from loopstall.runner.checkout import clean, root_of
 from loopstall.runner.inventory import Matched, match
 from loopstall.runner.launcher import Launcher
@@ -40,6 +38,7 @@ from loopstall.runner.paired import BURST_S, PairedRunner
 from loopstall.runner.proof import Proof
 from loopstall.runner.side import Sides
 from loopstall.runner.single import Limits
+from loopstall.runner.stored_session import OTHERS, Judged, against
 from loopstall.workloads import places
 from loopstall.workloads.loader import discover
 
@@ -113,7 +112,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         removed = clean()
         say(f"removed {removed}" if removed is not None else "there was nothing to remove")
         return 0
-    outputs = Outputs(options["form"], options["output"], inconclusive_fails=options["inconclusive"] == "fail")
+    outputs = _outputs(options)
     entries = accepted.read(options["accepted_file"], required=_asked(ctx, "accepted_file"))
     progress = console(err=True)
     if options["resume"] is not None:
@@ -134,6 +133,14 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if judged.interrupt is not None:
         return 128 + (judged.interrupt.number if isinstance(judged.interrupt, Terminated) else signal.SIGINT)
     return 5 if judged.uncompared else _status(verdicts, passes=options["inconclusive"] == "pass")
+
+
+def _outputs(options: Mapping[str, Any]) -> Outputs:
+    fails = options["inconclusive"] == "fail"
+    try:
+        return Outputs(options["form"], options["output"], inconclusive_fails=fails, root=root_of(Path.cwd()))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _page(folder: Path) -> tuple[str, ...]:
@@ -175,18 +182,18 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
     plan = replace(plan, cells=tuple(matched.cells))
     folder = _folder(options)
     of_the_sides = {name: None if options[name] is None else str(options[name]) for name in _OF_THE_SIDES}
-    asked = pairs.Asked(
+    asked = paired_session.Asked(
         rules=rules,
         turns=options["turns"],
-        limit_s=options["max_minutes"] or (pairs.quick_limit_s(len(plan.cells)) if options["quick"] else None),
+        limit_s=options["max_minutes"] or (paired_session.quick_limit_s(len(plan.cells)) if options["quick"] else None),
         options={**of_the_sides, "baseline": sides.commit or None},
-        code=pairs.code_of(_code(options)),
+        code=paired_session.code_of(_code(options)),
         unmeasured=matched.verdicts,
         notes=matched.notes,
         new=tuple(matched.new),
     )
-    pairs.begin(folder, plan, asked, tuple(matched.cells.values()))
-    started = pairs.Reopened(plan=plan, asked=asked, cells=matched.cells, saved={})
+    paired_session.begin(folder, plan, asked, tuple(matched.cells.values()))
+    started = paired_session.Reopened(plan=plan, asked=asked, cells=matched.cells, saved={})
     return _measured(started, sides, folder, progress)
 
 
@@ -210,9 +217,9 @@ def _resumed(ctx: click.Context, options: dict[str, Any], progress: Console) -> 
         what = "a workload" if options["workloads"] else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"--resume takes its settings from the gate that it completes; leave {what} out")
     folder = options["resume"]
-    found = pairs.reopen(folder)
+    found = paired_session.reopen(folder)
     before = {name: _path(name, text) for name, text in found.asked.options.items()}
-    pairs.check_code(found.asked, _code(before), folder)
+    paired_session.check_code(found.asked, _code(before), folder)
     sides = _sides(before, progress)
     if _asked(ctx, "max_minutes"):
         found = replace(found, asked=replace(found.asked, limit_s=options["max_minutes"]))
@@ -229,7 +236,7 @@ def _code(options: Mapping[str, Any]) -> list[Path]:
     return [*explicit, Path.cwd() / "workloads"] if explicit else [root_of(Path.cwd())]
 
 
-def _measured(started: pairs.Reopened, sides: Sides, folder: Path, progress: Console) -> Judged:
+def _measured(started: paired_session.Reopened, sides: Sides, folder: Path, progress: Console) -> Judged:
     """Measures what is missing and judges all of it."""
     plan, asked, proof = started.plan, started.asked, Proof(sides)
     for pair in started.saved.values():
@@ -238,7 +245,7 @@ def _measured(started: pairs.Reopened, sides: Sides, folder: Path, progress: Con
     with Launcher() as launcher:
         paired_runner = PairedRunner(launcher, environment.describe(), Limits.of(plan), both, turns=asked.turns)
         take = _proving(paired_runner, started.cells, proof)
-        measured = pairs.measure(plan, asked, take, folder=folder, saved=started.saved, progress=progress)
+        measured = paired_session.measure(plan, asked, take, folder=folder, saved=started.saved, progress=progress)
     notes = [
         f"{sides.candidate.name} against {sides.baseline.name}, measured in turns; results: {folder}",
         *asked.notes,

@@ -11,10 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from loopstall.cli.measuring import budget_asked, measure
-from loopstall.cli.plan import RUN_SECONDS, make_plan, matrix_options
-from loopstall.cli.settings import SettingsCommand
-from loopstall.cli.types import SECONDS
+from loopstall.cli.options.plan import RUN_SECONDS, budget_asked, make_plan, matrix_options
+from loopstall.cli.options.settings import SettingsCommand
+from loopstall.cli.options.types import SECONDS
 from loopstall.errors import InputError
 from loopstall.records import Plan, Run
 from loopstall.report.output import say
@@ -22,6 +21,7 @@ from loopstall.results import store
 from loopstall.results.pages import REPORTS
 from loopstall.runner import cluster, schedule
 from loopstall.runner.execution import Executes
+from loopstall.runner.session import measure
 from loopstall.runner.single import Limits
 
 __all__ = ["command"]

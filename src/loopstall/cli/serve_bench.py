@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from loopstall.cli.measuring import budget_asked, measure
-from loopstall.cli.plan import SERVED_HEAVY, SERVED_RATE, bounds, plan_of, setting, with_options
-from loopstall.cli.types import RATE, SECONDS, SHARE
+from loopstall.cli.options.plan import SERVED_HEAVY, SERVED_RATE, bounds, budget_asked, plan_of, setting, with_options
+from loopstall.cli.options.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
 from loopstall.report.output import say
 from loopstall.results import store
 from loopstall.results.pages import REPORTS
 from loopstall.runner import matrix
+from loopstall.runner.session import measure
 from loopstall.servers import DEF, SERVERS
 from loopstall.workloads.loader import find
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.cli.types import DURATION
+from loopstall.cli.options.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
 from loopstall.instrument.child import BEGUN, environment

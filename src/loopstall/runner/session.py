@@ -1,10 +1,8 @@
-"""Carries a plan out before the user's eyes: what `run` and `serve-bench` share."""
+"""A plan carried out before the user's eyes: progress, the table, the page and the exit code."""
 
 from pathlib import Path
 import time
 
-import click
-from click.core import ParameterSource
 from rich.console import Console
 
 from loopstall.analysis.content import Content, Digest, digest
@@ -18,13 +16,7 @@ from loopstall.report.terminal import closing, results
 from loopstall.results.pages import write_page
 from loopstall.runner import execution, schedule
 
-__all__ = ["budget_asked", "measure"]
-
-
-def budget_asked(ctx: click.Context) -> bool:
-    """Returns whether an option or a setting gave a budget, so that a cell that breaks it fails the command."""
-    asked = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
-    return any(ctx.get_parameter_source(name) in asked for name in ("budget", "availability"))
+__all__ = ["measure"]
 
 
 def measure(

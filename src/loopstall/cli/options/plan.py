@@ -1,4 +1,4 @@
-"""A plan from the options that `run` and `gate` share."""
+"""A plan from the options that `run`, `gate` and `serve-bench` share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from loopstall.analysis.summary import DEFAULT_AVAILABILITY, Budget, Budgets
-from loopstall.cli.settings import by_workload
-from loopstall.cli.types import DURATION, RATE, SECONDS, SHARE, SIZE
+from loopstall.cli.options.settings import by_workload
+from loopstall.cli.options.types import DURATION, RATE, SECONDS, SHARE, SIZE
 from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
@@ -25,6 +26,7 @@ __all__ = [
     "SERVED_HEAVY",
     "SERVED_RATE",
     "bounds",
+    "budget_asked",
     "budgets_asked",
     "default_memory_limit",
     "make_plan",
@@ -210,6 +212,12 @@ def budgets_asked(options: dict[str, Any]) -> Budgets:
         except click.BadParameter as error:
             raise InputError(f"[tool.loopstall.workload.{name}]: {error.message}") from error
     return Budgets(common=common, own=own)
+
+
+def budget_asked(ctx: click.Context) -> bool:
+    """Returns whether an option or a setting gave a budget, so that a cell that breaks it fails the command."""
+    asked = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    return any(ctx.get_parameter_source(name) in asked for name in ("budget", "availability"))
 
 
 def setting(text: str) -> tuple[str, str]:

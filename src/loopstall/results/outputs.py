@@ -4,7 +4,6 @@ from collections.abc import Sequence
 import os
 from pathlib import Path
 
-import click
 from rich.text import Text
 
 from loopstall.analysis.content import Content, Digest, digest
@@ -17,7 +16,6 @@ from loopstall.report.markdown import gate_to_markdown
 from loopstall.report.output import console, emit
 from loopstall.report.terminal import closing
 from loopstall.results import store
-from loopstall.runner.checkout import root_of
 
 __all__ = ["FORMATS", "Outputs"]
 
@@ -34,17 +32,19 @@ class Outputs:
         forms: their names; the terminal's for none.
         files: the file of each, as far as they go; stdout for "-" and for the rest.
         inconclusive_fails: whether a cell that could not be judged is an error.
+        root: the root of the checkout that places in the code are relative to.
 
     Raises:
-        click.UsageError: there are more files than formats.
+        ValueError: there are more files than formats.
     """
 
-    def __init__(self, forms: Sequence[str], files: Sequence[str], *, inconclusive_fails: bool) -> None:
+    def __init__(self, forms: Sequence[str], files: Sequence[str], *, inconclusive_fails: bool, root: Path) -> None:
         if len(files) > len(forms):
-            raise click.UsageError("each -o is the file of the --format before it; there are more files than formats")
+            raise ValueError("each -o is the file of the --format before it; there are more files than formats")
         names = forms or ["terminal"]
         self._wanted = list(zip(names, [*files, *["-"] * len(names)], strict=False))
         self._inconclusive_fails = inconclusive_fails
+        self._root = root
 
     def write(self, verdicts: Sequence[Verdict], skipped: Sequence[Skipped], *, notes: Sequence[str]) -> None:
         """Writes them all.
@@ -66,7 +66,7 @@ class Outputs:
                 notes=notes,
                 skipped=skipped,
                 inconclusive_fails=self._inconclusive_fails,
-                root=root_of(Path.cwd()),
+                root=self._root,
             )
         )
         for form, file in self._wanted:

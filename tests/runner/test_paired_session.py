@@ -5,10 +5,10 @@ from helpers import ENVIRONMENT, cell, plan
 import pytest
 from rich.console import Console
 
-from loopstall.cli import pairs
 from loopstall.errors import InputError
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
+from loopstall.runner import paired_session as pairs
 from loopstall.runner.paired import PairedRunner
 from loopstall.runner.side import Side
 from loopstall.runner.single import Limits

@@ -51,7 +51,7 @@ def urgency(evidence: PairedSample, rules: Criteria) -> float:
     """Returns how urgent it is to measure a cell on, the least first: 0 for a new trap, else the p of its time."""
     if new_trap(evidence, rules):
         return 0.0
-    return student_p(differences(evidence.pairs, TIME, rules.budget_of(evidence.cell)), least_spread=_LEAST_SPREAD)
+    return student_p(differences(evidence.pairs, TIME), least_spread=_LEAST_SPREAD)
 
 
 def perhaps_worse(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
@@ -69,7 +69,7 @@ def perhaps_worse(evidence: PairedSample, rules: Criteria, cells: int) -> bool:
     effect = rules.effect_of(evidence.cell)
     worth = effect / 2 if done <= 2 * rules.rounds else effect
     least = {TIME: worth, AVAILABILITY: worth, TRAP: 0.0}
-    time = finding(evidence.pairs, TIME, rules.budget_of(evidence.cell), effect=effect)
+    time = finding(evidence.pairs, TIME, effect=effect)
     return any(_stands_out(evidence, metric, rules, least[metric]) for metric in TESTED) or (
         time is not None and wide(time)
     )
@@ -86,7 +86,7 @@ def _certainly_worse(evidence: PairedSample, rules: Criteria, cells: int) -> boo
     looks, effect = rules.looks(cells), rules.effect_of(evidence.cell)
     return any(
         p_value(evidence, metric, rules, looks) * cells * len(TESTED) < rules.alpha
-        and (new_trap(evidence, rules) if metric == TRAP else _centre(evidence, metric, rules) > effect)
+        and (new_trap(evidence, rules) if metric == TRAP else _centre(evidence, metric) > effect)
         for metric in TESTED
     )
 
@@ -96,21 +96,21 @@ def _perhaps_better(evidence: PairedSample, rules: Criteria) -> bool:
     effect = rules.effect_of(evidence.cell)
     if len(evidence.pairs) >= 2 * rules.rounds or failure(evidence):
         return False
-    return _centre(evidence, TIME, rules) < -max(_MUCH, effect) and not better(evidence, rules)
+    return _centre(evidence, TIME) < -max(_MUCH, effect) and not better(evidence, rules)
 
 
-def _centre(evidence: PairedSample, metric: str, rules: Criteria) -> float:
-    """Returns the estimate of a metric's difference, 0 where no pair has it."""
-    found = differences(evidence.pairs, metric, rules.budget_of(evidence.cell))
+def _centre(evidence: PairedSample, metric: str) -> float:
+    """Returns the estimate of a metric's difference, 0 where no pair has it; not of traps."""
+    found = differences(evidence.pairs, metric)
     return hodges_lehmann(found).value if found else 0.0
 
 
 def p_value(evidence: PairedSample, metric: str, rules: Criteria, looks: Sequence[Look]) -> float:
     """Returns the least p of the looks whose pairs are there, each by the share of alpha that it may spend."""
-    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
-    found = differences(evidence.pairs, metric, budget)
+    effect = rules.effect_of(evidence.cell)
+    found = differences(evidence.pairs, metric, rules.budget_of(evidence.cell))
     margin = {TIME: math.log1p(effect), AVAILABILITY: effect, TRAP: _LONGER}[metric]
-    early = differences(evidence.pairs, _EARLY.get(metric, metric), budget)
+    early = differences(evidence.pairs, _EARLY.get(metric, metric))
     least = 1.0
     for look in looks:
         if look.pairs > len(found):
@@ -134,8 +134,8 @@ def better(evidence: PairedSample, rules: Criteria) -> bool:
 
     By ranks where there are pairs enough for that confidence, else by Student's test, as a regression is.
     """
-    budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
-    found = differences(evidence.pairs, TIME, budget)
+    effect = rules.effect_of(evidence.cell)
+    found = differences(evidence.pairs, TIME)
     if not found:
         return False
     margin = -math.log1p(-min(effect, 0.99))

@@ -31,7 +31,7 @@ class PairedSample:
         return tuple(pair.head for pair in self.pairs)
 
 
-def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[float]:
+def differences(pairs: Sequence[Pair], metric: str, budget: Budget | None = None) -> list[float]:
     """Returns one figure a pair, positive where the candidate is worse.
 
     Of times, the median over the pair's bursts of the logarithm of candidate / baseline, each burst by the one beside
@@ -39,6 +39,11 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
     alone broke the budget, -1 where the baseline alone did; of stalls, the logarithm of what half as many of the
     candidate's reach as it had bursts / the baseline's longest, one below the threshold counting as that long. A steady
     loss is one of availability without the candidate's longest stall. A pair without the figure is left out.
+
+    Args:
+        pairs: of a cell.
+        metric: the figure.
+        budget: of the cell, of which traps alone ask; the default one for None.
     """
     good = [
         (pair.base.measured, pair.head.measured)
@@ -55,7 +60,8 @@ def differences(pairs: Sequence[Pair], metric: str, budget: Budget) -> list[floa
     if metric == LONGEST:
         return [_longest(head, often=math.ceil(len(head.bursts) / 2) or 1) - _longest(base) for base, head in good]
     if metric == TRAP:
-        return [float(bool(breach(head, budget))) - float(bool(breach(base, budget))) for base, head in good]
+        limits = budget or Budget()
+        return [float(bool(breach(head, limits))) - float(bool(breach(base, limits))) for base, head in good]
     found: list[float] = []
     for base, head in good:
         both = [(_figure(b, metric), _figure(h, metric)) for b, h in zip(base.bursts, head.bursts, strict=False)]
@@ -83,7 +89,6 @@ def trapped(runs: Sequence[Run], budget: Budget) -> bool:
 def finding(
     pairs: Sequence[Pair],
     metric: str,
-    budget: Budget,
     *,
     effect: float,
     p: float | None = None,
@@ -94,18 +99,19 @@ def finding(
     Args:
         pairs: those that count.
         metric: one that is a time or a share.
-        budget: of the cell.
         effect: the least change that counts.
         p: of the test, corrected.
         confidence: of the interval.
     """
-    found = differences(pairs, metric, budget)
+    found = differences(pairs, metric)
     if not found:
         return None
     change = hodges_lehmann(found, confidence=confidence)
     base, head = (
         statistics.median(
-            _value(run.measured, metric) for run in runs if run.measured is not None and run.measured.bursts
+            _value(run.measured, metric)
+            for run in runs
+            if run.measured is not None and (metric == AVAILABILITY or run.measured.bursts)
         )
         for runs in ([pair.base for pair in pairs], [pair.head for pair in pairs])
     )

@@ -53,7 +53,7 @@ class _Case:
     def of(cls, evidence: PairedSample, rules: Criteria, p_values: Mapping[str, float], cells: int) -> "_Case":
         budget, effect = rules.budget_of(evidence.cell), rules.effect_of(evidence.cell)
         found = (
-            finding(evidence.pairs, metric, budget, effect=effect, p=p_values.get(metric))
+            finding(evidence.pairs, metric, effect=effect, p=p_values.get(metric))
             for metric in (TIME, AVAILABILITY, CPU)
         )
         return cls(

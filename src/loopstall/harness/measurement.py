@@ -77,12 +77,13 @@ class Measurement:
         self._bursts.append(burst)
         return burst
 
-    def figures(self, *, setup_ns: int, priming_ns: int) -> Measured:
+    def figures(self, *, setup_ns: int, priming_ns: int, by_turns: bool) -> Measured:
         """Sums the bursts up.
 
         Args:
             setup_ns: the time to enter the workload's context.
             priming_ns: the time to open the dispatch.
+            by_turns: whether the bursts were asked for one by one, so that each has its neighbour on the other side.
 
         Raises:
             WrongResultError: a job's result is not what the workload accepts.
@@ -118,7 +119,7 @@ class Measurement:
             switches_involuntary=used(lambda usage: usage.switches_involuntary),
             faults=(*self._faults, *meter.faults),
             descheduled_ns=min(stall_log.ns_by_cause[DESCHEDULED], wall_ns),
-            bursts=tuple(self._bursts) if len(self._bursts) > 1 else (),
+            bursts=tuple(self._bursts) if by_turns else (),
             noise=noise.total(*self._noises),
         )
 

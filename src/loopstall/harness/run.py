@@ -174,7 +174,7 @@ def measure(
             return measurement, priming_ns
 
         measurement, priming_ns = loop.run(main)
-        figures: Measured = measurement.figures(setup_ns=setup_ns, priming_ns=priming_ns)
+        figures: Measured = measurement.figures(setup_ns=setup_ns, priming_ns=priming_ns, by_turns=turns is not None)
         return figures
 
 

@@ -40,6 +40,20 @@ def test_less_available_loop_is_regressed():
     assert verdicts(side(STEADY), side(STEADY, stalls_ms=[60]))["availability"] == "regressed"
 
 
+def test_availability_is_judged_by_the_points_in_which_it_is_told():
+    from_30_to_25 = side([100] * 5, stalls_ms=[70]), side([100] * 5, stalls_ms=[75])
+    from_95_to_87 = side([100] * 5, stalls_ms=[5]), side([100] * 5, stalls_ms=[13])
+    for sides in (from_30_to_25, from_95_to_87):  # a sixth of what was left, and a twelfth: five points, and eight
+        assert verdicts(*sides, noise=0.1)["availability"] == "ok"
+        assert verdicts(*sides, noise=0.04)["availability"] == "regressed"
+        assert verdicts(*sides[::-1], noise=0.04)["availability"] == "improved"
+    assert verdicts(*from_95_to_87, noise=0.07)["availability"] == "regressed"
+    assert verdicts(*from_30_to_25, noise=0.07)["availability"] == "ok"
+    assert verdicts(*from_30_to_25[::-1], noise=0.07)["availability"] == "ok"
+    (rule,) = (item.rule for item in compare(*from_30_to_25) if item.metric == "availability")
+    assert rule == "95% interval of the difference against a noise threshold of 10 pp"
+
+
 def test_too_few_runs_are_inconclusive_and_say_what_is_missing():
     found = compare(side(STEADY[:2]), side(STEADY))
     assert {item.verdict for item in found} == {"inconclusive"}

@@ -33,7 +33,7 @@ def test_slower_side_is_regressed_with_its_interval_and_the_threshold():
     said = judged(side(), side(slower=1.5))
     assert (said.verdict, said.kind) == ("regressed", "regression")
     assert said.amount == pytest.approx(0.5)
-    for part in ("time per job +50.0% [", "] from 10.0 ms", "threshold of 10%"):
+    for part in ("time per job +50.0% [", "] from 10.0 ms", "threshold of 10.0%"):
         assert part in said.rule
     assert judged(side(), side(slower=1.5), noise=0.8).verdict == "ok"
     assert judged(side(), side(slower=1.5), effects={"work": 0.8}).verdict == "ok"
@@ -47,6 +47,13 @@ def test_loop_that_is_stalled_more_is_regressed_in_points_of_time_lost():
     lost = next(item for item in said.findings if item.metric == "availability")
     assert lost.change.value == pytest.approx(0.3, abs=0.01)
     assert lost.change.low <= lost.change.value <= lost.change.high
+    assert "beyond the threshold of 10.0 pp" in said.rule
+    assert judged(side(stalls_ms=(10,)), side(stalls_ms=(40,)), noise=0.35).verdict == "ok"
+
+
+def test_availability_that_cannot_be_judged_is_no_pass():
+    said = judged(side(stalls_ms=(60,)), side(stalls_ms=(100,)))
+    assert (said.verdict, "the loop availability of a run is zero" in said.rule) == ("inconclusive", True)
 
 
 def test_new_trap_is_regressed_with_its_culprit_whatever_the_time_says():

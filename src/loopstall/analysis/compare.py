@@ -89,7 +89,7 @@ def compare(base: Sequence[Figures], head: Sequence[Figures], *, noise: float = 
     Args:
         base: the cells of the one side.
         head: those of the other.
-        noise: the least relative change that counts; 0.1 is ten percent.
+        noise: the least change that counts; 0.1 is ten percent, or ten points of availability.
 
     Returns:
         One comparison a cell and metric: ``ok``, ``regressed``, ``improved``, ``inconclusive`` with what is
@@ -155,11 +155,23 @@ def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
         return verdict("inconclusive", f"{counted}, and an interval needs {MIN_RUNS} a side")
     if min(*base, *head) <= 0:
         word = "ok" if max(base) <= 0 and max(head) <= 0 else "inconclusive"
-        return verdict(word, "a run measured zero, to which there is no ratio")
+        return verdict(word, f"the {metric.label} of a run is zero, to which there is no ratio")
     ratio = ratio_estimate(base, head)
-    worse, better = (ratio.low, ratio.high) if metric.better == "lower" else (1 / ratio.high, 1 / ratio.low)
-    word = "regressed" if worse > 1 + noise else "improved" if better < 1 / (1 + noise) else "ok"
-    return verdict(word, f"95% interval of the ratio against a noise threshold of {noise:.0%}", ratio)
+    found = _told(name, ratio, median_estimate(base).value)
+    share = metric.unit == "share"
+    gain = noise if share else noise / (1 + noise)  # of a ratio, what takes a loss of that size back
+    word = "regressed" if found.low > noise else "improved" if found.high < -gain else "ok"
+    what = f"difference against a noise threshold of {100 * noise:.0f} pp"
+    against = what if share else f"ratio against a noise threshold of {noise:.0%}"
+    return verdict(word, f"95% interval of the {against}", ratio)
+
+
+def _told(name: str, ratio: Estimate, base: float) -> Estimate:
+    """Returns the change as it is told and judged: relative, of a share in points; positive where it got worse."""
+    metric = METRICS[name]
+    factor = (base if metric.unit == "share" else 1.0) * (-1.0 if metric.better == "higher" else 1.0)
+    low, high = sorted((factor * (ratio.low - 1), factor * (ratio.high - 1)))
+    return replace(ratio, value=factor * (ratio.value - 1), low=low, high=high)
 
 
 def finding_of(one: Comparison, threshold: float) -> Finding | None:
@@ -167,14 +179,11 @@ def finding_of(one: Comparison, threshold: float) -> Finding | None:
 
     Args:
         one: the comparison.
-        threshold: the least relative change that counts.
+        threshold: the least change that counts.
     """
     if one.ratio is None or one.base is None or one.head is None:
         return None
-    ratio = one.ratio
-    factor = -one.base.value if METRICS[one.metric].better == "higher" else 1.0  # a share is told in points lost
-    low, high = sorted((factor * (ratio.low - 1), factor * (ratio.high - 1)))
-    change = replace(ratio, value=factor * (ratio.value - 1), low=low, high=high)
+    change = _told(one.metric, one.ratio, one.base.value)
     return Finding(metric=one.metric, base=one.base.value, head=one.head.value, change=change, effect=threshold)
 
 

@@ -29,7 +29,13 @@ _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "rem
 @click.command("compare")
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("head", type=click.Path(path_type=Path))
-@click.option("--noise", type=SHARE, default=str(NOISE_THRESHOLD), show_default=True, help="Least change that counts.")
+@click.option(
+    "--noise",
+    type=SHARE,
+    default=str(NOISE_THRESHOLD),
+    show_default=True,
+    help="Least change that counts; points of availability.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show the cells in which nothing changed as well.")
 def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # noqa: FBT001
     """Compare two results cell by cell: the change from BASE to HEAD with its 95% bootstrap interval over runs.
@@ -84,7 +90,9 @@ def _remedy(scarce: Sequence[Figures]) -> str:
 def _status(compared: list[Comparison]) -> int:
     verdicts = {item.verdict for item in compared}
     undecided = {
-        item.row for item in compared if item.metric in {"time_per_job", ""} and item.verdict == "inconclusive"
+        item.row
+        for item in compared
+        if item.metric in {"time_per_job", "availability", ""} and item.verdict == "inconclusive"
     }
     if "failed" in verdicts:
         return 3

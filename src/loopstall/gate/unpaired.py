@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare, differing, finding_of, noise_of_controls
 from loopstall.analysis.summary import stack_of, summarise
-from loopstall.analysis.told import change
+from loopstall.analysis.told import change, least
 from loopstall.gate.criteria import AVAILABILITY, TIME, Criteria
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import (
@@ -44,7 +44,7 @@ def noise_between(
     *,
     least: float = NOISE_THRESHOLD,
 ) -> Noise:
-    """Finds the relative change from which two sides that were measured apart differ.
+    """Finds the change from which two sides that were measured apart differ.
 
     Args:
         base: the cells of the one side.
@@ -74,7 +74,7 @@ def judge_apart(base: Sequence[Figures], head: Sequence[Figures], rules: Criteri
         base: the cells of the one side.
         head: those of the other.
         rules: least effects and budgets.
-        noise: the least relative change that counts for any workload.
+        noise: the least change that counts for any workload: relative, of availability in points.
     """
     sides = [{item.key: item for item in side} for side in (base, head)]
     return [
@@ -154,18 +154,19 @@ def _trap(case: _Case) -> Ruling | None:
 def _worse(case: _Case) -> Ruling | None:
     for metric, kind in ((TIME, REGRESSION), (AVAILABILITY, STALL)):
         one = case.compared.get(metric)
-        if one is not None and one.verdict == "regressed":
-            return Ruling(
-                verdict="regressed", rule=f"{_told(one, case)}, beyond the threshold of {case.threshold:.0%}", kind=kind
-            )
+        found = finding_of(one, case.threshold) if one is not None and one.verdict == "regressed" else None
+        if found is not None:
+            rule = f"{change(found)}, beyond the threshold of {least(found)}"
+            return Ruling(verdict="regressed", rule=rule, kind=kind)
     return None
 
 
 def _undecided(case: _Case) -> Ruling | None:
-    one = case.compared.get(TIME)
-    if one is None:
+    if TIME not in case.compared:
         return Ruling(verdict="inconclusive", rule="neither side has a time per job")
-    return Ruling(verdict="inconclusive", rule=one.rule) if one.verdict == "inconclusive" else None
+    judged = [case.compared[metric] for metric in (TIME, AVAILABILITY) if metric in case.compared]
+    undecided = [one for one in judged if one.verdict == "inconclusive"]
+    return Ruling(verdict="inconclusive", rule=undecided[0].rule) if undecided else None
 
 
 def _rest(case: _Case) -> Ruling:

@@ -1,4 +1,5 @@
 import io
+import re
 
 from helpers import cell, failed, measured, run
 import pytest
@@ -7,6 +8,7 @@ from rich.console import Console
 from loopstall.analysis.compare import compare, figures_of
 from loopstall.gate.criteria import Criteria
 from loopstall.gate.unpaired import judge_apart
+from loopstall.report import output
 from loopstall.report.compared import comparisons_shown, verdicts_shown
 
 pytestmark = pytest.mark.once
@@ -26,6 +28,22 @@ def shown(renderable, width=80):
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= width
     return [line.rstrip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("colours", ["", "1"])
+def test_no_line_on_a_terminal_ends_in_blanks(monkeypatch, colours):
+    monkeypatch.setenv("FORCE_COLOR", colours)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    kept = io.StringIO()
+    console = output.console(kept, width=80)
+    console.print(verdicts_shown(judge_apart(side(100), side(150, stalls_ms=[60]), Criteria(), 0.1), []))
+    console.print(comparisons_shown(compare(side(100), side(300))))
+    lines = kept.getvalue().splitlines()
+    assert ("\x1b[" in kept.getvalue()) is bool(colours)
+    shown = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
+    assert [line for line in shown if line != line.rstrip()] == []
+    assert any("a trap that the baseline has not" in line for line in shown)
 
 
 def test_comparison_is_a_line_a_metric_with_whole_words_at_80_columns():

@@ -1,5 +1,6 @@
 """Output of the command line: no text from outside moves the cursor or is obeyed by a CI server."""
 
+import re
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -12,11 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["console", "emit", "say", "show"]
 
+_PADDING = re.compile(r"(?: |\x1b\[[\d;]*m)+$")
+"""The blanks at the end of a line, with which rich fills cells and indented text, between its styles."""
+
 
 class _Harmless:
     """A stream on which no line is a CI server's command, not even one that a table has folded into that shape.
 
-    What the stream's encoding has no sign for stands as an escape.
+    No line ends in blanks. What the stream's encoding has no sign for stands as an escape.
 
     Args:
         stream: the target of the lines; each write begins at the start of one, as rich's do.
@@ -26,7 +30,9 @@ class _Harmless:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(_encodable("\n".join(map(tamed, text.split("\n"))), self._stream))
+        *ended, rest = text.split("\n")
+        lines = [*(_PADDING.sub(_styles_alone, line) for line in ended), rest]
+        return self._stream.write(_encodable("\n".join(map(tamed, lines)), self._stream))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -63,6 +69,10 @@ def show(error: click.ClickException) -> None:
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
     say(f"Error: {error.format_message()}", err=True)
+
+
+def _styles_alone(padding: re.Match[str]) -> str:
+    return padding[0].replace(" ", "")
 
 
 def _encodable(text: str, stream: IO[str]) -> str:

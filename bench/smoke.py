@@ -8,7 +8,7 @@ the figures are is not judged: that takes the whole session and a quiet machine.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 import json
 import os
 from pathlib import Path
@@ -19,87 +19,13 @@ import sys
 import tarfile
 import tempfile
 import time
-from typing import Any
 import zipfile
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT_S = 300
-OURS = ("-m", "loopstall")
+from smoke_checks import OURS, ROOT, MissingError, found, need, python, result, run, sources, strategies
+
 ONCE = ("--processes", "1")
 LAG = ("loop_lag_p50_ms", "loop_lag_p99_ms", "stalls", "stalled_ms", "longest_stall_ms")
 NUMBER = r"\d+(?:\.\d+)?"
-
-
-class MissingError(Exception):
-    """What a session should have left or printed is not there."""
-
-
-def run(*words: object, codes: Iterable[int] = (0,)) -> str:
-    """Runs a command in the checkout and returns what it printed.
-
-    Raises:
-        MissingError: it ended with another exit code.
-    """
-    command = [*map(str, words)]
-    done = subprocess.run(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False
-    )
-    if done.returncode not in codes:
-        raise MissingError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}")
-    return done.stdout
-
-
-def python(*words: object, codes: Iterable[int] = (0,)) -> str:
-    """Runs this Python."""
-    return run(sys.executable, *words, codes=codes)
-
-
-def found(pattern: str, text: str, *, least: int = 1) -> list[str]:
-    """Returns what a pattern matches in a text.
-
-    Raises:
-        MissingError: less often than it should.
-    """
-    matches = re.findall(pattern, text, re.MULTILINE)
-    if len(matches) < least:
-        raise MissingError(f"{pattern!r} is there {len(matches)} times instead of {least}:\n{text[-4000:]}")
-    return matches
-
-
-def need(what: object, otherwise: str) -> None:
-    """Fails with a sentence where something is missing."""
-    if not what:
-        raise MissingError(otherwise)
-
-
-def result(folder: Path, *, absent: str = "(?!)") -> list[dict[str, Any]]:
-    """Looks at a results folder: its page, and figures of every cell.
-
-    Args:
-        folder: where it is.
-        absent: matches the reasons for which a cell may be left out here.
-
-    Returns:
-        The cells, as the published schema has them.
-    """
-    need((folder / "index.html").stat().st_size > 10_000, f"{folder}/index.html is next to empty")
-    document = json.loads(python(*OURS, "report", folder, "--format", "json"))
-    cells: list[dict[str, Any]] = document["cells"]
-    for cell in cells:
-        where = f"{cell['workload']} {cell['params']} {cell['loop']}/{cell['dispatch']}"
-        need(not cell["error"], f"{where}: {cell['error']}")
-        for figure in ("throughput", "response_p99", "lag_p99", "availability", "longest_stall"):
-            need(figure in cell["figures"], f"{where} has no {figure}")
-        need(cell["figures"]["throughput"]["value"] > 0, f"{where} has done nothing")
-    for item in document["skipped"]:
-        need(re.search(absent, item["reason"]), f"left out: {item}")
-    return cells
-
-
-def strategies(cells: Sequence[dict[str, Any]]) -> set[str]:
-    """Returns the strategies of cells."""
-    return {f"{cell['loop']}/{cell['dispatch']}" for cell in cells}
-
 
 TWIN = r"no async twin|no a?synchronous side|TaskGroup is asyncio's|is about \w+ alone"
 NEW = "comes with Python 3.1|does not run on Python"
@@ -134,11 +60,6 @@ def bench_all(folder: Path) -> str:
     served = result(folder / "served")
     need(len(served) == len(chosen), f"servers measured: {strategies(served)}")
     return f"{len(names)} workloads in {len(every)} cells, {len(ways)} strategies, {len(served)} servers"
-
-
-def sources() -> str:
-    """Returns the text of all workloads."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workloads").glob("*.py")))
 
 
 def pytest_benchmark(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """The gate as users have it: real processes, two sides, exit codes and outputs."""
 
 import json
-import os
 from pathlib import Path
 import signal
 import subprocess
@@ -9,33 +8,12 @@ import sys
 import time
 from xml.etree import ElementTree as ET
 
+from gated import LIBRARY, QUICK, UNTRAPPED, WORKLOAD, gate
 from helpers import loopstall
 import pytest
 
 pytestmark = [pytest.mark.alone, pytest.mark.once]  # what is compared are processes, whatever the Python
 
-LIBRARY = """
-import time
-
-def work(n):
-    value = 0
-    for i in range(n):
-        value = (value * 31 + i) & 0xFFFFFFFF
-    return value
-"""
-WORKLOAD = """
-import mylib
-from loopstall import workload
-
-@workload(params={"n": [4000]})
-def calc(seed, *, n):
-    mylib.work(n)
-    return seed
-
-@calc.verify
-def _(result, seed, *, n):
-    return result == seed
-"""
 ASYNC_LIBRARY = """
 import asyncio
 import time
@@ -55,11 +33,6 @@ async def fetching(seed):
 def _(result, seed):
     return result == seed
 """
-QUICK = ("--rounds", 1, "--confirm", 4, "--turns", 2, "--alpha", "99%")
-"""As few pairs as can decide anything: what is tested is what is said, not how surely."""
-UNTRAPPED = ("--budget", "60s", "--availability", "0")
-"""No stall is a trap, so that the time alone decides."""
-
 TOLERANT = ("--effect", "100%", "--inconclusive", "pass")
 """Of unchanged sides, which a busy machine may not be able to tell."""
 
@@ -81,11 +54,6 @@ def change(project, old, new, *, side="head"):
     path = project / side / "src" / "mylib.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-
-
-def gate(project, *arguments, env=None):
-    whole = None if env is None else {**os.environ, **env}
-    return loopstall("gate", "calc", "-s", "asyncio", *arguments, cwd=project, timeout=200, env=whole)
 
 
 def verdicts(folder):
@@ -125,13 +93,14 @@ def test_identical_sides_pass(project):
 
 def test_trap_that_appears_fails_with_the_line_to_blame(project):
     change(project, "    value = 0\n", "    time.sleep(0.08)\n    value = 0\n")
-    done = gate(project, *PATHS, *QUICK, "--results", "out", "--format", "github")
+    done = gate(project, *PATHS, *QUICK, "--turns", 1, "--results", "out", "--format", "github")
     assert done.returncode == 1, done.stdout + done.stderr
     (said,) = verdicts(project / "out")
     assert "a trap that the baseline has not" in said["rule"]
     assert said["culprit"]["file"].endswith("mylib.py")
     assert said["culprit"]["line"] == 5
     assert said["stack"]
+    assert {item["metric"] for item in said["findings"]} == {"time_per_job", "availability", "cpu_per_job"}
     assert f"file={project / 'head/src/mylib.py'},line=5,".replace(f"{project}/", "") in done.stdout
 
 
@@ -338,64 +307,3 @@ def test_settings_of_the_gate_and_of_single_workloads_are_read(project):
     (project / "pyproject.toml").write_text("[tool.loopstall.workload.calc]\neffct = '2%'\n")
     done = gate(project, *PATHS)
     assert (done.returncode, "unknown setting 'effct'" in done.stderr) == (2, True)
-
-
-def git(folder, *arguments):
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    done = subprocess.run(["git", "-C", folder, *identity, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A git checkout with two commits of a plain folder of code."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "mylib.py").write_text(LIBRARY)
-    (tmp_path / "workloads").mkdir()
-    (tmp_path / "workloads" / "lib.py").write_text(WORKLOAD)
-    git(tmp_path, "init", "-q", "-b", "main")
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-qm", "one")
-    return tmp_path
-
-
-def test_revision_is_compared_with_the_working_tree_and_cleaned_up(checkout):
-    path = checkout / "src" / "mylib.py"
-    path.write_text(LIBRARY.replace("range(n)", "range(20 * n)"))
-    cache = {"XDG_CACHE_HOME": str(checkout / "cache")}
-    done = gate(checkout, *QUICK, env=cache)  # against main, uncommitted changes count
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert f"working tree against {git(checkout, 'rev-parse', 'HEAD')[:12]}" in " ".join(done.stdout.split())
-    done = gate(checkout, "--baseline", "nothing", env=cache)
-    assert done.returncode == 2
-    assert "no revision 'nothing'" in done.stderr
-    assert list((checkout / "cache").rglob("mylib.py"))
-    assert "cache" not in git(checkout, "worktree", "list")
-    done = loopstall("gate", "--clean", cwd=checkout, env={**os.environ, **cache})
-    assert done.returncode == 0
-    assert not list((checkout / "cache").rglob("*.py"))
-
-
-@pytest.mark.once
-@pytest.mark.slow
-def test_projects_own_build_is_compared_and_one_that_fails_is_shown(checkout):
-    (checkout / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling>=1.26"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "mylib"\nversion = "1"\n[tool.hatch.build.targets.wheel]\ninclude = ["src/mylib.py"]\n'
-        'sources = ["src"]\n'
-    )
-    git(checkout, "add", "-A")
-    git(checkout, "commit", "-qm", "two")
-    path = checkout / "src" / "mylib.py"
-    path.write_text(LIBRARY.replace("range(n)", "range(20 * n)"))
-    cache = {"XDG_CACHE_HOME": str(checkout / "cache")}
-    done = gate(checkout, *QUICK, *UNTRAPPED, env=cache)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "regressed: calc" in done.stdout, done.stdout
-    assert "time per job +" in " ".join(done.stdout.split())
-    (checkout / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "nowhere"\n')
-    done = gate(checkout, *QUICK, env=cache)
-    assert done.returncode == 2
-    assert "does not build; the last it said" in done.stderr
-    assert "nowhere" in done.stderr
-    assert Path(checkout / "src" / "mylib.py").exists()

@@ -4,15 +4,15 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from types import SimpleNamespace
-import urllib.request
 
 from helpers import loopstall, until
 import pytest
+from services import loaded
+from watched_pid import WATCH, seen
 
 from loopstall.errors import InputError
 from loopstall.instrument.injection import check
@@ -21,10 +21,7 @@ pytestmark = [
     pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process the memory of another one"),
 ]
-takes_scripts = pytest.mark.skipif(
-    not hasattr(sys, "remote_exec"), reason="only Python 3.14 and later run such scripts"
-)
-WATCH = [sys.executable, "-m", "loopstall", "watch"]
+takes_scripts = pytest.mark.skipif(not hasattr(sys, "remote_exec"), reason="only Python 3.14 and later run scripts")
 
 PROGRAM = """
 import asyncio, atexit, gc, json, os, selectors, sys, threading, time, types
@@ -151,19 +148,18 @@ def is_again(folder, before):
 def test_stalls_are_told_as_from_within_and_the_program_is_then_as_it_was(tmp_path, start):
     with running(tmp_path, start) as process:
         before = state(tmp_path)
-        done = injected(process, tmp_path, "-o", "out.json")
+        done, report = seen(process, tmp_path, "blocking-call", "sleeps", "--inject")
         assert is_again(tmp_path, before)
         process.kill()
         assert process.stderr.read() == ""
     assert done.returncode == 0, done.stderr
-    stalls = [event["stall"] for event in json.loads((tmp_path / "out.json").read_text())["stalls"]]
+    stalls = [event["stall"] for event in report["stalls"]]
     of_function = [stall for stall in stalls if (stall["culprit"] or {}).get("function") == "sleeps"]
     assert of_function, (stalls, done.stderr)
     assert "blocking-call" in {stall["cause"] for stall in of_function}
     if start in {PLAIN, UVLOOP, THREAD}:
         assert {stall["task"] for stall in of_function} == {"again and again"}
     assert "from within" in done.stderr
-    assert "The time was over." in done.stderr
     assert "takes everything back as soon as" not in done.stderr
     assert "looked at from inside" not in done.stderr
 
@@ -176,6 +172,7 @@ def test_second_watch_is_as_good_as_the_first_and_leaves_as_little(tmp_path):
             done = injected(process, tmp_path, duration="1s")
             assert done.returncode == 0, done.stderr
             assert "in sleeps, task again and again" in done.stderr
+            assert "The time was over." in done.stderr
         assert is_again(tmp_path, before)
 
 
@@ -346,37 +343,8 @@ async def app(scope, receive, send):
 @takes_scripts
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_service_watches_itself(tmp_path, loop):
-    pytest.importorskip("uvicorn")
-    pytest.importorskip(loop)
-    (tmp_path / "app.py").write_text(APP)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["-m", "uvicorn", "app:app", "--port", str(port), "--loop", loop, "--lifespan", "off"]
-    ended = threading.Event()
-
-    def ask():
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as got:
-            return got.status == 200
-        return False
-
-    def load():
-        while not ended.wait(0.1):
-            ask()
-
-    loading = threading.Thread(target=load, daemon=True)
-    with subprocess.Popen(
-        [sys.executable, *words], cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            assert until(ask)
-            loading.start()
-            done = injected(process, tmp_path)
-            assert ask()
-        finally:
-            ended.set()
-            process.kill()
-            if loading.ident is not None:
-                loading.join(20)
+    with loaded(tmp_path, APP, loop, "--lifespan", "off") as (process, ask):
+        done = injected(process, tmp_path)
+        assert ask()
     assert done.returncode == 0, done.stderr
     assert "blocking-call: app.py:6 in app" in done.stderr

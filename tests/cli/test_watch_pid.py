@@ -3,21 +3,20 @@
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 
 from helpers import loopstall, until
 import psutil
 import pytest
+from services import loaded
+from watched_pid import WATCH, seen
 
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process the memory of another one"),
 ]
-WATCH = [sys.executable, "-m", "loopstall", "watch"]
 
 PROGRAM = """
 import asyncio, re, sys, threading, time
@@ -96,7 +95,7 @@ def test_stalls_have_cause_line_coroutine_and_task(tmp_path, function, cause, st
     with running(
         tmp_path, f"await asyncio.create_task(again({function}, 0.2), name='again and again')", start
     ) as process:
-        done, report = watched(process, tmp_path)
+        done, report = seen(process, tmp_path, cause, function)
     assert done.returncode == 0, done.stderr
     of_function, stalls = chosen(report, function)
     assert of_function, (stalls, done.stderr)
@@ -114,7 +113,7 @@ def test_loops_are_found_wherever_they_run(tmp_path, start):
     if start == TRIO:
         pytest.importorskip("trio")
     with running(tmp_path, "await again(sleeps, 0.2)", start) as process:
-        done, report = watched(process, tmp_path)
+        done, report = seen(process, tmp_path, "blocking-call", "sleeps")
     of_function, stalls = chosen(report, "sleeps")
     assert of_function, (stalls, done.stderr)
     assert {stall["cause"] for stall in of_function} == {"blocking-call"}
@@ -141,7 +140,7 @@ threading.Thread(target=hold, daemon=True).start()
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="needs a GIL")
 def test_holder_of_the_gil_is_named(tmp_path):
     with running(tmp_path, "await again(short, 0.01)", HOLDS + PLAIN) as process:
-        done, report = watched(process, tmp_path)
+        done, report = seen(process, tmp_path, "gil-wait")
     waits = [event["stall"] for event in report["stalls"] if event["stall"]["cause"] == "gil-wait"]
     assert waits, (report["stalls"], done.stderr)
     assert {stall["holder"]["function"] for stall in waits} == {"hold"}
@@ -234,35 +233,8 @@ async def slow() -> int:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_slow_route_of_a_service_is_named(tmp_path, loop):
     pytest.importorskip("fastapi")
-    pytest.importorskip("uvicorn")
-    pytest.importorskip(loop)
-    (tmp_path / "app.py").write_text(APP)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["-m", "uvicorn", "app:app", "--port", str(port), "--loop", loop, "--log-level", "warning"]
-    ended = threading.Event()
-
-    def ask():
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/slow", timeout=10) as got:
-            return got.status == 200
-        return False
-
-    def load():
-        while not ended.wait(0.1):
-            ask()
-
-    loading = threading.Thread(target=load, daemon=True)
-    with subprocess.Popen([sys.executable, *words], cwd=tmp_path) as process:
-        try:
-            assert until(ask)
-            loading.start()
-            done, report = watched(process, tmp_path)
-        finally:
-            ended.set()
-            process.kill()
-            if loading.ident is not None:
-                loading.join(20)
+    with loaded(tmp_path, APP, loop, path="/slow") as (process, _):
+        done, report = seen(process, tmp_path, "blocking-call", "slow")
     of_function, stalls = chosen(report, "slow")
     assert of_function, (stalls, done.stderr)
     assert {stall["cause"] for stall in of_function} == {"blocking-call"}

@@ -4,14 +4,12 @@ import csv
 from dataclasses import replace
 import io
 import json
-import os
 import re
-from xml.etree import ElementTree as ET
 
-from helpers import ENVIRONMENT, MS, cell, failed, loopstall, measured, plan, run, write_workloads
+from helpers import ENVIRONMENT, MS, cell, failed, measured, plan, run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-import pytest
+from nasty import NASTY, annotations_alone, harmless, obeyed, read_back, unseen
 
 from loopstall.advice.words import told
 from loopstall.analysis.content import Content, digest
@@ -25,9 +23,7 @@ from loopstall.report.page.html import trends_to_html
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import described, in_a_line, summed_up
 from loopstall.report.trend import sentences, to_csv, to_otava, to_text
-from loopstall.results import store
 
-NASTY = "a\n::error::pwned\r\x1b[2J##[error]x \u202e\"'`|<b></script>\x9b31m\0=1+1"
 TEXT = st.one_of(
     st.text(st.characters(), max_size=30),
     st.lists(st.sampled_from(["\n", "::", "error", "##[", "\x1b[", "]", "=", "|", "`", "<", '"', ",", " ", "\ud800"]))
@@ -39,23 +35,6 @@ NARROW = 40
 
 def rendered(form, what):
     return formats.rendered(form, digest(what))
-
-
-def unseen(text):
-    """What of a text is a control character, an escape sequence or a mark that turns text around, but for newlines."""
-    return {char for char in text if not char.isprintable() and char != "\n"}
-
-
-def obeyed(text):
-    """The lines that a CI server takes for its commands, by the rules of GitHub's runner and of Azure Pipelines."""
-    lines = re.split(r"\r\n|\r|\n", text)
-    return [line for line in lines if line.lstrip().startswith("::") or re.search(r"##\w*\[", line)]
-
-
-def harmless(text):
-    assert unseen(text) == set()
-    assert obeyed(text) == []
-    return text
 
 
 def every_text(text):
@@ -113,26 +92,6 @@ def a_session(text):
     summary = StallSummary()
     summary.add(a_sighting(text))
     return Session(title=text, summary=summary, watched_ns=MS, began=0.0, threshold_ns=MS, about=(text,))
-
-
-def read_back(form, made):
-    """Reads a format as those do for whom it is."""
-    if form == "junit":
-        ET.fromstring(made)  # noqa: S314  # our own
-    elif form in {"json", "speedscope", "trace", "pyperf"}:
-        json.loads(made)
-    elif form == "csv":
-        rows = list(csv.reader(io.StringIO(made)))
-        assert len({len(row) for row in rows}) == 1
-        assert not any(re.match(r"\s*[=@]", field) for row in rows for field in row)
-        assert not any(re.match(r"\s*[+-]\D", field) for row in rows for field in row)
-
-
-def annotations_alone(made, count):
-    lines = made.splitlines()
-    assert len(lines) == count
-    assert all(re.match(r"::(error|warning) (file=[^,:]*,)?(line=\d+,)?title=[^,:]*::", line) for line in lines)
-    assert unseen(made) == set()
 
 
 @given(TEXT)
@@ -264,122 +223,3 @@ def test_what_a_table_folds_to_the_start_of_a_line_is_no_command(text):
     console(out, width=NARROW).print(text)
     assert obeyed(out.getvalue()) == []
     assert tamed("  ::error::x") == r"  \x3a:error::x"
-
-
-@pytest.fixture(scope="module")
-def nasty(tmp_path_factory):
-    """A measured result whose parameter, file name, task and exception say what they should not."""
-    folder = tmp_path_factory.mktemp("nasty")
-    body = f"""
-NASTY = {NASTY!r}
-
-@workload(params={{"text": [NASTY]}})
-def loud(seed, *, text):
-    time.sleep(0.06)
-    return seed
-loud.verify(ok)
-
-@workload(params={{"text": [NASTY]}})
-def raises(seed, *, text):
-    raise ValueError(text)
-raises.verify(ok)
-"""
-    write_workloads(folder, body, "mine\n::error::x.py")
-    words = ("-s", "asyncio", "-s", "native", "--jobs", 2, "--concurrency", 1, "--processes", 1, "-o", "out")
-    done = loopstall("run", "mine\n::error::x.py", *words, cwd=folder)
-    assert done.returncode == 3, done.stderr  # one of them raises
-    harmless(done.stdout)
-    harmless(done.stderr)
-    assert "loud" in done.stdout
-    return folder
-
-
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("columns", ["30", "150"])
-def test_command_line_prints_a_nasty_result_harmlessly(nasty, form, columns):
-    if form == "pyperf":
-        pytest.importorskip("pyperf", reason="pyperf is an extra")
-    done = loopstall("report", "out", "--format", form, "-o", "-", cwd=nasty, env={**os.environ, "COLUMNS": columns})
-    assert done.returncode == 0, done.stderr
-    harmless(done.stderr)
-    if form == "github":
-        annotations_alone(done.stdout, 2)
-    elif form == "html":
-        assert unseen(done.stdout) == set()
-        assert "</script><" not in done.stdout.partition('id="data">')[2].partition("</script>")[0]
-    else:
-        harmless(done.stdout)
-    read_back(form, done.stdout)
-
-
-def test_every_other_command_prints_a_nasty_result_harmlessly(nasty):
-    for words, status in (
-        (("list", "mine\n::error::x.py"), 0),
-        (("compare", "out", "out"), 3),
-        (("gate", "--against", "out", "--candidate-results", "out"), 3),
-        (("gate", "--against", "out", "--candidate-results", "out", "--format", "markdown"), 3),
-        (("history", "add", "out", "--commit", NASTY.replace("\0", ""), "--file", "h\n::error::.sqlite"), 0),
-        (("history", "show", "--file", "h\n::error::.sqlite"), 0),
-        (("history", "show", "--file", "h\n::error::.sqlite", "--format", "csv"), 0),
-        (("history", "show", "--file", "h\n::error::.sqlite", "--format", "otava", "-o", "otava"), 0),
-        (("report", "out", "--history", "h\n::error::.sqlite", "--format", "terminal"), 0),
-        (("report", "none\n::error::x"), 2),
-        (("run", "nothing\n::error::x"), 2),
-        (("run", "hashing", "-p", "a\n::error::b"), 2),
-        (("run", "--rate", "a\n::error::b"), 2),
-        (("nothing\n::error::x",), 2),
-        (("watch", "nothing\n::error::x.py"), 2),
-        (("advise", "nothing\n::error::x"), 2),
-        (("accept", "out", "--reason", "x"), 2),
-        (("serve-bench", "nothing\n::error::x"), 2),
-    ):
-        done = loopstall(*words, cwd=nasty)
-        assert done.returncode == status, (words, done.stdout, done.stderr)
-        assert "unexpected" not in done.stderr
-        harmless(done.stdout)
-        harmless(done.stderr)
-
-
-def test_watch_tells_a_nasty_task_harmlessly(tmp_path):
-    name = "mine\n::error::x.py"
-    (tmp_path / name).write_text(
-        "import asyncio, time\n"
-        "async def block():\n"
-        "    time.sleep(0.1)\n"
-        "async def main():\n"
-        f"    await asyncio.create_task(block(), name={NASTY!r})\n"
-        "asyncio.run(main())\n"
-    )
-    for more in ((), ("--stacks",)):
-        done = loopstall("watch", *more, "-o", "out.junit", name, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert "1 stall" in done.stderr
-        harmless(done.stderr)
-        ET.fromstring(harmless((tmp_path / "out.junit").read_text()))  # noqa: S314  # our own
-
-
-def test_pytest_plugin_tells_a_nasty_task_harmlessly(tmp_path):
-    import subprocess
-    import sys
-
-    (tmp_path / "test_it.py").write_text(
-        "import asyncio, time\n"
-        "async def block():\n"
-        "    time.sleep(0.1)\n"
-        "async def main():\n"
-        f"    await asyncio.create_task(block(), name={NASTY!r})\n"
-        "def test_it():\n"
-        "    asyncio.run(main())\n"
-    )
-    words = ("-p", "no:cacheprovider", "--stall-budget", "20ms", "--stall-report", "s.json")
-    done = subprocess.run([sys.executable, "-m", "pytest", *words, "test_it.py"], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=120, check=False)  # fmt: skip
-    assert done.returncode == 1, done.stdout
-    assert "culprit" in done.stdout
-    harmless(done.stdout)
-    harmless((tmp_path / "s.json").read_text())
-
-
-def test_what_was_measured_of_nasty_text_is_read_back(nasty):
-    found = store.load([nasty / "out"])
-    assert {dict(one.cell.params)["text"] for one in found.runs} == {NASTY}

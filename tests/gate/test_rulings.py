@@ -96,7 +96,10 @@ def test_amount_of_a_trap_is_the_median_over_its_runs():
 
 def test_few_pairs_of_a_trap_that_may_be_chance_do_not_decide():
     once = said(joined(alike(head_stalls=(90,) * 4, count=5), alike(count=3)))
-    assert (once.verdict, once.rule) == ("inconclusive", "it looks worse, and only 8 of 16 pairs were measured to settle it")
+    assert (once.verdict, once.rule) == (
+        "inconclusive",
+        "it looks worse, and only 8 of 16 pairs were measured to settle it",
+    )
 
 
 def test_what_was_not_measured_to_the_end_says_what_is_missing():

@@ -27,7 +27,7 @@ ONCE = ("--processes", "1")
 LAG = ("loop_lag_p50_ms", "loop_lag_p99_ms", "stalls", "stalled_ms", "longest_stall_ms")
 NUMBER = r"\d+(?:\.\d+)?"
 
-TWIN = r"no async twin|no a?synchronous side|TaskGroup is asyncio's|is about \w+ alone"
+TWIN = r"no async version|no a?synchronous side|TaskGroup is asyncio's|is about \w+ alone"
 NEW = "comes with Python 3.1|does not run on Python"
 
 

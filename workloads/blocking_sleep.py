@@ -18,7 +18,7 @@ def blocking_sleep(seed: int, *, seconds: float) -> int:
     return seed
 
 
-@blocking_sleep.native()
+@blocking_sleep.async_version()
 async def _(seed: int, *, seconds: float) -> int:
     await asyncio.sleep(seconds)
     return seed

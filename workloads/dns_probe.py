@@ -42,13 +42,13 @@ def dns_probe(seed: int, *, wait: float, port: int) -> str:  # noqa: ARG001  # t
     the resolver is C code that waits for the network, for seconds where a name server is away. It asks whichever server
     the machine is set up with, and that one would be measured; so the query is written out here (a packet over UDP, and
     its answer) and goes to a server in a process of its own, which says after `wait` seconds that there is no such
-    host. The async twin asks in a thread of the default executor, as `loop.getaddrinfo` does. A right answer is that
+    host. The async version asks in a thread of the default executor, as `loop.getaddrinfo` does. A right answer is that
     there is no such host.
     """
     return _look_up(f"host-{seed % 1000}.invalid", seed, port)
 
 
-@dns_probe.native()
+@dns_probe.async_version()
 async def _(seed: int, *, wait: float, port: int) -> str:  # noqa: ARG001
     name = f"host-{seed % 1000}.invalid"
     return await asyncio.get_running_loop().run_in_executor(None, _look_up, name, seed, port)

@@ -34,7 +34,7 @@ def file_io(seed: int, *, bytes: int, fsync: bool, folder: str) -> str:  # noqa:
     """Blocking file I/O on the loop: writes a file, syncs it to the disk, reads it back and hashes it.
 
     Stands for an upload that is saved, a log or a cache that is flushed, a report that is written. Each step
-    blocks the thread it runs on: inline that is the loop's, which is the trap. The async twin goes through
+    blocks the thread it runs on: inline that is the loop's, which is the trap. The async version goes through
     aiofiles, in chunks of 1 MiB, and still hashes on the loop. The files lie in the temporary folder (set TMPDIR
     to choose the disk). A right answer is the SHA-256 of what was written.
     """
@@ -51,7 +51,7 @@ def file_io(seed: int, *, bytes: int, fsync: bool, folder: str) -> str:  # noqa:
         Path(name).unlink()
 
 
-@file_io.native(requires=["aiofiles"])
+@file_io.async_version(requires=["aiofiles"])
 async def _(seed: int, *, bytes: int, fsync: bool, folder: str) -> str:  # noqa: A002
     import aiofiles  # an extra
     import aiofiles.os

@@ -56,7 +56,7 @@ def http_download(seed: int, *, how: str, limit: int, client: str, wait: float, 
 
     Stands for a crawler, a handler that asks several services, a client of an API with one call an item. Whoever asks
     waits for the network nearly all of the time. `sequential` asks for one after the other, the others have up to
-    `limit` requests under way at once: in a pool of threads, and in the async twin behind an `asyncio.Semaphore`.
+    `limit` requests under way at once: in a pool of threads, and in the async version behind an `asyncio.Semaphore`.
     urllib has a synchronous side only, aiohttp an asynchronous one, httpx both; what a client has not is n/a. Each job
     opens a client of its own, and a pool of threads; urllib opens a connection for each file. A right answer is all
     bytes of all files.
@@ -97,7 +97,7 @@ def _httpx_synchronous(limit: int) -> Iterator[Callable[[str], int]]:
         yield lambda url: len(session.get(url).content)
 
 
-@http_download.native()
+@http_download.async_version()
 async def _(seed: int, *, how: str, limit: int, client: str, wait: float, ports: list[int]) -> int:  # noqa: ARG001
     urls = [_url(ports, seed, number) for number in range(_FILES)]
     async with _ASYNCHRONOUS[client](limit) as fetch:

@@ -44,13 +44,13 @@ def logging_to_file(seed: int, *, lines: int, path: str) -> int:
     """Log lines through a handler that blocks until they are on the disk.
 
     Stands for an audit log, a handler that sends to a slow collector, a file on a network disk: a line of logging
-    looks harmless and waits like any other call. The async twin logs through a `QueueHandler`, whose listener
+    looks harmless and waits like any other call. The async version logs through a `QueueHandler`, whose listener
     waits in a thread of its own. A right answer is how many lines were logged, the last of which is in the file.
     """
     return _log(_logger(path, queued=False), seed, lines)
 
 
-@logging_to_file.native()
+@logging_to_file.async_version()
 async def _(seed: int, *, lines: int, path: str) -> int:
     return _log(_logger(path, queued=True), seed, lines)
 

@@ -25,14 +25,14 @@ def sqlite(seed: int, *, rows: int, path: str) -> list[int]:  # noqa: ARG001  # 
     """A synchronous database driver on the loop: opens a SQLite file and scans a table.
 
     Stands for `sqlite3` behind an `async def`, an ORM without an asynchronous driver, a search without an index.
-    SQLite gives the GIL up while it scans, so that threads help. The async twin is aiosqlite, which sends each
+    SQLite gives the GIL up while it scans, so that threads help. The async version is aiosqlite, which sends each
     call to a thread of its connection. A right answer is the number of rows found and the length of their text.
     """
     with contextlib.closing(sqlite3.connect(path)) as database:
         return list(database.execute(_QUERY, (_pattern(seed),)).fetchone())
 
 
-@sqlite.native(requires=["aiosqlite"])
+@sqlite.async_version(requires=["aiosqlite"])
 async def _(seed: int, *, rows: int, path: str) -> list[int]:  # noqa: ARG001
     import aiosqlite  # an extra
 

@@ -16,14 +16,14 @@ def subprocess_wait(seed: int, *, seconds: float) -> int:
     """`subprocess.run` on the loop.
 
     Stands for a converter, `git` or `ffmpeg` that a handler runs and waits for. The thread computes next to
-    nothing: it waits, and starting a process takes its time as well, which the async twin
+    nothing: it waits, and starting a process takes its time as well, which the async version
     (`asyncio.create_subprocess_exec`) spends on the loop too. A right answer is what the program prints.
     """
     done = subprocess.run(_command(seed, seconds), capture_output=True, check=True)  # our own words
     return int(done.stdout)
 
 
-@subprocess_wait.native()
+@subprocess_wait.async_version()
 async def _(seed: int, *, seconds: float) -> int:
     program = await asyncio.create_subprocess_exec(*_command(seed, seconds), stdout=asyncio.subprocess.PIPE)
     output, _ = await program.communicate()

@@ -20,14 +20,14 @@ def _template(*, is_async: bool) -> jinja2.Template:
 def template_render(seed: int, *, rows: int) -> str:
     """A table of HTML from a Jinja2 template.
 
-    Stands for server-side pages, e-mails and reports. It is pure Python: threads do not help. The async twin,
+    Stands for server-side pages, e-mails and reports. It is pure Python: threads do not help. The async version,
     `render_async`, awaits what the template awaits, and this one awaits nothing: it blocks the loop just as long.
     A right answer has every row and the seed.
     """
     return _template(is_async=False).render(rows=range(rows), seed=seed)
 
 
-@template_render.native()
+@template_render.async_version()
 async def _(seed: int, *, rows: int) -> str:
     return await _template(is_async=True).render_async(rows=range(rows), seed=seed)
 

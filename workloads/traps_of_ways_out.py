@@ -110,8 +110,8 @@ async def executor_width(seed: int, *, how: str, calls: int) -> int:
     """Many calls that wait, all at once: in the default executor, or in a pool with a thread for each call of a job.
 
     Stands for `to_thread` around a synchronous client or driver. The default executor has min(32, cores + 4) threads
-    for the whole program, name lookups included: further calls stand in line, and nobody says so. The cure is a pool
-    of one's own. A right answer is the seed.
+    for the whole program, name lookups included: further calls wait in its queue, and nobody says so. The cure is
+    a pool of one's own. A right answer is the seed.
     """
     loop = asyncio.get_running_loop()
     pool = None if how == "default-executor" else _threads[0]

@@ -31,14 +31,14 @@ def _(result: int, seed: int) -> bool:
 
 @workload()
 def files(_seed: int) -> int:
-    """Writes a file and reads it back; its native twin with aiofiles."""
+    """Writes a file and reads it back; its async version with aiofiles."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(_CONTENT)
         return len(path.read_bytes())
 
 
-@files.native(requires=["aiofiles"])
+@files.async_version(requires=["aiofiles"])
 async def _(_seed: int) -> int:
     import aiofiles
 

@@ -69,7 +69,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"there is: {', '.join(words)}" if words else "there is none"
+    return f"choose one of: {', '.join(words)}" if words else "there is none"
 
 
 def not_installed(module: str, package: str = "") -> str | None:

@@ -274,7 +274,7 @@ def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_
     limits = Limits(time_limit_s=60, memory_limit_bytes=0, threshold_ns=5 * MS)
     advice = study(subject(tmp_path), of, planned, limits=limits, allowance=allowance, progress=counted)
     assert advice.choice == ""
-    asked = int(re.search(r"ask again with --max-seconds (\d+)$", advice.reason)[1])
+    asked = int(re.search(r"run it again with --max-seconds (\d+)$", advice.reason)[1])
     assert asked > planned.fewest * planned.round_s
     assert "the 20 s of --max-seconds leave 0" in advice.reason
     assert counted.expected == 0

@@ -57,7 +57,7 @@ def test_availability_is_judged_by_the_points_in_which_it_is_told():
 def test_too_few_runs_are_inconclusive_and_say_what_is_missing():
     found = compare(side(STEADY[:2]), side(STEADY))
     assert {item.verdict for item in found} == {"inconclusive"}
-    assert "2 runs against 5, and an interval needs 4 a side" in found[0].rule
+    assert "2 runs against 5, and an interval needs 4 on each side" in found[0].rule
 
 
 def test_cell_of_one_side_is_added_or_removed():

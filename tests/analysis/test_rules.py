@@ -25,7 +25,7 @@ def words(made):
 def test_computing_goes_to_a_thread_where_there_is_no_gil_and_to_processes_where_there_is(cause):
     assert "process pool" in words(stall(cause, gil=True))
     without = words(stall(cause, gil=False))
-    assert "Send it to a thread: this Python has no GIL" in without
+    assert "Run it in a thread: this Python has no GIL" in without
     assert rule_of(cause, gil=False).command.startswith("loopstall run {workload} -s {loop}/to_thread")
 
 

@@ -87,7 +87,7 @@ def test_limit_and_plan_are_told_at_the_start_and_a_limit_that_cannot_do_says_wh
     assert told[0] == "stops measuring after 20.0 s"
     assert told[1] == "fns:slow by itself ..."
     assert told[2].startswith("takes 2.0")
-    assert too_noisy(done) or re.search(r"ask again with --max-seconds \d+", done.stdout)
+    assert too_noisy(done) or re.search(r"run it again with --max-seconds \d+", done.stdout)
     assert not marked(folder)
 
 
@@ -101,7 +101,7 @@ def test_function_that_does_not_end_within_the_limit_is_given_up(folder):
 @pytest.mark.alone
 def test_progress_has_a_total(folder):
     done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--rate", "10", "--max-seconds", "16", cwd=folder)
-    assert "by turns" in done.stderr or too_noisy(done)
+    assert "in turns" in done.stderr or too_noisy(done)
     if not too_noisy(done):
         assert re.search(r"^\d+ runs to measure$", done.stderr, re.MULTILINE)
         assert re.search(r"^1 of \d+ runs, \d+ s left$", done.stderr, re.MULTILINE)
@@ -140,7 +140,7 @@ def test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_do
         (["fns:hangs", "--time-limit", "1s"], 3, "time limit"),
         (["fns:nothing"], 2, "no function 'nothing'"),
         (["fns:waits", "--args", "{"], 2, "not JSON"),
-        (["fns:waits", "--args", "[1]", "--args-from", "fns:boom"], 2, "exclude each other"),
+        (["fns:waits", "--args", "[1]", "--args-from", "fns:boom"], 2, "cannot be used together"),
         (["fns:waits", "-p", "x=1"], 2, "--args"),
         (["blocking_slep"], 2, "did you mean 'blocking_sleep'"),
         (["hashing"], 2, "has 4 rows"),
@@ -174,7 +174,7 @@ def test_culprit_of_a_report_is_measured_or_asks_for_its_arguments(folder):
     assert "loopstall advise work --from stalls.json --args" in asks.stdout
     unknown = loopstall("advise", "nobody", "--from", "stalls.json", cwd=folder)
     assert unknown.returncode == 2
-    assert "there is: fns.py" in unknown.stderr
+    assert "it has: fns.py" in unknown.stderr
     short = loopstall("advise", "work", "--from", "stalls.json", "--args", "[90000]", "--max-seconds", "3s", cwd=folder)
     assert short.returncode == 5, short.stderr
     assert "fns.py:work: takes" in short.stdout

@@ -84,8 +84,8 @@ def test_two_stored_results_are_judged_without_measuring(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--baseline", "main"), "exclude each other"),
-        (("--turns", "3"), "exclude each other"),
+        (("--baseline", "main"), "cannot be used together"),
+        (("--turns", "3"), "cannot be used together"),
         (("--candidate-results", "nowhere"), "does not exist"),
         (("hashing",), "no cell of these workloads"),
         (("-s", "processes"), "no cell of these workloads"),

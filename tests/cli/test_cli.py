@@ -64,7 +64,7 @@ def test_monitor_imports_the_standard_library_alone(tmp_path):
 def test_list_shows_what_there_is_and_what_it_stands_for(tmp_path):
     done = loopstall("list", cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("blocking_sleep (control)", "variant=pbkdf2", "fsync=True", "uvloop", "to_thread", "no async twin"):
+    for word in ("blocking_sleep (control)", "variant=pbkdf2", "fsync=True", "uvloop", "to_thread", "no async version"):
         assert word in done.stdout
 
 
@@ -141,7 +141,7 @@ def test_misspelt_setting_is_refused(tmp_path):
 def test_nothing_to_measure_is_neither_pass_nor_fail(tmp_path):
     done = loopstall("run", "hashing", "-s", "native", cwd=tmp_path)
     assert done.returncode == 5
-    assert "no async twin" in done.stdout
+    assert "no async version" in done.stdout
     assert not (tmp_path / "reports").exists()
 
 
@@ -201,7 +201,7 @@ def test_compare_of_too_few_runs_is_inconclusive(measured, tmp_path):
     assert done.returncode == 5
     (line,) = (line for line in done.stdout.splitlines() if "an interval needs" in line)
     assert line.startswith("Inconclusive, echo · asyncio/inline: 1 run against 1")
-    assert line.endswith("Measure both sides anew with: loopstall run mine.py --processes 4")
+    assert line.endswith("Measure both sides again with: loopstall run mine.py --processes 4")
 
 
 @pytest.mark.once

@@ -96,7 +96,7 @@ def test_trap_that_appears_fails_with_the_line_to_blame(project):
     done = gate(project, *PATHS, *QUICK, "--turns", 1, "--results", "out", "--format", "github")
     assert done.returncode == 1, done.stdout + done.stderr
     (said,) = verdicts(project / "out")
-    assert "a trap that the baseline has not" in said["rule"]
+    assert "a trap that the baseline does not have" in said["rule"]
     assert said["culprit"]["file"].endswith("mylib.py")
     assert said["culprit"]["line"] == 5
     assert said["stack"]
@@ -164,7 +164,7 @@ def test_bad_accepted_file_is_refused_before_anything_is_measured(project, conte
     [
         ((), "is not in a git checkout"),
         (("--baseline-path", "base"), "the candidate is missing"),
-        (("--baseline-path", "base", "--baseline", "main"), "exclude each other"),
+        (("--baseline-path", "base", "--baseline", "main"), "cannot be used together"),
         (("--baseline-path", "nowhere", "--candidate-path", "head"), "does not exist"),
         (("--baseline-python", "/bin/false", "--candidate-path", "head"), "cannot import loopstall"),
         ((*PATHS, "-o", "a", "-o", "b"), "more files than formats"),
@@ -202,7 +202,7 @@ def test_side_whose_results_are_wrong_fails_the_measurement(project):
 def test_what_could_not_be_measured_in_time_is_inconclusive(project, how, status):
     done = gate(project, *PATHS, "--max-minutes", "1e-9", "--inconclusive", how)
     assert done.returncode == status, done.stdout + done.stderr
-    assert "0 of 8 pairs were measured in the time there was" in " ".join(done.stdout.split())
+    assert "0 of 8 pairs were measured in the available time" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_interrupted_gate_shows_its_verdicts_and_is_completed_by_resume(project)
     change(project, "range(n)", "range(20 * n)")
     status, told = interrupted(project, "calc", "-s", "asyncio", *PATHS, "--turns", 2, *UNTRAPPED)
     assert status == 130
-    assert "of 8 pairs were measured in the time there was" in told
+    assert "of 8 pairs were measured in the available time" in told
     assert "complete them with: loopstall gate --resume out" in told
     (said,) = verdicts(project / "out")
     assert (said["verdict"], 0 < said["pairs"] < 8) == ("inconclusive", True)
@@ -270,7 +270,7 @@ def test_blocking_call_that_is_new_in_an_async_workload_is_told_by_few_pairs_of_
     assert done.returncode == 1, done.stdout + done.stderr
     assert "stops measuring after 66.0 s" in " ".join(done.stderr.split())
     (said,) = verdicts(project / "out")
-    assert "a trap that the baseline has not" in said["rule"]
+    assert "a trap that the baseline does not have" in said["rule"]
     assert (Path(said["culprit"]["file"]).name, said["culprit"]["line"]) == ("mylib.py", 6)
     assert "mylib.py:6" in "".join(done.stdout.split())  # a long path is broken
     assert said["pairs"] == 4

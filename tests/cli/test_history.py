@@ -43,7 +43,7 @@ def test_show_draws_each_cell_and_says_where_it_changed(project):
     one = loopstall("history", "show", "work", "-s", "asyncio/inline", "-m", "throughput", "--last", 5, cwd=project)
     assert "throughput" in one.stdout
     assert "other" not in one.stdout
-    assert "No figure has changed" in one.stdout
+    assert "No figure changed" in one.stdout
 
 
 def test_words_are_whole_at_80_columns(project):

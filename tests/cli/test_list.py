@@ -8,6 +8,7 @@ import pytest
 
 from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
+from loopstall.records.cells import dispatch_named, dispatch_shown
 from loopstall.results import store
 from loopstall.servers import SERVERS
 from loopstall.workloads.loader import find
@@ -15,6 +16,9 @@ from loopstall.workloads.loader import find
 WIDE = {**os.environ, "COLUMNS": "300"}
 SIDES = ("--baseline-path", ".", "--candidate-path", ".")
 SECTIONS = ("Workloads", "Loops", "Dispatches", "Servers, for loopstall serve-bench")
+
+
+SHOWN = {dispatch_shown(name): dispatch for name, dispatch in DISPATCHES.items()}
 
 
 def sections(text):
@@ -48,9 +52,7 @@ def test_every_workload_is_listed_with_what_it_stands_for(listed):
         assert known[name].stands_for.split()[0] in lines[1]
 
 
-@pytest.mark.parametrize(
-    ("section", "table"), [(SECTIONS[1], LOOPS), (SECTIONS[2], DISPATCHES), (SECTIONS[3], SERVERS)]
-)
+@pytest.mark.parametrize(("section", "table"), [(SECTIONS[1], LOOPS), (SECTIONS[2], SHOWN), (SECTIONS[3], SERVERS)])
 def test_every_row_has_its_summary(listed, section, table):
     assert list(listed[section]) == list(table)
     for name, lines in listed[section].items():
@@ -68,8 +70,8 @@ def test_reasons_why_a_dispatch_is_missing_stand_under_it_with_for_whom(listed):
     for name, lines in listed["Dispatches"].items():
         reasons = {}
         for item in find((), everything=True):
-            reason = DISPATCHES[name].missing(item)
-            if reason and (not item.dispatches or name in item.dispatches):
+            reason = SHOWN[name].missing(item)
+            if reason and (not item.dispatches or dispatch_named(name) in item.dispatches):
                 reasons.setdefault(reason, []).append(item.name)
         assert len(lines[1:]) == len(reasons), (name, lines)
         for line, (reason, names) in zip(lines[1:], reasons.items(), strict=True):
@@ -84,7 +86,7 @@ def test_workload_of_ones_own_is_listed_and_dispatches_are_judged_by_it(tmp_path
     done = loopstall("list", "mine.py", cwd=tmp_path, env=WIDE)
     found = sections(done.stdout)
     assert list(found["Workloads"]) == ["mine"]
-    assert found["Dispatches"]["native"][1:] == ["n/a for mine: the workload has no async twin"]
+    assert found["Dispatches"]["async"][1:] == ["n/a for mine: the workload has no async version"]
 
 
 def test_own_workloads_alone_are_shown_measured_and_gated_unless_bundled_ones_are_asked_for(tmp_path):

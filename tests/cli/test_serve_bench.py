@@ -84,7 +84,7 @@ def test_servers_of_others_are_measured(tmp_path):
         (["strems"], "did you mean 'streams'"),
         (["--heavy", "0"], "--heavy is 0"),
         (["--work", "nothing"], "unknown workload 'nothing'"),
-        (["--quick", "--processes", "2"], "exclude each other"),
+        (["--quick", "--processes", "2"], "cannot be used together"),
         (["-p", "mss=3"], "did you mean 'ms'"),
     ],
 )

@@ -186,7 +186,7 @@ def test_ended_command_takes_everything_back(tmp_path, number, code):
             command.send_signal(number)
             _, said = command.communicate(timeout=60)
         assert command.returncode == code, said
-        assert "The command was ended." in said
+        assert "The watch was interrupted." in said
         assert "prog.py" in said
         assert is_again(tmp_path, before)
         assert not list((tmp_path / "tmp").iterdir())

@@ -49,7 +49,7 @@ def test_trap_over_a_budget_that_was_asked_for_is_exit_1(played, capsys):
     command = played(FakeExecutor(lambda _: well(measured(stalls_ms=(80,)))))
     assert command("run", "mine.py", "-s", "inline", "-o", "a") == 0
     assert command("run", "mine.py", "-s", "inline", "-o", "b", "--budget", "50ms") == 1
-    assert "1 of 1 cells are traps" in capsys.readouterr().out
+    assert "1 of 1 cell is a trap" in capsys.readouterr().out
 
 
 def test_failed_measurement_is_exit_3_and_its_cell_is_not_tried_again(played, capsys):

@@ -34,7 +34,7 @@ def nth(seed):
     _done[0] += 1
     time.sleep(0.002)
     return _done[0] - 1
-@nth.native()
+@nth.async_version()
 async def _(seed):
     return nth.function(seed)
 @nth.verify

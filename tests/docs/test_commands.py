@@ -51,9 +51,9 @@ COMMANDS = {
     "loopstall run hashing -s to_thread -s processes -p variant=pbkdf2 --rate 50": Run(
         more="--processes 1 --seconds 200ms", shows="2 runs in"
     ),
-    "loopstall run mine.py --budget 50ms": Run(more=_FEW.partition(" ")[2], codes=frozenset({0, 1}), shows="1 runs in"),
-    "loopstall run --all": Run(more=_FEW, shows="1 runs in"),
-    "loopstall run --resume": Run(shows="1 runs in"),
+    "loopstall run mine.py --budget 50ms": Run(more=_FEW.partition(" ")[2], codes=frozenset({0, 1}), shows="1 run in"),
+    "loopstall run --all": Run(more=_FEW, shows="1 run in"),
+    "loopstall run --resume": Run(shows="1 run in"),
     "loopstall run -o sample": Run(more=_FEW, shows="Page: sample/index.html"),
     "cp sample/index.html reports/sample/": Run(before=f"loopstall run {_FEW} -o sample && mkdir reports/sample"),
     "loopstall compare reports/BASE reports/HEAD": Run(shows="ok"),
@@ -68,7 +68,7 @@ COMMANDS = {
     "loopstall advise --from stalls.json": Run(codes=frozenset({5}), shows="total"),
     "loopstall advise total --from stalls.json --args '[1000]' -o advice.json": _ADVICE,
     "loopstall serve-bench --list": Run(shows="uvicorn-1/inline"),
-    "loopstall serve-bench": Run(more="socket --quick --seconds 300ms", shows="1 runs in"),
+    "loopstall serve-bench": Run(more="socket --quick --seconds 300ms", shows="1 run in"),
     "loopstall serve-bench 'uvicorn-*' gunicorn-4": Run(more="--list", shows="uvicorn-2/processes"),
     "loopstall serve-bench 'uvicorn-*' gunicorn-4 --rate 200 --heavy 10%": Run(
         more="--list", shows="gunicorn-4/inline"
@@ -86,7 +86,7 @@ COMMANDS = {
         more=_PAIRS, shows="measured in turns"
     ),
     "loopstall gate 'uvicorn-*' mine.py": Read(),
-    'loopstall accept --reason "moves to a worker in 2.1"': Run(shows="accepted until"),
+    'loopstall accept --reason "moves to a worker in 2.1"': Run(shows="commit that file"),
     "loopstall gate --against reports/20261101-090000-run": Run(
         more="mine.py -s inline --inconclusive pass", shows="this machine now against"
     ),
@@ -114,6 +114,7 @@ COMMANDS = {
     "loopstall report reports/20260102-030405-gate": Run(shows="reports/20260102-030405-gate/index.html"),
     f"loopstall report {_REPORTED} --history loopstall-history.sqlite": Run(shows=f"{_REPORTED}/index.html"),
     f"loopstall report {_REPORTED} --format markdown": Run(shows="| workload |"),
+    "loopstall report stalls.json": Run(shows="stalls.html"),
     "loopstall report --index reports": Run(shows="reports/index.html"),
     "loopstall report reports/BASE --format pyperf -o base.json": Run(shows="base.json"),
     "python -m pyperf stats base.json": Run(shows="Mean", needs=("pyperf",)),

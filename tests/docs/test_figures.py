@@ -29,13 +29,13 @@ FIGURES = [
     ("README.md", "a stall over `--budget` (50 ms)", "a stall over `--budget` ({} ms)", ("analysis.summary:DEFAULT_STALL_NS / MS",)),
     ("README.md", "`--availability` (50%)", "`--availability` ({}%)", ("analysis.summary:DEFAULT_AVAILABILITY * 100",)),
     ("docs/gate.md", "16 bursts of some 20 ms each", "{} bursts of some {} ms each",
-     ("cli.gate:_TURNS", "runner.paired:BURST_S * 1000")),
+     ("cli.options.gate:_TURNS", "runner.paired:BURST_S * 1000")),
     ("docs/gate.md", "80 requests a second (`--rate`), one of twenty heavy",
      "{} requests a second (`--rate`), one of twenty heavy", ("cli.options.plan:SERVED_RATE",)),
     ("docs/gate.md", "one of twenty heavy", "one of twenty heavy", ("cli.options.plan:SERVED_HEAVY == 1 / 20",)),
-    ("docs/gate.md", "8 pairs a cell (`--rounds`)", "{} pairs a cell (`--rounds`)", ("cli.gate:_ROUNDS",)),
+    ("docs/gate.md", "8 pairs a cell (`--rounds`)", "{} pairs a cell (`--rounds`)", ("cli.options.gate:_ROUNDS",)),
     ("docs/gate.md", "24 more than the screening's (`--confirm`;", "{} more than the screening's (`--confirm`;",
-     ("cli.gate:_CONFIRM",)),
+     ("cli.options.gate:_CONFIRM",)),
     ("docs/gate.md", "screens by 4 pairs,", "screens by {} pairs,", ("gate.criteria:QUICK_ROUNDS",)),
     ("docs/gate.md", "until there are 8, 12, 20 and 36 at most", "until there are {}, {}, {} and {} at most",
      ("gate.criteria:QUICK_ROUNDS * 2", "gate.criteria:QUICK_ROUNDS * 3", "gate.criteria:QUICK_ROUNDS + gate.criteria:QUICK_CONFIRM",
@@ -143,6 +143,7 @@ def tables(document, heading):
 def test_tables_of_workloads_dispatches_and_loops_are_complete():
     from loopstall.dispatch import DISPATCHES
     from loopstall.loops import LOOPS
+    from loopstall.records.cells import dispatch_shown
     from loopstall.workloads.loader import discover
 
     bundled = ROOT / "workloads"
@@ -152,7 +153,7 @@ def test_tables_of_workloads_dispatches_and_loops_are_complete():
         *tables("workloads.md", "## Strategies"),
         *tables("ways-out.md", "## Queues, clusters, interpreters: more dispatches"),
     }
-    assert ways == set(DISPATCHES)
+    assert ways == set(map(dispatch_shown, DISPATCHES))
     said = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("workloads.md", "ways-out.md"))
     assert [name for name in LOOPS if f"`{name}`" not in said] == []
 

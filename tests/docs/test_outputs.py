@@ -57,7 +57,7 @@ def cells(lines):
 def test_line_below_watch_is_what_it_prints(workshop, document):
     done = shell("loopstall watch app.py --port 8000", workshop)
     assert done.returncode == 0, done.stderr
-    (shown,) = lines_of(output(document, "loopstall: stall of"))
+    (shown,) = lines_of(output(document, " loopstall: stall of"))
     assert shown in shape(done.stderr)
 
 
@@ -95,7 +95,7 @@ def test_lines_below_watch_of_workers_are_what_it_prints(workshop):
         server.send_signal(signal.SIGINT)
         _, said = server.communicate(timeout=60)
     printed = shape(said)
-    for line in lines_of(output("docs/watch.md", "loopstall [SpawnProcess-1")):
+    for line in lines_of(output("docs/watch.md", " loopstall [SpawnProcess-1")):
         assert line in printed, said
     assert "app.py" in (workshop / "stalls.html").read_text()
 

@@ -187,11 +187,12 @@ def stall_event(**changes):
 
 @pytest.mark.parametrize(("cause", "over"), [("blocking-call", True), ("descheduled", False)])
 def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, over):
-    from loopstall.cli.watch import _Account, _Said
+    from loopstall.cli.watch import _Account
     from loopstall.instrument.inbox import Inbox
+    from loopstall.report.watch_output import WatchOutput
 
     silent = SimpleNamespace(take=list, last=list)
-    account = _Account(Inbox(tmp_path), silent, _Said(stacks=False), fail_over_ns=100 * MS, lines=None)
+    account = _Account(Inbox(tmp_path), silent, WatchOutput(stacks=False), fail_over_ns=100 * MS, lines=None)
     (tmp_path / "1.jsonl").write_text(json.dumps(to_plain(stall_event(cause=cause))) + "\n")
     account.take()
     assert account.summary.count == 1

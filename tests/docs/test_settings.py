@@ -38,7 +38,7 @@ def test_settings_of_the_readme_are_those_of_run_and_options_go_before_them(tmp_
     assert done.returncode == 0, done.stdout + done.stderr
     assert "15 runs in" in done.stdout  # three strategies in five processes
     done = loopstall("run", "mine.py", "--jobs", 2, "-s", "inline", "--processes", 1, cwd=tmp_path)
-    assert "1 runs in" in done.stdout
+    assert "1 run in" in done.stdout
     read, _ = context("run", tmp_path)
     assert (read.params["budget"], read.params["availability"]) == (0.05, 0.9)
 

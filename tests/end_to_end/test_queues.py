@@ -58,7 +58,7 @@ def test_celery_does_every_job_and_leaves_nothing_behind(mine, tmp_path, broker)
     done = run(mine, "--jobs", "12", "-s", "celery", env=env)
     assert done.returncode == 3, done.stderr  # of the one that raises
     assert "a job raised ValueError: no such luck" in " ".join(done.stdout.split())
-    assert "1 cells failed" in " ".join(done.stdout.split())
+    assert "1 cell failed" in " ".join(done.stdout.split())
     assert not marked(tmp_path)
 
 
@@ -111,7 +111,7 @@ def test_dask_does_every_job_and_leaves_nothing_behind(mine, tmp_path):
     pytest.importorskip("distributed")
     done = run(mine, "--jobs", "12", "-s", "dask")
     assert done.returncode == 3, done.stderr
-    assert "1 cells failed" in " ".join(done.stdout.split())
+    assert "1 cell failed" in " ".join(done.stdout.split())
     assert not marked(tmp_path)
 
 

@@ -88,23 +88,23 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
 @pytest.mark.parametrize(
     ("rule", "known"),
     [
-        ("waited for the GIL in 75% of the time that was looked at", {"waited_gil": 60, "waiting": 20}),
+        ("waited for the GIL in 75% of the samples", {"waited_gil": 60, "waiting": 20}),
         ("the loop's thread computed 60% of the time that it had a CPU, 67% of it without a step of Python",
          {"own": 30, "delay": 50, "python": 30, "native": 60, "waiting": 10}),
         ("the loop's thread computed 60% of the time that it had a CPU, 75% of it without a step of Python",
          {"own": 60, "python": 10, "native": 30}),
-        ("the loop's thread computed 90% of the time that it had a CPU; no look tells whether in Python or in C", {"own": 90}),
+        ("the loop's thread computed 90% of the time that it had a CPU; no sample tells whether in Python or in C", {"own": 90}),
         ("the loop's thread computed 10% of the time and had a CPU, seen in fsync, read",
          {"own": 10, "waiting": 90, "syscalls": ("fsync", GIL, "read", "fsync")}),
         ("the loop's thread computed 10% of the time and had a CPU", {"own": 10, "waiting": 9, "syscalls": (GIL,)}),
-        ("the loop's thread computed 10% of the time that it had a CPU, and nobody looked", {"own": 10}),
-        ("the loop's thread computed 10% of the time, others 20%, and nobody looked", {"own": 10, "others": 20}),
+        ("the loop's thread computed 10% of the time that it had a CPU, and no sample was taken", {"own": 10}),
+        ("the loop's thread computed 10% of the time, others 20%, and no sample was taken", {"own": 10, "others": 20}),
         ("came back from its wait for events 80% late while other threads computed", {"others": 60, "overran": 80}),
         ("came back from its wait for events 80% late, and no thread here computed", {"overran": 80}),
         (("ready to run without a CPU for 96% of the time (others had the CPU); "
-         "without that it had stayed below the threshold"), {"delay": 48, "throttled": 48}),
+         "without that wait it would have stayed below the threshold"), {"delay": 48, "throttled": 48}),
         (("ready to run without a CPU for 96% of the time (the CPU quota); "
-         "without that it had stayed below the threshold"), {"delay": 47, "throttled": 49}),
+         "without that wait it would have stayed below the threshold"), {"delay": 47, "throttled": 49}),
     ],
 )  # fmt: skip
 def test_rule_says_what_was_measured(rule, known):

@@ -14,7 +14,7 @@ import sys
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("phrases.txt")
 LOOKED_THROUGH = ("src", "docs", "bench", "workloads", "README.md", "CONTRIBUTING.md", "noxfile.py", "action.yml")
-WRITTEN_BY_US = {".py", ".md", ".html", ".css", ".js", ".toml", ".yml"}
+WRITTEN_BY_US = {".py", ".md", ".html", ".j2", ".css", ".js", ".toml", ".yml"}
 
 
 def phrases() -> dict[str, str]:

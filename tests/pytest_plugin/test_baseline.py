@@ -8,7 +8,7 @@ from own_tests import BLOCKED, BUDGET, FINE, LONG, run
 def test_baseline_lets_todays_stalls_pass_and_what_is_new_or_worse_fail(tmp_path):
     done = run(tmp_path, BLOCKED + FINE, *BUDGET, "--stall-baseline", "write")
     assert done.returncode == 0, done.stdout
-    assert "1 entry was added" in done.stdout
+    assert "1 entry added" in done.stdout
     written = (tmp_path / "loopstall-accepted.toml").read_text()
     assert 'where = "test_own.py in blocked.<locals>.main"' in written
     assert run(tmp_path, BLOCKED + FINE, *BUDGET).returncode == 0

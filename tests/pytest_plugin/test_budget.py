@@ -53,7 +53,7 @@ def test_failure_says_both_lengths():
     one = seen(158, waited=40)
     said = _said([one], [one], budget(50, 60), missed=[])
     assert "an event loop was blocked for 118 ms; the budget is 50.0 ms" in said
-    assert "blocked for 118 ms in all, in 1 stalls" in said
+    assert "blocked for 118 ms in all, in 1 stall" in said
     assert "158 ms (40.0 ms of it without a CPU), cpu-python" in said
 
 
@@ -65,7 +65,7 @@ def test_failure_names_the_other_callbacks_of_the_turn():
     )
     turn = replace(one, stall=replace(one.stall, parts=parts))
     said = _said([turn], [turn], budget(50), missed=[])
-    assert "also in this turn: /srv/other.py:9 in other, task Task-5, 40%" in said
+    assert "also in this loop iteration: /srv/other.py:9 in other, task Task-5, 40%" in said
 
 
 def test_accepted_stall_is_covered_by_what_of_it_is_the_programs_own(tmp_path):

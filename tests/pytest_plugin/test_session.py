@@ -19,7 +19,7 @@ def test_blocked_test_fails_with_length_cause_line_task_source_and_advice(tmp_pa
         "task: Task-",
         "        time.sleep(seconds)",
         " in test_blocked",
-        "what to do: Await an asynchronous twin",
+        "what to do: Await an async version",
         "event-loop stalls",
         "1 stall in 1 test: test_own.py:7",
     ):

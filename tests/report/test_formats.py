@@ -140,7 +140,7 @@ def test_markdown_fits_a_comment_whatever_is_in_it():
     assert "stalls the loop for 60.0 ms" in text
     for much in (content("x" * 10_000), content("|" * 3000, cells=120), content(cells=2500)):
         assert len(rendered("markdown", much)) < 65_536
-    assert "more rows do not fit" in rendered("markdown", content(cells=2500))
+    assert "more rows left out" in rendered("markdown", content(cells=2500))
 
 
 def test_github_annotates_the_line_to_blame_ten_times_at_most():
@@ -191,7 +191,7 @@ def test_report_writes_each_format_to_a_file_or_stdout(tmp_path):
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "out" / form).stat().st_size > 100
     done = loopstall("report", "r", "--format", "markdown", cwd=tmp_path)
-    assert done.stdout.startswith("### loopstall: 1 of 1 cells are traps")
+    assert done.stdout.startswith("### loopstall: 1 of 1 cell is a trap")
 
 
 def test_index_lists_every_result_with_its_verdict_the_newest_first(tmp_path):
@@ -207,7 +207,7 @@ def test_index_lists_every_result_with_its_verdict_the_newest_first(tmp_path):
     assert done.returncode == 0, done.stderr
     html = (root / "index.html").read_text()
     assert html.index("new &lt;b&gt;") < html.index(">old</a>")
-    assert "1 of 1 cells are traps" in html
+    assert "1 of 1 cell is a trap" in html
     assert "no result" not in html
     assert 'href="old/index.html"' in html
 

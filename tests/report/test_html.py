@@ -41,8 +41,8 @@ def test_page_shows_figures_trap_culprit_and_environment():
 
 
 def test_empty_cell_says_why():
-    left_out = Skipped(cell=cell(dispatch="native"), reason="the workload has no async twin")
-    assert "n/a: the workload has no async twin" in page(run(), plan=plan(skipped=(left_out,)))
+    left_out = Skipped(cell=cell(dispatch="native"), reason="the workload has no async version")
+    assert "n/a: the workload has no async version" in page(run(), plan=plan(skipped=(left_out,)))
 
 
 def test_partial_result_says_so():
@@ -53,7 +53,7 @@ def test_partial_result_says_so():
 def test_result_of_failures_alone_is_a_page():
     html = page(failed(message="a job raised ValueError: no"))
     assert "a job raised ValueError: no" in html
-    assert "1 cells failed" in html
+    assert "1 cell failed" in html
 
 
 def test_charts_hold_each_cell():

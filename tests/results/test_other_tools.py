@@ -99,7 +99,7 @@ def test_compare_takes_either_tool_on_either_side(tmp_path):
     one = rounds(tmp_path, 1.0, file="one.json")
     done = loopstall("compare", one, one, cwd=tmp_path)
     assert done.returncode == 5
-    assert "1 run against 1, and an interval needs 4 a side" in done.stdout
+    assert "1 run against 1, and an interval needs 4 on each side" in done.stdout
     assert "Measure each side in 4 processes" in done.stdout
     done = loopstall("compare", fast, one, cwd=tmp_path)
     assert "1 added, 1 removed" in done.stdout

@@ -20,7 +20,9 @@ from loopstall.workloads.loader import find
         ("threads", "asyncio/threads"),
         ("to_thread", "asyncio/to_thread"),
         ("processes", "asyncio/processes"),
-        ("uvloop/native", "uvloop/native"),
+        ("uvloop/native", "uvloop/async"),
+        ("async", "asyncio/async"),
+        ("native", "asyncio/async"),
     ],
 )
 def test_strategies_have_short_names(text, full):
@@ -82,7 +84,7 @@ def build(name, strategy):
 def test_cell_without_a_twin_is_skipped_with_the_reason():
     cells, skipped = build("hashing", "native")
     assert cells == ()
-    assert {item.reason for item in skipped} == {"the workload has no async twin"}
+    assert {item.reason for item in skipped} == {"the workload has no async version"}
 
 
 def test_missing_loop_skips_its_cells_with_the_reason(monkeypatch):

@@ -118,7 +118,7 @@ def test_no_pair_is_begun_that_takes_longer_than_the_time_left(tmp_path, monkeyp
     found = carry_on(started(tmp_path / "out"), Slow(), limit_s=95.0)
     assert now == 1090.0
     assert sorted(len(item.pairs) for item in found.samples) == [3, 3, 3]
-    assert all("3 of 4 pairs were measured in the time" in item.rule for item in judge(found.samples, QUICK))
+    assert all("3 of 4 pairs were measured in the available time" in item.rule for item in judge(found.samples, QUICK))
 
 
 def test_folder_without_a_gate_is_refused(tmp_path):

@@ -22,7 +22,7 @@ def with_parameters(seed: int, *, n: int, word: str) -> str:
     return word * n
 
 
-@with_parameters.native(requires=["aiofiles"])
+@with_parameters.async_version(requires=["aiofiles"])
 async def _(seed: int, *, n: int, word: str) -> str:
     await asyncio.sleep(0)
     return word * n

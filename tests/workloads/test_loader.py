@@ -149,7 +149,7 @@ def test_async_function_alone_is_its_own_twin(tmp_path):
     )
     item = resolve(str(path), "w")
     assert item.ref.path == str(path)
-    assert asyncio.run(item.native_twin(2)) == item(2) == 6
+    assert asyncio.run(item.async_function(2)) == item(2) == 6
     assert item.why_not("native", {}) is None
     assert item.why_not("inline", {}) == "the workload is about native alone"
 
@@ -185,10 +185,10 @@ def entered(item, point):
 
 
 def sides(item, point):
-    """What does a job at a point: the function, the async twin, or both; none where what it needs is not there."""
+    """What does a job at a point: the function, the async version, or both; none where what it needs is not there."""
     missing = DISPATCHES["native"].missing(item) or item.why_not("native", dict(point))
     plain = [item.function] if item.why_not("inline", dict(point)) is None else []
-    twin = [lambda seed, **named: asyncio.run(item.native_twin(seed, **named))] if missing is None else []
+    twin = [lambda seed, **named: asyncio.run(item.async_function(seed, **named))] if missing is None else []
     return {"plain": plain, "twin": twin}
 
 
@@ -211,7 +211,7 @@ def test_each_parameter_of_a_bundled_workload_is_read_by_every_side(item):
     """A number may be read by the context instead, which makes what the job works on; a word says what the job does."""
     words = {name for grid in item.grids for name, values in grid.items() if isinstance(values[0], str)}
     context = names_read(item.make_context) - words if item.make_context else set()
-    for side in filter(None, (inspect.unwrap(item.function), item.native_twin)):
+    for side in filter(None, (inspect.unwrap(item.function), item.async_function)):
         unread = {name for grid in item.grids for name in grid} - names_read(side) - context
         assert not unread, f"{item.name}: {side.__name__} reads no {unread}"
 

@@ -11,9 +11,9 @@ import math
 from loopstall.dispatch import processes, to_thread
 from loopstall.loops import asyncio_loop
 from loopstall.records import Advice, Estimate, Load, Measured, Noise, Profile, Way
-from loopstall.records.cells import INLINE, NATIVE
+from loopstall.records.cells import INLINE, NATIVE, dispatch_shown, strategy_shown
 from loopstall.records.clock import NS_PER_MS, NS_PER_S
-from loopstall.records.units import format_bytes, format_ns
+from loopstall.records.units import counted, format_bytes, format_ns
 from loopstall.runner.noise import disturbed, told, total
 from loopstall.stats.median import median_estimate
 from loopstall.stats.paired import hodges_lehmann
@@ -133,17 +133,17 @@ def choose(
     if INLINE not in enough or len(enough) < 2:  # noqa: PLR2004
         return replace(advice, reason=_too_little(ways))
     best = _best(enough, busy, profile)
-    by_name = {item.strategy.partition("/")[2]: item for item in ways}
+    by_name = dict(zip(names, ways, strict=True))
     choice, reason = _judge(profile, by_name, best)
     return replace(
-        advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
+        advice, choice=dispatch_shown(choice), reason=reason, break_even=_break_even(profile, by_name, best),
         caveats=(*_caveats(profile, by_name, choice), *_left_out(noises, quiet)), noise=total(*noises),
     )  # fmt: skip
 
 
 def _way(name: str, runs: Sequence[Measured], missing: Mapping[str, str], busy: float) -> Way:
     """Returns the way of a dispatch, measured or not."""
-    strategy = f"{_LOOP}/{name}"
+    strategy = strategy_shown(f"{_LOOP}/{name}")
     return way(strategy, runs, busy) if runs else unmeasured(strategy, missing.get(name, "no run that counts"))
 
 
@@ -152,7 +152,8 @@ def _enough(runs: Sequence[Measured]) -> bool:
 
 
 def _too_little(ways: Sequence[Way]) -> str:
-    listed = ", ".join(f"{item.strategy} {item.missing or f'{item.jobs} jobs in {item.runs} runs'}" for item in ways)
+    counts = (f"{counted(item.jobs, 'job')} in {counted(item.runs, 'run')}" for item in ways)
+    listed = ", ".join(f"{item.strategy} {item.missing or count}" for item, count in zip(ways, counts, strict=True))
     return (
         f"too little was measured to recommend anything ({listed}; it takes {FEWEST_RUNS} runs with {FEWEST_JOBS} jobs"
         " of inline and of one other way)"
@@ -163,8 +164,7 @@ def _too_noisy(noises: Sequence[Noise | None]) -> str:
     seen = total(*noises)
     assert seen is not None  # it was found to be too much
     return (
-        f"too noisy to say: {told(seen)}; stop what else runs on this machine, or measure on one that is idle, and ask"
-        " again"
+        f"too noisy to say: {told(seen)}; stop the other programs on this machine, or use an idle one, and run it again"
     )
 
 
@@ -172,7 +172,8 @@ def _left_out(noises: Sequence[Noise], quiet: int) -> list[str]:
     seen = total(*noises)
     if seen is None:
         return []
-    return [f"{len(noises)} of {len(noises) + quiet} rounds were left out, for the machine was busy: {told(seen)}"]
+    rounds = counted(len(noises) + quiet, "round")
+    return [f"{len(noises)} of {rounds} were left out because the machine was busy: {told(seen)}"]
 
 
 def settled(runs: Mapping[str, Sequence[Measured]], load: Load, profile: Profile) -> bool:
@@ -222,13 +223,13 @@ def needs_queue(profile: Profile, load: Load, cores: int) -> str:
     needed = (load.rate or 0.0) * profile.process_cpu_ns / NS_PER_S
     if needed > _LOADED * cores:
         return (
-            f"{load.rate:g} jobs a second need {needed:.1f} cores and this machine has {cores}: let workers elsewhere"
-            " do them, and let the queue take the peaks"
+            f"{load.rate:g} jobs a second need {needed:.1f} cores and this machine has {cores}: run them on"
+            " workers elsewhere, behind a queue that absorbs the peaks"
         )
     if profile.duration.value >= _LONG_NS:
         return (
             f"a job takes {format_ns(profile.duration.value)}, longer than a client should hold a connection open or a"
-            " restart can wait for: hand it over and answer with where its result will be"
+            " restart can wait for: queue it, and answer with the place of its result"
         )
     return ""
 
@@ -241,7 +242,7 @@ def _judge(profile: Profile, ways: Mapping[str, Way], best: str) -> tuple[str, s
     if best in {INLINE, _TO_THREAD} and chosen.wait.value >= _HARMFUL_NS and _stuck(profile):
         return "native code", (
             f"under {best} others still wait up to {format_ns(chosen.wait.value)}, for it keeps the GIL"
-            f" {profile.gil_share or 0:.0%} of its time; processes do not help, for {_why_not(profile)}:"
+            f" {profile.gil_share or 0:.0%} of its time; processes do not help, because {_why_not(profile)}:"
             " do the heavy part in code that releases the GIL"
         )
     inline = ways[INLINE]
@@ -299,19 +300,19 @@ def _caveats(profile: Profile, ways: Mapping[str, Way], choice: str) -> list[str
     if profile.gil_share is None:
         seen.append(f"whether it holds the GIL is not known: {profile.gil_note}")
     if profile.unpicklable and choice != "native code":
-        seen.append(f"processes are out of the question: {profile.unpicklable}")
+        seen.append(f"processes cannot be used: {profile.unpicklable}")
     pool = ways.get(_PROCESSES)
     if choice == _PROCESSES and pool is not None:
         seen.append(
-            f"the pool takes {format_ns(pool.priming_ns)} to start: do it before the first client comes (the code below"
-            " does), and with spawn, which works everywhere"
+            f"the pool takes {format_ns(pool.priming_ns)} to start: start it before the first client connects (as the"
+            " code below does), with the method spawn, which works everywhere"
         )
         inline = ways.get(INLINE)
         if inline is not None and pool.memory_bytes > inline.memory_bytes:
             seen.append(f"it takes {format_bytes(pool.memory_bytes - inline.memory_bytes)} more memory")
     if choice == _TO_THREAD:
         seen.append(
-            "the default executor has min(32, cores + 4) threads for the whole program: further jobs wait in line;"
-            " and a cancelled task does not end its thread"
+            "the default executor has min(32, cores + 4) threads for the whole program: further jobs wait in its"
+            " queue; and a cancelled task does not stop its thread"
         )
     return seen

@@ -9,7 +9,7 @@ import msgspec
 from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.errors import InputError
 from loopstall.records import Frame
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.stall_document import CulpritReport, StallDocument
 from loopstall.report.text import place, printable
 from loopstall.workloads import target as targets
@@ -53,11 +53,11 @@ def find(path: Path, wanted: str | None) -> ReportedCulprit:
     document = _read(path)
     known = [item for item in document.culprits if item.frame is not None]
     if not known:
-        raise InputError(f"{path} names no culprit: nothing stalled, or nobody saw where")
+        raise InputError(f"{path} names no culprit: nothing stalled, or no stack was seen")
     fitting = [item for item in known if wanted is None or _fits(item.frame, wanted)]
     if not fitting:
         there = ", ".join(place(item.frame) for item in known[:5] if item.frame is not None)
-        raise InputError(f"{path} has no culprit {wanted!r}; there is: {there}")
+        raise InputError(f"{path} has no culprit {wanted!r}; it has: {there}")
     worst = max(fitting, key=lambda item: item.total_ns)
     frame = worst.frame
     assert frame is not None  # those without were left out
@@ -124,7 +124,7 @@ def told(culprit: ReportedCulprit) -> str:
     worst = max(report.causes, key=lambda cause: report.causes[cause], default="unknown")
     often = f", {culprit.rate:.2g} a second" if culprit.rate is not None else ""
     return printable(
-        f"{place(culprit.frame)}: {report.count} stalls{often}, longest {format_ns(report.longest_ns)},"
+        f"{place(culprit.frame)}: {counted(report.count, 'stall')}{often}, longest {format_ns(report.longest_ns)},"
         f" {format_ns(report.total_ns)} in all ({causes}). {rule_of(worst, gil=culprit.gil).advice}"
     )
 
@@ -138,7 +138,7 @@ def how_to_measure(culprit: ReportedCulprit, source: Path) -> str:
         )
     else:
         text = (
-            "No recommendation yet: the function takes arguments, and what they cost to send decides.",
+            "No recommendation yet: the function takes arguments, and the cost of sending them decides.",
             f"Give those of a typical call: loopstall advise {culprit.frame.function} --from {source} --args '[...]'",
         )
     return "\n".join(map(printable, text))

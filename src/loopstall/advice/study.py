@@ -13,6 +13,7 @@ from loopstall.advice.plan import MOST_ROUNDS, ROUNDS, Plan, cores
 from loopstall.advice.rounds import Rounds
 from loopstall.advice.subject import Allowance, Subject
 from loopstall.records import Advice, Measured, Profile
+from loopstall.records.cells import dispatch_shown
 from loopstall.runner import environment
 from loopstall.runner.process import TIMEOUT
 from loopstall.runner.single import Limits, Runner
@@ -111,7 +112,7 @@ def _round(
             return False
         else:
             rounds.fail(name, why(run.error))
-        progress.advance(f"round {number + 1}: {name}")
+        progress.advance(f"round {number + 1}: {dispatch_shown(name)}")
     rounds.add(measured)
     return True
 
@@ -126,6 +127,6 @@ def _late(advice: Advice, planned: Plan, allowance: Allowance, *, done: int) -> 
         choice="",
         reason=(
             f"{advice.reason}; {planned.fewest} rounds of about {planned.round_s:.0f} s each are needed, and the"
-            f" {allowance.seconds:g} s of --max-seconds leave {done}: ask again with --max-seconds {hint}"
+            f" {allowance.seconds:g} s of --max-seconds leave {done}: run it again with --max-seconds {hint}"
         ),
     )

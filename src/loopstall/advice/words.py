@@ -4,8 +4,8 @@ from pathlib import Path
 
 from loopstall.dispatch import processes, to_thread
 from loopstall.records import Advice, Estimate, Profile, Way
-from loopstall.records.cells import INLINE, NATIVE
-from loopstall.records.units import format_bytes, format_ns
+from loopstall.records.cells import ASYNC, INLINE
+from loopstall.records.units import counted, format_bytes, format_ns
 from loopstall.report.text import printable
 from loopstall.workloads.target import module_and_folder
 
@@ -28,7 +28,7 @@ def told(advice: Advice) -> str:
     lines += [f"Note: {text}." for text in advice.caveats]
     lines += ["", f"{advice.target}: {_profile(advice.profile)}"]
     if any(way.response is not None for way in advice.ways):
-        lines += ["", f"Measured by turns, {advice.load}:", *_table(advice.ways)]
+        lines += ["", f"Measured in turns, {advice.load}:", *_table(advice.ways)]
     if advice.code:
         lines += ["", *(f"    {line}" if line else "" for line in advice.code.splitlines())]
     return "\n".join(map(printable, lines))
@@ -46,8 +46,9 @@ def _profile(profile: Profile) -> str:
         f" pickled, {format_ns(profile.pickling_ns)}"
     )
     return (
-        f"takes {_interval(profile.duration)} ({profile.calls} samples; the first call {format_ns(profile.first_ns)}),"
-        f" {kind}{gil}; {travel}; memory +{format_bytes(profile.memory_bytes)}"
+        f"takes {_interval(profile.duration)} ({counted(profile.calls, 'sample')};"
+        f" the first call {format_ns(profile.first_ns)}), {kind}{gil}; {travel};"
+        f" memory +{format_bytes(profile.memory_bytes)}"
     )
 
 
@@ -56,7 +57,7 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _table(ways: tuple[Way, ...]) -> list[str]:
-    rows = [("", "callers wait", "others wait up to", "CPU a job", "memory", "runs")]
+    rows = [("", "callers wait", "others wait up to", "CPU per job", "memory", "runs")]
     for way in ways:
         if way.response is None or way.wait is None:
             continue
@@ -115,10 +116,10 @@ from typing import Any
 async def handler(*args: Any, **kwargs: Any) -> Any:
     return {function}(*args, **kwargs)  # on the loop: measured, and cheaper than leaving it
 """,
-    NATIVE: """\
+    ASYNC: """\
 from typing import Any
 
-from your_module import {twin}  # the async twin of the workload
+from your_module import {twin}  # the async version of the workload
 
 
 async def handler(*args: Any, **kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Self
 from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.summary import samples
 from loopstall.records import Cell, Comparison, Environment, Estimate, Finding, Run
+from loopstall.records.units import counted
 from loopstall.stats.median import median_estimate
 from loopstall.stats.ratio import MIN_RUNS, ratio_estimate
 
@@ -151,8 +152,8 @@ def _judge(one: Figures, other: Figures, name: str, noise: float) -> Comparison:
         )
 
     if min(len(base), len(head)) < MIN_RUNS:
-        counted = f"{len(base)} run{'' if len(base) == 1 else 's'} against {len(head)}"
-        return verdict("inconclusive", f"{counted}, and an interval needs {MIN_RUNS} a side")
+        few = f"{counted(len(base), 'run')} against {len(head)}"
+        return verdict("inconclusive", f"{few}, and an interval needs {MIN_RUNS} on each side")
     if min(*base, *head) <= 0:
         word = "ok" if max(base) <= 0 and max(head) <= 0 else "inconclusive"
         return verdict(word, f"the {metric.label} of a run is zero, to which there is no ratio")

@@ -1,7 +1,7 @@
 """Stalls of a session as they come: by culprit, the longest in full, all of them counted, in bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,29 @@ class StallSummary:
         """The number of stalls that broke a budget."""
         self.causes: Counter[str] = Counter()
         self.processes: Counter[str] = Counter()
+
+    @classmethod
+    def restored(
+        cls,
+        *,
+        count: int,
+        total_ns: int,
+        longest_ns: int,
+        over: int,
+        causes: Mapping[str, int],
+        processes: Mapping[str, int],
+        culprits: Iterable[Culprit],
+        longest: Iterable[StallEvent],
+    ) -> "StallSummary":
+        """Returns the summary that a report was made of; the arguments are what the report says of it."""
+        made = cls()
+        made.count, made.total_ns, made.longest_ns, made.over = count, total_ns, longest_ns, over
+        made.causes.update(causes)
+        made.processes.update(processes)
+        made._culprits = {item.frame: item for item in culprits}
+        for seen in longest:
+            made._longest.add(seen.length_ns, seen)
+        return made
 
     def add(self, seen: StallEvent) -> None:
         """Enters a stall."""

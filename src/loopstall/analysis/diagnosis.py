@@ -9,7 +9,7 @@ from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.rules import RULES, Rule, rule_named, rule_of
 from loopstall.analysis.summary import Budgets
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
-from loopstall.records.units import format_ns, format_value
+from loopstall.records.units import counted, format_ns, format_value
 
 __all__ = ["Diagnosis", "diagnose", "interval"]
 
@@ -64,7 +64,7 @@ def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]]
             Diagnosis(
                 rule=RULES["clean"],
                 weight=(6, 0),
-                measured=f"the longest stall of {len(measured)} cells was {format_ns(longest)}"
+                measured=f"the longest stall of {counted(len(measured), 'cell')} was {format_ns(longest)}"
                 if longest
                 else "no stall was seen",
                 threshold=f"budget {format_ns(budgets.common.stall_ns)}",
@@ -95,7 +95,7 @@ def _command(rule: Rule, cell: Cell) -> str:
     strategy, told = cell.strategy, rule.command
     if cell.load.heavy is not None and told.startswith(_RUN):
         told = told.replace(_RUN, "loopstall serve-bench", 1).replace("-s ", "")
-    return told.format(workload=cell.workload.name, loop=strategy.loop, dispatch=strategy.dispatch, folder="…")
+    return told.format(workload=cell.workload.name, loop=strategy.loop, dispatch=strategy.way, folder="…")
 
 
 def _failed(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
@@ -124,7 +124,7 @@ def _traps(
             rule=rule,
             weight=(1 if not item.cell.control else 1.5, -stall.value),
             measured=f"longest stall {interval(stall, 'ns')}, loop availability {available.value:.0%}"
-            f" in {item.broke} of {item.runs} runs",
+            f" in {item.broke} of {counted(item.runs, 'run')}",
             threshold=f"stall {format_ns(budget.stall_ns)}, availability {budget.availability:.0%}",
             cell=item.cell,
             culprit=_holder(samples[item.cell]) if rule.name == "gil-contention" else item.culprit,
@@ -240,7 +240,7 @@ def _noisy(samples: Mapping[Cell, Sequence[Run]]) -> Iterator[Diagnosis]:
         yield Diagnosis(
             rule=RULES["noisy-machine"],
             weight=(4, -lost_ns / wall_ns),
-            measured=f"{stalls} stalls because the machine gave the CPU to something else, {lost_ns / wall_ns:.1%} of"
+            measured=f"{counted(stalls, 'stall')} in which the loop's thread was preempted, {lost_ns / wall_ns:.1%} of"
             " the time",
             threshold=f"{_NOISE:.0%} of the time",
         )
@@ -256,7 +256,8 @@ def _insufficient(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
     yield Diagnosis(
         rule=rule,
         weight=(5, 0),
-        measured=f"{len(few)} cells have few runs, {least.runs} at least: their intervals hold {confidence:.0%}",
+        measured=f"{counted(len(few), 'cell')} with few runs, {least.runs} at least:"
+        f" their intervals have a confidence of {confidence:.0%}",
         threshold=f"{_CONFIDENT:.0%}, from 5 runs",
         command=rule.command,
     )

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.gate.accepted import Accepted, append, apply
 from loopstall.loops import asyncio_loop
 from loopstall.records import STALL, Advice, Strategy, Verdict, units
-from loopstall.records.cells import INLINE
-from loopstall.records.units import format_ns
+from loopstall.records.cells import INLINE, strategy_shown
+from loopstall.records.units import counted, format_ns
 from loopstall.report.output import say
 from loopstall.results import store
 from loopstall.results.advice_file import read
@@ -28,25 +29,38 @@ _MARGIN = 1.1
 """The margin over the measured value that is accepted: a second measurement never gives the same value."""
 
 
-@click.command("accept")
+_EXAMPLES = (
+    ('loopstall accept --reason "moves to a worker in 2.1"', "Accept what the newest gate found, for 90 days."),
+    ('loopstall accept --workload hashing --until 2027-01-31 --reason "..."', "Accept one workload until a day."),
+)
+_GROUPS = {
+    "What to accept": ("workload", "strategy", "budget"),
+    "Why, who and until when": ("reason", "who", "until"),
+    "Output": ("path",),
+}
+
+
+@click.command("accept", cls=HelpedCommand, examples=_EXAMPLES, groups=_GROUPS)
 @click.argument("results", required=False, type=click.Path(path_type=Path))
-@click.option("--workload", help="Accept regressions of this one alone.")
-@click.option("--strategy", help="Accept regressions under this one alone.")
-@click.option("--reason", required=True, help="Why it is accepted.")
-@click.option("--budget", help="Up to which stall (80ms) or change (12%). [10% beyond what was measured]")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help=f"Last day. [in {_DAYS} days]")
-@click.option("--who", help="Who accepts it. [git's user.name]")
+@click.option("--workload", help="Accept regressions of this workload only.")
+@click.option("--strategy", help="Accept regressions under this strategy only.")
+@click.option("--reason", required=True, help="Why they are accepted; kept in the file.")
+@click.option("--budget", help="Longest stall (80ms) or largest change (12%) to accept. [10% above the measured one]")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help=f"Last day on which they are accepted. [in {_DAYS} days]"
+)
+@click.option("--who", help="Who accepts them. [git's user.name]")
 @click.option("--file", "path", type=click.Path(path_type=Path), default=ACCEPTED_FILE, show_default=True,
               help="File to add the entries to.")  # fmt: skip
 def command(results: Path | None, path: Path, **options: Any) -> int:
-    """Accept the regressions that a gate found: write them, with a reason and a date, into a file that gates honour.
+    """Accept the regressions that a gate found: add them, with a reason and a last day, to a file that gates read.
 
-    RESULTS is the gate's results folder, the newest in reports/ for none; or what `loopstall advise -o` wrote: then
-    it is written down that the function stays on the loop.
+    RESULTS is the gate's results folder; without it, the newest in reports/. Or it is the JSON of `loopstall advise
+    -o`: then the file records that the function stays on the loop.
     """
     reason = options["reason"].strip()
     if not reason:
-        raise click.UsageError("--reason is empty; say why this is accepted")
+        raise click.UsageError("--reason is empty; write why this is accepted")
     today = dt.date.today()  # noqa: DTZ011  # a local date
     until = options["until"].date() if options["until"] else today + dt.timedelta(days=_DAYS)
     who = options["who"] or _user()
@@ -54,6 +68,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
         entry = _of_advice(read(results), reason=reason, budget=options["budget"], until=until, who=who)
         append(path, [entry])
         say(f"accepted until {until}: {entry.where or entry.workload} on the loop, up to {format_ns(entry.budget)}")
+        say(_written(1, path))
         return 0
     folder = results or _newest()
     chosen = [
@@ -62,7 +77,7 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
         if item.verdict == "regressed"
         and not item.accepted
         and options["workload"] in {None, item.row, item.row.partition("[")[0]}
-        and options["strategy"] in {None, item.strategy}
+        and strategy_shown(options["strategy"] or item.strategy) == item.strategy
     ]
     if not chosen:
         raise InputError(f"{folder} holds no regression to accept; see what its verdicts.json says")
@@ -73,7 +88,12 @@ def command(results: Path | None, path: Path, **options: Any) -> int:
     append(path, entries)
     for item in chosen:
         say(f"accepted until {until}: {item.name}")
+    say(_written(len(entries), path))
     return 0
+
+
+def _written(count: int, path: Path) -> str:
+    return f"{counted(count, 'entry', 'entries')} added to {path}: commit that file, for gates read it"
 
 
 def _newest() -> Path:
@@ -106,7 +126,9 @@ def _of_advice(advice: Advice, *, reason: str, budget: str | None, until: dt.dat
     )
     amount = longest_ns * _MARGIN if budget is None else _parsed(units.DURATION, budget) * 1e9
     if amount <= 0:
-        raise InputError("the advice has no figure of the function inline; say with --budget how long it may stall")
+        raise InputError(
+            "the advice has no figure of the function inline; give the longest stall to accept with --budget"
+        )
     place, colon, function = advice.target.rpartition(":")
     if not colon:
         return Accepted(

@@ -10,6 +10,7 @@ from loopstall.advice import plan, reported, words
 from loopstall.advice import subject as subjects
 from loopstall.advice.alone import measure_profile
 from loopstall.advice.study import study
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.plan import default_memory_limit, setting
 from loopstall.cli.options.types import RATE, SECONDS, SIZE
 from loopstall.errors import InputError
@@ -28,26 +29,54 @@ from loopstall.workloads.loader import find
 __all__ = ["command"]
 
 
-@click.command("advise")
+_EXAMPLES = (
+    ("loopstall advise shop/prices.py:total --args '[1000]'", "Measure a function, and recommend how to run it."),
+    ("loopstall advise --from stalls.json", "The same for the worst line that `watch -o stalls.json` saw."),
+)
+_GROUPS = {
+    "What to measure": ("given", "args_from", "param", "source"),
+    "Load": ("rate", "concurrency"),
+    "Limits": ("max_seconds", "time_limit", "memory_limit"),
+    "Output": ("output",),
+}
+
+
+@click.command("advise", cls=HelpedCommand, examples=_EXAMPLES, groups=_GROUPS)
 @click.argument("target", required=False)
-@click.option("--args", "given", default="[]", help="JSON: a list of positional or an object of named arguments.")
-@click.option("--args-from", metavar="MODULE:FUNCTION", help="What returns them, where JSON cannot say them.")
-@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter, where TARGET is a workload.")
-@click.option("--from", "source", type=click.Path(path_type=Path), help="Advise on a culprit of this report of stalls.")
-@click.option("--rate", type=RATE, help="Jobs due a second. [as many as keep a loop busy a quarter of the time]")
-@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Jobs at a time, each client asking again.")
+@click.option(
+    "--args", "given", default="[]", help="Arguments as JSON: a list of positional ones, or an object of named ones."
+)
+@click.option(
+    "--args-from", metavar="MODULE:FUNCTION", help="Function that returns the arguments, where JSON cannot hold them."
+)
+@click.option(
+    "-p", "--param", multiple=True, metavar="NAME=VALUE", help="Value of a parameter, where TARGET is a workload."
+)
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path), help="Report of stalls (JSON) whose culprit is to be measured."
+)
+@click.option(
+    "--rate", type=RATE, help="Arrival rate in jobs per second. [one that keeps the loop busy a quarter of the time]"
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 10_000),
+    help="Number of clients, each of which sends a job when its last one is done.",
+)
 @click.option("--max-seconds", type=SECONDS, default="60s", show_default=True, help="Stop measuring after this long.")
-@click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="A longer run fails.")
-@click.option("--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write what was found as JSON.")
+@click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="Fail a run that takes longer.")
+@click.option(
+    "--memory-limit", type=SIZE, help="Address space of each process, 0 for no limit. [half of the machine's memory]"
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write the advice to, as JSON.")
 def command(target: str | None, source: Path | None, output: Path | None, **options: Any) -> int:
-    """Measure TARGET and every way to run it, and recommend one, with the break-even and code to paste.
+    """Measure TARGET and every way to run it, and recommend one, with the break-even point and code to paste.
 
     TARGET is module:function, path/file.py:function, or a workload (see `loopstall list`). With --from it is a
-    culprit of that report, file.py:12 or its function's name; the worst one for none.
+    culprit of that report, file.py:12 or the name of its function; without TARGET, the worst one.
     """
     if options["args_from"] and options["given"] != "[]":
-        raise click.UsageError("--args and --args-from exclude each other")
+        raise click.UsageError("--args and --args-from cannot be used together")
     given = f"@{options['args_from']}" if options["args_from"] else options["given"]
     if source is not None:
         culprit = reported.find(source, target)
@@ -93,7 +122,9 @@ def _subject(target: str, given: str, params: tuple[str, ...]) -> subjects.Subje
     points = grid_points(grids[chosen[0].name])
     if len(points) > 1:
         told = "; ".join(" ".join(f"-p {name}={value}" for name, value in point) for point in points)
-        raise InputError(f"{target} has {len(points)} rows, and advice is on one; choose with {told}")
+        raise InputError(
+            f"{target} has {len(points)} combinations of parameters, and advice is on one; choose with {told}"
+        )
     return subjects.of_workload(chosen[0], points[0])
 
 

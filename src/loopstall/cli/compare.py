@@ -9,6 +9,7 @@ import shlex
 import click
 
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.types import SHARE
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
@@ -26,7 +27,13 @@ _NAMED = 2
 _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "removed")
 
 
-@click.command("compare")
+_EXAMPLES = (
+    ("loopstall compare reports/BASE reports/HEAD", "Show what changed between two results."),
+    ("loopstall compare before.json after.json", "Compare two files of pyperf or pytest-benchmark."),
+)
+
+
+@click.command("compare", cls=HelpedCommand, examples=_EXAMPLES)
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("head", type=click.Path(path_type=Path))
 @click.option(
@@ -34,9 +41,9 @@ _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "rem
     type=SHARE,
     default=str(NOISE_THRESHOLD),
     show_default=True,
-    help="Least change that counts; points of availability.",
+    help="Smallest change that counts, in percentage points for the availability.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show the cells in which nothing changed as well.")
+@click.option("--all", "everything", is_flag=True, help="Also show the cells in which nothing changed.")
 def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # noqa: FBT001
     """Compare two results cell by cell: the change from BASE to HEAD with its 95% bootstrap interval over runs.
 
@@ -58,7 +65,7 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
         terminal.print(printable(text), style="yellow", soft_wrap=True)
     counts = Counter(item.verdict for item in compared)
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]) or "nothing to compare"
-    terminal.print(f"{printable(f'{base} → {head}')}: {said} (a line a cell and metric).", soft_wrap=True)
+    terminal.print(f"{printable(f'{base} → {head}')}: {said} (one line per cell and metric).", soft_wrap=True)
     for note in found.notes if compared else ():
         terminal.print(printable(note), style="dim", soft_wrap=True)
     return _status(compared)
@@ -84,7 +91,7 @@ def _remedy(scarce: Sequence[Figures]) -> str:
     words = dict.fromkeys(
         item.name if Path(item.path).parent.name == "workloads" else os.path.relpath(item.path) for item in files
     )
-    return f"Measure both sides anew with: loopstall run {shlex.join(words)} --processes {MIN_RUNS}"
+    return f"Measure both sides again with: loopstall run {shlex.join(words)} --processes {MIN_RUNS}"
 
 
 def _status(compared: list[Comparison]) -> int:

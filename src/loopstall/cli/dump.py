@@ -2,6 +2,7 @@
 
 import click
 
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.errors import InputError
 from loopstall.monitor.outside.attached import Attached
 from loopstall.monitor.outside.dump import dump_of
@@ -12,8 +13,14 @@ from loopstall.report.output import emit
 __all__ = ["command"]
 
 
-@click.command("dump")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that was seen.")
+_EXAMPLES = (
+    ("loopstall dump 4711", "Show on which line the loops of process 4711 are, and what their tasks await."),
+    ("loopstall dump 4711 --json", "The same as data, with all that was seen."),
+)
+
+
+@click.command("dump", cls=HelpedCommand, examples=_EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="Print everything that was seen, as JSON.")
 @click.argument("pid", type=click.IntRange(min=1))
 def command(pid: int, as_json: bool) -> int:  # noqa: FBT001  # as click calls it
     """Print what each event loop of a running process does now.

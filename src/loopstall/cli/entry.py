@@ -11,28 +11,35 @@ from typing import NoReturn
 import click
 
 from loopstall import __version__
+from loopstall.cli.options.helped import write_examples
 from loopstall.errors import InputError, LoopstallError, Terminated, did_you_mean
 from loopstall.report.output import say, show
 
 __all__ = ["main"]
 
-# Name, module and help of each command: the module is imported when the command is called, so that help is quick.
-_COMMANDS = {
-    "list": ("loopstall.cli.list_", "Show workloads, loops and dispatches, and why one is missing."),
-    "run": (
-        "loopstall.cli.run",
-        "Measure workloads under strategies and write a results folder with a page.",
-    ),
-    "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
+# Name, module and help of each command, the common path first: the module is imported when the command is called, so
+# that help is quick.
+_FIRST = {
+    "watch": ("loopstall.cli.watch", "Run a program and print each stall of its event loops, with line and cause."),
+    "pytest": ("loopstall.cli.pytest_", "In tests: pytest --stall-budget 50ms fails a test that blocks a loop."),
     "gate": ("loopstall.cli.gate", "Compare with a baseline, side by side; exit 1 on a confirmed regression."),
-    "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
-    "watch": ("loopstall.cli.watch", "Run a program and print each stall of its event loops."),
-    "dump": ("loopstall.cli.dump", "Print what each event loop of a running process does now."),
-    "serve-bench": ("loopstall.cli.serve_bench", "Load real servers and show what light requests wait for."),
-    "advise": ("loopstall.cli.advise", "Measure a function and every way to run it, and recommend one."),
-    "history": ("loopstall.cli.history", "Keep results over commits; show where a figure changed."),
-    "report": ("loopstall.cli.report", "Write a page, or another format, from results."),
+    "advise": ("loopstall.cli.advise", "Measure every way to run a function, and recommend one."),
+    "run": ("loopstall.cli.run", "Measure workloads under strategies, and write a page."),
 }
+_MORE = {
+    "report": ("loopstall.cli.report", "Show what another command has written: as a page, text or data."),
+    "compare": ("loopstall.cli.compare", "Compare two results; exit 1 where a cell got worse."),
+    "accept": ("loopstall.cli.accept", "Accept regressions that a gate found, with a reason and a date."),
+    "dump": ("loopstall.cli.dump", "Print what each event loop of a running process does now."),
+    "list": ("loopstall.cli.list_", "List workloads, loops, dispatches and servers, and why one is missing."),
+    "history": ("loopstall.cli.history", "Keep results over commits; show where a figure changed."),
+    "serve-bench": ("loopstall.cli.serve_bench", "Load real servers and show what light requests wait for."),
+}
+_COMMANDS = _FIRST | _MORE
+_EXAMPLES = (
+    ("loopstall watch app.py", "Run a program and see what blocks its event loop."),
+    ("loopstall watch -o stalls.html -m uvicorn app:app", "The same for a service, with a page at the end."),
+)
 
 _UNEXPECTED = 3
 _DEPENDENCIES = ("hdrh", "jinja2", "msgspec")
@@ -72,8 +79,14 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        width = max(map(len, _COMMANDS))
+        for heading, commands in (("Start here", _FIRST), ("More commands", _MORE)):
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in commands.items()])
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        write_examples(_EXAMPLES, formatter)
 
 
 @click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,20 +15,23 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from loopstall.analysis.content import digest
+from loopstall.cli.options.gate import EXAMPLES, GROUPS, OF_THE_SIDES, gate_options
 from loopstall.cli.options.plan import budgets_asked, make_plan, matrix_options
 from loopstall.cli.options.settings import SettingsCommand, by_workload
 from loopstall.cli.options.sides import sides_of
-from loopstall.cli.options.types import MINUTES, SHARE
+from loopstall.cli.options.types import SHARE
 from loopstall.errors import InputError, Terminated
-from loopstall.gate import ACCEPTED_FILE, accepted
+from loopstall.gate import accepted
 from loopstall.gate.criteria import QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, Criteria
 from loopstall.gate.paired import judge
 from loopstall.records import BROKEN, UNCOMPARED, Cell, Pair, Plan, Verdict
+from loopstall.records.units import counted
+from loopstall.report.opening import open_page
 from loopstall.report.output import console, say
 from loopstall.report.text import printable
 from loopstall.results import store
 from loopstall.results.content import content_of
-from loopstall.results.outputs import FORMATS, Outputs
+from loopstall.results.outputs import Outputs
 from loopstall.results.pages import REPORTS, write_page
 from loopstall.runner import environment, paired_session
 from loopstall.runner.checkout import clean, root_of
@@ -44,59 +47,15 @@ from loopstall.workloads.loader import discover
 
 __all__ = ["command"]
 
-_ROUNDS, _CONFIRM, _TURNS = Criteria().rounds, Criteria().confirm, 16
-_OF_THE_SIDES = ("baseline", "baseline_path", "candidate_path", "baseline_python", "candidate_python")
-_WITH_RESUME = ("resume", "form", "output", "inconclusive", "accepted_file", "max_minutes")
-
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
-_PROGRAM = click.Path(path_type=Path, exists=True, dir_okay=False)
+_WITH_RESUME = ("resume", "form", "output", "inconclusive", "accepted_file", "max_minutes", "open_")
 
 
 @click.command(
-    "gate", cls=SettingsCommand, table="gate", left_out=("workloads", "clean_up", "form", "output", "resume")
-)
+    "gate", cls=SettingsCommand, table="gate", examples=EXAMPLES, groups=GROUPS,
+    left_out=("workloads", "clean_up", "form", "output", "resume", "open_"),
+)  # fmt: skip
 @matrix_options
-@click.option("--baseline", metavar="REV", help="Revision to compare with. [last one that the default branch has too]")
-@click.option("--baseline-path", type=_FOLDER, help="Folder of code to compare with, instead of a revision.")
-@click.option("--candidate-path", type=_FOLDER, help="Folder of the code that is judged.")
-@click.option("--baseline-python", type=_PROGRAM, help="Interpreter to compare with.")
-@click.option("--candidate-python", type=_PROGRAM, help="Interpreter that is judged.")
-@click.option(
-    "--against",
-    "stored",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Stored result to compare with, measured earlier: say --candidate-results too to measure nothing.",
-)
-@click.option(
-    "--candidate-results",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Stored result that is judged, with --against.",
-)
-@click.option("--rounds", type=click.IntRange(1, 1_000), help=f"Pairs a cell that screen. [{_ROUNDS}]")
-@click.option("--confirm", type=click.IntRange(1, 1_000), help=f"Pairs more of what looks worse. [{_CONFIRM}]")
-@click.option("--turns", type=click.IntRange(1, 1_000), default=_TURNS, show_default=True, help="Bursts in a pair.")
-@click.option("--quick", is_flag=True, help="Fewer pairs, and an end after a minute and 6 s a cell: large changes.")
-@click.option("--effect", type=SHARE, default="2%", show_default=True, help="The least change that counts.")
-@click.option("--alpha", type=SHARE, default="1%", show_default=True, help="Chance of a false alarm in all cells.")
-@click.option("--max-minutes", type=MINUTES, help="Stop measuring after this long; a bare number is of minutes.")
-@click.option(
-    "--inconclusive",
-    type=click.Choice(["fail", "pass"]),
-    default="fail",
-    show_default=True,
-    help="Whether inconclusive cells exit with 5.",
-)
-@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), default=ACCEPTED_FILE,
-              show_default=True, help="File of accepted regressions.")  # fmt: skip
-@click.option(
-    "--format", "form", multiple=True, type=click.Choice(FORMATS), help="Repeat, each with its -o. [terminal]"
-)
-@click.option("-o", "--output", multiple=True, help="File of the format before it; - for stdout.")
-@click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Complete an interrupted gate: its results folder.")
-@click.option("--results", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-gate]")
-@click.option("--clean", "clean_up", is_flag=True, help="Remove the trees, builds and environments of earlier gates.")
+@gate_options
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Compare a candidate with a baseline, side by side on this machine, and fail on a confirmed regression.
@@ -104,8 +63,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     The two sides are two folders of code, two interpreters, or a revision and the working tree. Every cell is measured
     in pairs of fresh processes that take turns; what looks worse is measured until it is certain.
 
-    WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
-    here; where it has none, the bundled ones. They
+    WORKLOADS are names (see `loopstall list`) or paths of workload files. Without any, they are those of the
+    folder workloads/ here; without such a folder, the bundled ones. They
     may name servers as well (see `loopstall serve-bench --list`), whose heavy requests do the others' work.
     """
     if options["clean_up"]:
@@ -128,8 +87,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         if judged.folder is not None:
             store.save_verdicts(judged.folder, verdicts)
     finally:  # what was measured is told, whether it can be saved or not
-        page = _page(judged.folder) if judged.folder is not None and verdicts else ()
-        outputs.write(verdicts, judged.skipped, notes=(*judged.notes, *page))
+        page, said = _page(judged.folder) if judged.folder is not None and verdicts else (None, ())
+        outputs.write(verdicts, judged.skipped, notes=(*judged.notes, *said))
+    if options["open_"]:
+        open_page(page)
     if judged.interrupt is not None:
         return 128 + (judged.interrupt.number if isinstance(judged.interrupt, Terminated) else signal.SIGINT)
     return 5 if judged.uncompared else _status(verdicts, passes=options["inconclusive"] == "pass")
@@ -143,13 +104,13 @@ def _outputs(options: Mapping[str, Any]) -> Outputs:
         raise click.UsageError(str(error)) from error
 
 
-def _page(folder: Path) -> tuple[str, ...]:
-    """Writes the page, and the list of all results where they lie in the usual place; returns what to say of it."""
+def _page(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """Writes the page, and the list of all results where they lie in the usual place; returns it and what to say."""
     try:
         path = write_page(folder, digest(content_of((folder,))))
     except InputError as error:
-        return (f"there is no page: {error}",)
-    return (f"Page: {path}",)
+        return None, (f"there is no page: {error}",)
+    return path, (f"Page: {path}",)
 
 
 def _folder(options: dict[str, Any]) -> Path:
@@ -161,7 +122,7 @@ def _stored(ctx: click.Context, options: dict[str, Any], rules: Criteria, progre
     """Judges against a stored baseline."""
     for name in OTHERS:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--against and --{name.replace('_', '-')} exclude each other")
+            raise click.UsageError(f"--against and --{name.replace('_', '-')} cannot be used together")
     return against(options["stored"], options, rules, folder=lambda: _folder(options), progress=progress)
 
 
@@ -181,7 +142,7 @@ def _by_turns(options: dict[str, Any], rules: Criteria, progress: Console) -> Ju
         return Judged(verdicts=[*matched.verdicts], skipped=plan.skipped)
     plan = replace(plan, cells=tuple(matched.cells))
     folder = _folder(options)
-    of_the_sides = {name: None if options[name] is None else str(options[name]) for name in _OF_THE_SIDES}
+    of_the_sides = {name: None if options[name] is None else str(options[name]) for name in OF_THE_SIDES}
     asked = paired_session.Asked(
         rules=rules,
         turns=options["turns"],
@@ -255,7 +216,7 @@ def _measured(started: paired_session.Reopened, sides: Sides, folder: Path, prog
     complete = f"loopstall gate --resume {shlex.quote(str(folder))}"
     if measured.interrupt is not None:
         notes.append(
-            f"Interrupted: {count} pairs are saved, and judged as far as they go; complete them with: {complete}"
+            f"Interrupted: {counted(count, 'pair')} saved, and judged as far as they go; complete them with: {complete}"
         )
     elif any(item.verdict == "inconclusive" and item.pairs for item in verdicts) and asked.limit_s is not None:
         notes.append(f"Give it more time with: {complete} --max-minutes 10")
@@ -283,7 +244,7 @@ def _proving(paired_runner: PairedRunner, cells: Mapping[Cell, Cell], proof: Pro
 def _sides(options: Mapping[str, Any], progress: Console) -> Sides:
     """Returns baseline and candidate as the options have them."""
     if os.name != "posix":
-        raise InputError("loopstall gate needs pipes that this system does not hand on; use gate --against")
+        raise InputError("loopstall gate needs inherited pipes, which this system does not have; use gate --against")
     return sides_of(options, lambda text: progress.print(f"loopstall: {printable(text)}", soft_wrap=True))
 
 
@@ -305,8 +266,8 @@ def _rules(ctx: click.Context, options: dict[str, Any]) -> Criteria:
         effect=options["effect"],
         effects=effects,
         alpha=options["alpha"],
-        rounds=options["rounds"] or (QUICK_ROUNDS if quick else _ROUNDS),
-        confirm=options["confirm"] or (QUICK_CONFIRM if quick else _CONFIRM),
+        rounds=options["rounds"] or (QUICK_ROUNDS if quick else Criteria().rounds),
+        confirm=options["confirm"] or (QUICK_CONFIRM if quick else Criteria().confirm),
         doubt=QUICK_DOUBT if quick else Criteria().doubt,
         budget=budgets.common,
         budgets=budgets.own,

@@ -9,10 +9,15 @@ from typing import Any
 import click
 
 from loopstall.analysis.metrics import METRICS
+from loopstall.cli.options.helped import HelpedCommand
+from loopstall.cli.options.opening import open_option
 from loopstall.errors import InputError, did_you_mean
 from loopstall.files import write_text
 from loopstall.records import Reading, Trend
+from loopstall.records.cells import strategy_shown
+from loopstall.records.units import counted
 from loopstall.report import trend
+from loopstall.report.opening import open_page
 from loopstall.report.output import console, emit, say
 from loopstall.results import store
 from loopstall.results.history import History, Result, machine_of, trends
@@ -23,8 +28,21 @@ _FILE = Path("loopstall-history.sqlite")
 _METRICS = ("time_per_job",)
 _FORMATS = ("terminal", "html", "csv", "otava")
 
+_ADDING = (
+    ("loopstall history add reports/BASE", "Add a result under the commit that it was measured at."),
+    ("loopstall history add reports/BASE --commit v1.2", "Add it under another name."),
+)
+_SHOWING = (
+    ("loopstall history show hashing", "Show how the time per job of one workload went over the commits."),
+    ("loopstall history show --format html -o history.html --open", "Write all of them to a page, and show it."),
+)
+_GROUPS = {
+    "What to show": ("strategy", "metric", "machine", "last", "path"),
+    "Output": ("form", "output", "open_"),
+}
+
 _file = click.option(
-    "--file", "path", type=click.Path(path_type=Path), default=_FILE, show_default=True, help="The history."
+    "--file", "path", type=click.Path(path_type=Path), default=_FILE, show_default=True, help="File of the history."
 )
 
 
@@ -33,9 +51,9 @@ def command() -> None:
     """Keep results over commits, and see where a figure changed."""
 
 
-@command.command("add")
+@command.command("add", cls=HelpedCommand, examples=_ADDING)
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--commit", help="Commit that was measured. [the one in the result]")
+@click.option("--commit", help="Commit that was measured. [the one that the result names]")
 @_file
 def add(results: tuple[Path, ...], commit: str | None, path: Path) -> int:
     """Add results folders; of a gate's folder, its candidate. One that is there already is replaced."""
@@ -56,19 +74,23 @@ def add(results: tuple[Path, ...], commit: str | None, path: Path) -> int:
                 machine=machine_of(environment),
             )
             cells, replaced = history.add(result, found.runs)
-            say(f"{path}: {'replaced' if replaced else 'added'} {folder}, {cells} cells, commit {shown or 'unknown'}")
+            done = f"{'replaced' if replaced else 'added'} {folder}"
+            say(f"{path}: {done}, {counted(cells, 'cell')}, commit {shown or 'unknown'}")
     return 0
 
 
-@command.command("show")
+@command.command("show", cls=HelpedCommand, examples=_SHOWING, groups=_GROUPS)
 @click.argument("workloads", nargs=-1)
-@click.option("-s", "--strategy", multiple=True, help="Only this one; may be repeated.")
-@click.option("-m", "--metric", multiple=True, help="May be repeated. [time_per_job]")
-@click.option("--machine", help="Only results of machines whose name has this in it. [that of the last result]")
-@click.option("--last", type=click.IntRange(1), help="Only so many results of each cell.")
+@click.option("-s", "--strategy", multiple=True, help="Only this strategy; may be repeated.")
+@click.option("-m", "--metric", multiple=True, help="Figure to show; may be repeated. [time_per_job]")
+@click.option("--machine", help="Only results of machines whose name contains this. [the machine of the last result]")
+@click.option("--last", type=click.IntRange(1), help="Only the newest N results of each cell.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="terminal", show_default=True,
-              help="What to write.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File, of otava a folder. [the terminal]")
+              help="Format to write.")  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write, for otava a folder. [the terminal]"
+)
+@open_option
 @_file
 def show(path: Path, **options: Any) -> int:
     """Show figures over commits and where they changed their level, of WORKLOADS or of all."""
@@ -84,20 +106,23 @@ def show(path: Path, **options: Any) -> int:
     output = options["output"]
     if options["form"] == "otava":
         if output is None:
-            raise click.UsageError("otava wants a folder: say -o FOLDER")
+            raise click.UsageError("otava writes a folder: give -o FOLDER")
         _write(output, trend.to_otava([item for item in kept if item.metric in (metrics or METRICS)]))
         return 0
     found = [item for name in metrics or _METRICS for item in trends(kept, metric=name, last=options["last"])]
-    return _shown(found, options["form"], output)
+    _shown(found, options["form"], output)
+    if options["open_"]:
+        open_page(output if options["form"] == "html" else None)
+    return 0
 
 
-def _shown(found: list[Trend], form: str, output: Path | None) -> int:
+def _shown(found: list[Trend], form: str, output: Path | None) -> None:
     if form == "terminal" and output is None:
         terminal = console()
         terminal.print(trend.trends_shown(found))
         for sentence in trend.sentences(found):
             terminal.print(sentence, soft_wrap=True)
-        return 0
+        return
     if form == "html":
         from loopstall.report.page.html import trends_to_html  # jinja2 is for this format alone
 
@@ -108,7 +133,6 @@ def _shown(found: list[Trend], form: str, output: Path | None) -> int:
         emit(text)
     else:
         _write(output.parent, {output.name: text})
-    return 0
 
 
 def _kept(
@@ -119,7 +143,7 @@ def _kept(
         for item in readings
         if fits(item)
         and (not workloads or item.row in workloads or item.row.partition("[")[0] in workloads)
-        and (not strategies or item.strategy in strategies)
+        and (not strategies or item.strategy in map(strategy_shown, strategies))
     ]
 
 
@@ -129,7 +153,9 @@ def _of_machine(readings: list[Reading], machine: str | None) -> Callable[[Readi
     newest = max(readings, key=lambda item: item.measured_at).machine if readings else ""
     others = {item.machine for item in readings} - {newest}
     if others:
-        say(f"loopstall: results of {newest}; {len(others)} other machines are left out, see --machine", err=True)
+        say(
+            f"loopstall: results of {newest}; {counted(len(others), 'other machine')} left out, see --machine", err=True
+        )
     return lambda item: item.machine == newest
 
 

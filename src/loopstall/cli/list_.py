@@ -8,8 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
+from loopstall.records.cells import dispatch_shown
+from loopstall.records.units import counted
 from loopstall.report.escape import paragraph, printable
 from loopstall.report.output import console
 from loopstall.servers import SERVERS
@@ -21,14 +24,20 @@ __all__ = ["command"]
 _NAME = 18  # columns of a name and the gap after it
 
 
-@click.command("list")
+_EXAMPLES = (
+    ("loopstall list", "Show the workloads that `loopstall run` measures here."),
+    ("loopstall list hashing", "Show one of them, with its parameters."),
+)
+
+
+@click.command("list", cls=HelpedCommand, examples=_EXAMPLES)
 @click.argument("workloads", nargs=-1)
-@click.option("--bundled", is_flag=True, help="With the bundled workloads, where workloads/ has some too.")
+@click.option("--bundled", is_flag=True, help="Include the bundled workloads where workloads/ has some of its own.")
 def command(workloads: tuple[str, ...], *, bundled: bool) -> int:
     """Show workloads and what they stand for, loops, dispatches and servers, and why one is missing.
 
-    WORKLOADS are names, or paths of workload files. For none, those of the folder workloads/ here; where it has none,
-    the bundled ones.
+    WORKLOADS are names, or paths of workload files. Without any, they are those of the
+    folder workloads/ here; without such a folder, the bundled ones.
     """
     items = find(workloads, everything=True, bundled=bundled)
     terminal = console()
@@ -37,13 +46,13 @@ def command(workloads: tuple[str, ...], *, bundled: bool) -> int:
         _show(terminal, item)
     others = len(find((), everything=True, bundled=True)) - len(items)
     if others and not workloads:
-        terminal.print(f"  and {others} bundled ones: loopstall list --bundled")
+        terminal.print(f"  and {counted(others, 'bundled one')}: loopstall list --bundled")
     terminal.print("\nLoops", style="bold")
     for loop in LOOPS.values():
         _entry(terminal, loop.name, loop.summary, {loop.missing(): ""})
     terminal.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        _entry(terminal, dispatch.name, dispatch.summary, _reasons(dispatch, items))
+        _entry(terminal, dispatch_shown(dispatch.name), dispatch.summary, _reasons(dispatch, items))
     terminal.print("\nServers, for loopstall serve-bench", style="bold")
     for server in SERVERS.values():
         _entry(terminal, server.name, f"{server.summary}: {', '.join(server.dispatches)}", {server.missing(): ""})

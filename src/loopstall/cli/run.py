@@ -11,7 +11,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from loopstall.cli.options.plan import RUN_SECONDS, budget_asked, make_plan, matrix_options
+from loopstall.cli.options.opening import open_option
+from loopstall.cli.options.plan import (
+    BROKERS,
+    BUDGETS,
+    LIMITS,
+    LOAD,
+    MATRIX,
+    RUN_SECONDS,
+    budget_asked,
+    make_plan,
+    matrix_options,
+)
 from loopstall.cli.options.settings import SettingsCommand
 from loopstall.cli.options.types import SECONDS
 from loopstall.errors import InputError
@@ -33,23 +44,47 @@ _MANY = 26
 _RIGOROUS = 20
 
 
-@click.command("run", cls=SettingsCommand, left_out=("resume", "workloads"))
+_EXAMPLES = (
+    ("loopstall run --quick", "Measure the default matrix in about a minute, and write its page."),
+    ("loopstall run mine.py -s to_thread -s processes", "Measure your own workload under two strategies."),
+)
+_GROUPS = {
+    "What to measure": MATRIX,
+    "Load": ("jobs", "seconds", *LOAD),
+    "How often": ("processes", "quick", "rigorous"),
+    "Budgets": BUDGETS,
+    "Limits of each run": LIMITS,
+    "Where to measure": ("on", "scheduler", *BROKERS),
+    "Output": ("output", "resume", "open_"),
+}
+
+
+@click.command(
+    "run", cls=SettingsCommand, left_out=("resume", "workloads", "open_"), examples=_EXAMPLES, groups=_GROUPS
+)
 @matrix_options
-@click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs a run, instead of --seconds.")
-@click.option("--seconds", type=SECONDS, help=f"How long each run takes new jobs. [{RUN_SECONDS:g}s]")
-@click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
-@click.option("--quick", is_flag=True, help=f"{_QUICK} runs a cell, {_QUICK_OF_MANY} of over {_MANY} cells.")
-@click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs a cell.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-<name>]")
+@click.option("--jobs", type=click.IntRange(1, 10_000_000), help="Jobs per run, instead of --seconds.")
+@click.option("--seconds", type=SECONDS, help=f"How long each run starts new jobs. [{RUN_SECONDS:g}s]")
+@click.option(
+    "--processes", type=click.IntRange(1, 1_000), help=f"Runs per cell, each in a fresh process. [{_PROCESSES}]"
+)
+@click.option(
+    "--quick", is_flag=True, help=f"{_QUICK} runs per cell, {_QUICK_OF_MANY} where there are over {_MANY} cells."
+)
+@click.option("--rigorous", is_flag=True, help=f"{_RIGOROUS} runs per cell.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder to write results to. [reports/<time>-<name>]"
+)
 @click.option("--on", type=click.Choice(["dask"]), help="Spread whole runs over a cluster, one at a time on each host.")
 @click.option("--scheduler", metavar="URL", help="tcp://HOST:PORT of that cluster's scheduler.")
 @click.option("--resume", is_flag=True, help="Complete a partial result: that of -o, else the newest in reports/.")
+@open_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Measure WORKLOADS under strategies, each run in a fresh process, and flag where the event loop stalls.
 
-    WORKLOADS are names (see `loopstall list`) or paths of workload files. For none, those of the folder workloads/
-    here; where it has none, the bundled ones.
+    WORKLOADS are names (see `loopstall list`) or paths of workload files. Without any, they are those of the
+    folder workloads/ here; without such a folder, the bundled ones.
     """
     begun = time.perf_counter()
     if bool(options["on"]) != bool(options["scheduler"]):
@@ -63,7 +98,15 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         if plan.cells:
             store.Store(folder).begin(plan)
     limited = budget_asked(ctx)
-    return measure(plan, folder, done, limited=limited, begun=begun, executes=_spread(options["scheduler"]))
+    return measure(
+        plan,
+        folder,
+        done,
+        limited=limited,
+        begun=begun,
+        opens=options["open_"],
+        executes=_spread(options["scheduler"]),
+    )
 
 
 def _spread(scheduler: str | None) -> Executes | None:
@@ -86,9 +129,9 @@ def _spread(scheduler: str | None) -> Executes | None:
 
 def _plan(options: dict[str, Any]) -> Plan:
     if options["quick"] and options["rigorous"]:
-        raise click.UsageError("--quick and --rigorous exclude each other")
+        raise click.UsageError("--quick and --rigorous cannot be used together")
     if options["jobs"] and options["seconds"]:
-        raise click.UsageError("--jobs and --seconds exclude each other: a run ends by the one or the other")
+        raise click.UsageError("--jobs and --seconds cannot be used together: a run ends by the one or the other")
     preset = _QUICK if options["quick"] else _RIGOROUS if options["rigorous"] else _PROCESSES
     name = "quick" if options["quick"] else "rigorous" if options["rigorous"] else "run"
     plan = make_plan(options, name=name, processes=options["processes"] or preset)
@@ -101,7 +144,7 @@ def _resume(ctx: click.Context, folder: Path | None) -> tuple[Path, Plan, list[R
     given = [
         name
         for name in ctx.params
-        if name not in {"resume", "output", "on", "scheduler"}
+        if name not in {"resume", "output", "on", "scheduler", "open_"}
         and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
     if given or ctx.params["workloads"]:

@@ -8,7 +8,20 @@ from typing import Any
 
 import click
 
-from loopstall.cli.options.plan import SERVED_HEAVY, SERVED_RATE, bounds, budget_asked, plan_of, setting, with_options
+from loopstall.cli.options.helped import HelpedCommand
+from loopstall.cli.options.opening import open_option
+from loopstall.cli.options.plan import (
+    BROKERS,
+    BUDGETS,
+    LIMITS,
+    SERVED_HEAVY,
+    SERVED_RATE,
+    bounds,
+    budget_asked,
+    plan_of,
+    setting,
+    with_options,
+)
 from loopstall.cli.options.types import RATE, SECONDS, SHARE
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
@@ -28,24 +41,52 @@ _PROCESSES, _QUICK = 3, 1
 _SECONDS = "3s"
 
 
-@click.command("serve-bench")
+_EXAMPLES = (
+    ("loopstall serve-bench uvicorn-1", "Load one server with the heavy work in each of its ways."),
+    ("loopstall serve-bench --list", "Show the scenarios, and why one is missing."),
+)
+_GROUPS = {
+    "Work and load": ("work", "param", "rate", "heavy", "seconds"),
+    "How often": ("processes", "quick"),
+    "Budgets": BUDGETS,
+    "Limits of each run": (*LIMITS, *BROKERS),
+    "Output": ("output", "open_", "listed"),
+}
+
+
+@click.command("serve-bench", cls=HelpedCommand, examples=_EXAMPLES, groups=_GROUPS)
 @click.argument("scenarios", nargs=-1)
 @click.option("--list", "listed", is_flag=True, help="Show the scenarios, and why one is missing.")
 @click.option(
     "--work", help=f"The workload that heavy requests do, by name or path. [{_WORK}, of 30 kB in pure Python]"
 )
-@click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="A parameter of it: NAME=V1,V2.")
 @click.option(
-    "--rate", type=RATE, default=f"{SERVED_RATE:g}/s", show_default=True, help="Requests due, at a constant rate."
+    "-p", "--param", multiple=True, metavar="NAME=VALUE", help="Values of a parameter of that workload: NAME=V1,V2."
 )
 @click.option(
-    "--heavy", type=SHARE, default=f"{SERVED_HEAVY:.0%}", show_default=True, help="Share of them that do the work."
+    "--rate",
+    type=RATE,
+    default=f"{SERVED_RATE:g}/s",
+    show_default=True,
+    help="Arrival rate of requests, which is constant.",
+)
+@click.option(
+    "--heavy",
+    type=SHARE,
+    default=f"{SERVED_HEAVY:.0%}",
+    show_default=True,
+    help="Share of the requests that do the work.",
 )
 @click.option("--seconds", type=SECONDS, default=_SECONDS, show_default=True, help="How long each run is.")
-@click.option("--processes", type=click.IntRange(1, 1_000), help=f"Runs a cell. [{_PROCESSES}]")
-@click.option("--quick", is_flag=True, help=f"{_QUICK} run a cell.")
+@click.option(
+    "--processes", type=click.IntRange(1, 1_000), help=f"Runs per cell, each in a fresh process. [{_PROCESSES}]"
+)
+@click.option("--quick", is_flag=True, help=f"{_QUICK} run per cell.")
 @with_options(*bounds("20ms"))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results folder. [reports/<time>-serve]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder to write results to. [reports/<time>-serve]"
+)
+@open_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Load real servers with light requests and a share of heavy ones, and show what the light ones wait for.
@@ -65,7 +106,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     folder = options["output"] or store.new_folder(REPORTS, plan.name, datetime.now())  # noqa: DTZ005  # local
     if plan.cells:
         store.Store(folder).begin(plan)
-    return measure(plan, folder, [], limited=budget_asked(ctx), begun=begun)
+    return measure(plan, folder, [], limited=budget_asked(ctx), begun=begun, opens=options["open_"])
 
 
 _DOES = {
@@ -91,7 +132,7 @@ def _chosen(words: Sequence[str]) -> list[Strategy]:
 
 def _plan(chosen: Sequence[Strategy], options: dict[str, Any]) -> Plan:
     if options["quick"] and options["processes"]:
-        raise click.UsageError("--quick and --processes exclude each other")
+        raise click.UsageError("--quick and --processes cannot be used together")
     if not options["heavy"]:
         raise click.UsageError("--heavy is 0: without heavy requests there is nothing to wait for")
     cells, skipped = _cells(chosen, options)

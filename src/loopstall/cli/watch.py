@@ -8,16 +8,15 @@ import os
 from pathlib import Path
 import shlex
 import signal
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from loopstall.analysis.culprits import StallSummary
+from loopstall.cli.options.helped import HelpedCommand
+from loopstall.cli.options.opening import open_option
 from loopstall.cli.options.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
@@ -29,58 +28,70 @@ from loopstall.instrument.supervisor import interpreter, supervise
 from loopstall.monitor.samplers import SAMPLER_VARIABLE, SAMPLERS
 from loopstall.records import DESCHEDULED, StallEvent, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
-from loopstall.records.units import format_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
-from loopstall.report.output import console, say
-from loopstall.report.page.icicle import source_line
+from loopstall.report.opening import open_page
+from loopstall.report.output import say
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_text import described, in_a_line, still_blocked, summed_up, without_cpu
-from loopstall.report.text import place, printable
+from loopstall.report.text import printable
+from loopstall.report.watch_output import WatchOutput
 
 if TYPE_CHECKING:
     from loopstall.instrument.attended import Handed
 
 __all__ = ["command"]
 
-_WORST = 10
 _UNWATCHED = "the program was not watched: its Python does not find loopstall, or left before it looked for it"
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
-_COLORS = {
-    "blocking-call": "blue", "cpu-python": "red", "cpu-native": "magenta", "cpu": "red", "gil-wait": "yellow",
-    "gc": "green", "descheduled": "dim",
-}  # fmt: skip
-
-
-@click.command("watch", context_settings=_SETTINGS)
-@click.option("--threshold", type=DURATION, default="20ms", show_default=True, help="From when a lag is a stall.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Report after the program: .html, .json,"
-              " .junit, .xml or .speedscope.json.")  # fmt: skip
-@click.option("--fail-over", type=DURATION, help="Exit 1 after a longer stall; a wait for a CPU does not count.")
-@click.option("--hang-after", type=DURATION, default="1s", show_default=True,
-              help="Report a stall while it lasts, and each time it has doubled.")  # fmt: skip
-@click.option("--sampler", type=click.Choice(SAMPLERS), help="Who looks at a loop that is late: a helper process"
-              " (outside), or a thread of the program's (inside). [default: auto]")  # fmt: skip
-@click.option("--json-lines", type=click.Path(path_type=Path), help="File to append each stall to, as JSON in a line.")
-@click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
-@click.option("-m", "module", help="Run a module, as python -m does.")
-@click.option("--pid", type=click.IntRange(min=1), help="Watch a process that runs already, from outside.")
-@click.option(
-    "--inject", is_flag=True, help="With --pid: have it watch itself, by code that runs in it; 3.14 and later."
+_EXAMPLES = (
+    ("loopstall watch app.py --port 8000", "Run a script with its arguments, and print each stall."),
+    ("loopstall watch -o stalls.html --open -m uvicorn app:app", "Run a module, and show a page when it has ended."),
 )
-@click.option("--duration", type=DURATION, help="For how long to watch it; until it ends where this is not given.")
+_GROUPS = {
+    "What to watch": ("module", "pid", "inject", "duration"),
+    "What counts": ("threshold", "hang_after", "fail_over", "sampler"),
+    "Output": ("output", "open_", "stacks", "json_lines"),
+}
+
+
+@click.command("watch", cls=HelpedCommand, context_settings=_SETTINGS, examples=_EXAMPLES, groups=_GROUPS)
+@click.option(
+    "--threshold",
+    type=DURATION,
+    default="20ms",
+    show_default=True,
+    help="Lag of the event loop from which it is a stall.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a report when the program has"
+              " ended: .html, .json, .junit, .xml or .speedscope.json.")  # fmt: skip
+@click.option("--fail-over", type=DURATION, help="Exit with 1 after a longer stall, without its wait for a CPU.")
+@click.option("--hang-after", type=DURATION, default="1s", show_default=True,
+              help="Print a stall while it lasts: after so long, and each time that has doubled.")  # fmt: skip
+@click.option("--sampler", type=click.Choice(SAMPLERS), help="Who samples a loop that is late: a helper process"
+              " (outside), or a thread of the program (inside). [auto]")  # fmt: skip
+@click.option(
+    "--json-lines", type=click.Path(path_type=Path), help="Append each stall to this file, as a line of JSON."
+)
+@click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
+@open_option
+@click.option("-m", "module", help="Run a module, as python -m does.")
+@click.option("--pid", type=click.IntRange(min=1), help="Watch a running process, from outside.")
+@click.option(
+    "--inject", is_flag=True, help="With --pid: have the process watch itself, by code that runs in it (Python 3.14)."
+)
+@click.option("--duration", type=DURATION, help="With --pid: how long to watch. [until the process ends]")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="(SCRIPT | -m MODULE | --pid PID) [ARGS]...")
 def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
-    """Run a program and print each stall of its event loops, with its line and its cause.
+    """Run a program and print each stall of its event loops, with the line and the cause.
 
-    The program is a process of its own, as Python runs it. Loops of asyncio, uvloop, trio and curio are watched in
-    every thread, and in every Python process that the program starts: workers, reloaders. The command exits with the
-    program's exit code, with 128 + n where signal n ended it, or with 1 after a stall over --fail-over. The summary and
-    the report are written however the program ends: also after os._exit, exec, SIGKILL or a crash.
+    The program runs unchanged, in a process of its own. Event loops of asyncio, uvloop, trio and curio are watched in
+    every thread, and in every Python process that the program starts: workers, reloaders. The exit code is that of the
+    program, 128 + n where signal n ended it, or 1 after a stall over --fail-over. The summary and the report are
+    written however the program ends: also after os._exit, exec, SIGKILL or a crash.
 
-    With --pid the loops of a process that runs already are looked at from outside, until it ends, --duration is over
-    or Ctrl-C: nothing runs in it, and it is not stopped. The command exits with 0, or 1 after a stall over --fail-over.
-    With --inject as well it watches itself, as exactly as a program that is run: its main thread runs a script of
-    loopstall's, which takes everything back in the end. Exits with 5 where that thread never came to it.
+    With --pid, a running process is sampled from outside until it ends, --duration is over or you press Ctrl-C: no
+    code runs in it, and it is not stopped. The exit code is 0, or 1 after a stall over --fail-over. With --inject as
+    well, the process watches itself, as exactly as a program that is run: its main thread runs a script of loopstall's,
+    which undoes everything in the end. The exit code is 5 where that thread never ran the script.
     """
     _check(module, words, options)
     output, lines = options["output"], options["json_lines"]
@@ -110,6 +121,9 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
         say(f"loopstall: {sentence}", err=True)
     if output is not None:
         write_output(output, stalls_rendered(form, session))
+    account.said.end(session, output, form)
+    if options["open_"]:
+        open_page(output if form == "html" else None)
     if account.summary.over:
         return 1
     return status if status >= 0 else 128 - status
@@ -117,7 +131,7 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
 
 def _account(inbox: Inbox | None, helper: "OutsideHelper | Handed", options: dict[str, Any]) -> "_Account":
     """Returns the account that the options ask for."""
-    fail_over_ns, said = round((options["fail_over"] or 0) * NS_PER_S), _Said(stacks=options["stacks"])
+    fail_over_ns, said = round((options["fail_over"] or 0) * NS_PER_S), WatchOutput(stacks=options["stacks"])
     return _Account(inbox, helper, said, fail_over_ns=fail_over_ns, lines=options["json_lines"])
 
 
@@ -161,7 +175,7 @@ def _check(module: str | None, words: tuple[str, ...], options: dict[str, Any]) 
     if options["inject"]:
         raise click.UsageError("--inject is for --pid: a program that is run watches itself anyway")
     if module is None and not words:
-        raise click.UsageError("say which program to run: a script, or -m and a module")
+        raise click.UsageError("name the program to run: a script, or -m and a module")
     if module is None and words[0].startswith("-"):
         raise click.UsageError(f"no such option {words[0]}; options of loopstall's come before the script or -m")
     check(module, words)
@@ -192,7 +206,7 @@ class _Account:
         self,
         inbox: Inbox | None,
         helper: "OutsideHelper | Handed",
-        said: "_Said",
+        said: WatchOutput,
         *,
         fail_over_ns: int,
         lines: Path | None,
@@ -249,79 +263,6 @@ class _Account:
         """Returns the name of the process of a stall, "" for the program's own."""
         own = seen.process.rpartition(" ")[2] == str(self._program)
         return "" if own else printable(seen.process)
-
-
-class _Said:
-    """Output for people: plain lines, or colours on a terminal.
-
-    Args:
-        stacks: whether to report each stall with its stack.
-    """
-
-    def __init__(self, *, stacks: bool) -> None:
-        self._stacks = stacks
-        self._file = sys.stderr
-        self._console = console(self._file)
-
-    def stall(self, seen: StallEvent, process: str) -> None:
-        """Prints a stall, with the name of its process where that is not the program's own."""
-        if self._stacks or not self._console.is_terminal:
-            self._line(described(seen) if self._stacks else in_a_line(seen), process)
-            return
-        cause = seen.stall.cause
-        text = Text.assemble(
-            ("▲ " if seen.over else "● ", _COLORS.get(cause, "")),
-            (f"{format_ns(seen.length_ns):>8}", "bold"),
-            (f"  {cause:<14}", _COLORS.get(cause, "")),
-            place(seen.blamed) if seen.blamed is not None else "no culprit was seen",
-            (f"  {printable(seen.stall.label or seen.stall.task)}", "dim"),
-            (f"  {without_cpu(seen)}", "dim"),
-            (f"  {process}", "dim"),
-        )
-        source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
-        if source:
-            text.append(f"\n{' ' * 26}{printable(source)}", style="italic dim")
-        self._console.print(text, soft_wrap=True)
-
-    def hang(self, seen: StallEvent, process: str) -> None:
-        """Prints a stall that goes on."""
-        self._line(still_blocked(seen), process)
-        if self._stacks:
-            self._line(described(seen), process)
-
-    def summary(self, session: Session) -> None:
-        """Prints the summary of the session."""
-        summary = session.summary
-        count = f"{summary.count} stall{'' if summary.count == 1 else 's'}"
-        head = f"{count}, {format_ns(summary.total_ns)} of {format_ns(session.watched_ns)}"
-        with contextlib.suppress(OSError, ValueError):
-            self._line(head)
-            if len(summary.processes) > 1:
-                each = (f"{number} in {printable(name)}" for name, number in summary.processes.most_common())
-                self._line(f"  {', '.join(each)}")
-            if summary.count and self._console.is_terminal:
-                self._console.print(_table(summary))
-            else:
-                for text in summed_up(summary):
-                    self._line(f"  {text}")
-
-    def _line(self, text: str, process: str = "") -> None:
-        if self._file is not None:
-            self._file.write(f"loopstall{f' [{process}]' if process else ''}: {text}\n")
-            self._file.flush()
-
-
-def _table(summary: StallSummary) -> Table:
-    table = Table()
-    for heading in ("longest", "in all", "stalls"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("cause", no_wrap=True)
-    table.add_column("culprit", overflow="fold")
-    for item in summary.culprits[:_WORST]:
-        where = place(item.frame) if item.frame is not None else "no culprit was seen"
-        cause = Text(item.cause, style=_COLORS.get(item.cause, ""))
-        table.add_row(format_ns(item.longest_ns), format_ns(item.total_ns), str(item.count), cause, Text(where))
-    return table
 
 
 def _probe(path: Path) -> None:

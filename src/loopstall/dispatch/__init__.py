@@ -2,11 +2,11 @@
 
 from loopstall.dispatch import (
     anyio_thread,
+    async_version,
     celery_queue,
     dask_cluster,
     inline,
     interpreters,
-    native,
     processes,
     threads,
     to_thread,
@@ -19,7 +19,7 @@ DISPATCHES: dict[str, Dispatch] = {
     dispatch.name: dispatch
     for dispatch in (
         inline.DISPATCH,
-        native.DISPATCH,
+        async_version.DISPATCH,
         to_thread.DISPATCH,
         threads.DISPATCH,
         processes.DISPATCH,

@@ -104,7 +104,7 @@ def _redis(folder: Path) -> Iterator[str]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
                 break
             if server.poll() is not None or time.monotonic() > deadline:
-                raise DispatchError("redis-server did not start; see whether it does by hand")
+                raise DispatchError("redis-server did not start; try to start it by hand")
             time.sleep(_POLL_S)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
@@ -211,7 +211,7 @@ class _Desk:
                 printed = self._output.read_text("utf-8", "replace").split("\n")
                 last = next((line.strip() for line in reversed(printed) if line.strip()), "it printed nothing")
                 for number in list(self._pending):
-                    self._settle(number, DispatchError(f"the Celery worker has ended; its last words: {last}"))
+                    self._settle(number, DispatchError(f"the Celery worker has ended; its last output: {last}"))
             if not self._pending:
                 self._asked.clear()
             else:
@@ -234,7 +234,7 @@ class _Desk:
 
 DISPATCH = Dispatch(
     name="celery",
-    summary="a Celery worker, one process a core, behind Redis (or files, where there is no redis-server)",
+    summary="a Celery worker with one process per core, behind Redis (or files, where there is no redis-server)",
     missing=_missing,
     open=_open,
     on_request=True,

@@ -59,7 +59,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="dask",
-    summary="distributed.Client on a LocalCluster with one process a core, or on a scheduler of yours",
+    summary="distributed.Client on a LocalCluster with one process per core, or on a scheduler of yours",
     missing=_missing,
     open=_open,
     on_request=True,

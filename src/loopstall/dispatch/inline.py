@@ -28,7 +28,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name=INLINE,
-    summary="on the loop's own thread, where all else waits: the trap",
+    summary="on the loop's own thread, where everything else waits for it",
     missing=lambda _workload: None,
     open=_open,
     also_on=("trio", "curio"),

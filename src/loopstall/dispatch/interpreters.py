@@ -34,7 +34,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="interpreters",
-    summary="an InterpreterPoolExecutor, one interpreter a core (Python 3.14)",
+    summary="an InterpreterPoolExecutor, with one interpreter per core (Python 3.14)",
     missing=_missing,
     open=_open,
     on_request=True,

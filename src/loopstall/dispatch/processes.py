@@ -45,7 +45,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="processes",
-    summary="a ProcessPoolExecutor, one spawned, primed worker a core",
+    summary="a ProcessPoolExecutor with one spawned worker per core, started beforehand",
     missing=_missing,
     open=_open,
 )

@@ -24,7 +24,7 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 DISPATCH = Dispatch(
     name="threads",
-    summary="a ThreadPoolExecutor of its own, as wide as the load",
+    summary="a ThreadPoolExecutor of its own, with a thread for each job in flight",
     missing=lambda _workload: None,
     open=_open,
 )

@@ -13,6 +13,7 @@ from typing import Any
 from loopstall.errors import InputError, did_you_mean
 from loopstall.files import write_text
 from loopstall.records import REGRESSION, STALL, Frame, Verdict
+from loopstall.records.cells import strategy_shown
 from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import DURATION, SHARE, format_ns
 
@@ -109,7 +110,7 @@ def _entry(entry: Mapping[str, Any], place: str) -> Accepted:
     return Accepted(
         what=entry["what"],
         workload=str(entry.get("workload", "")),
-        strategy=str(entry.get("strategy", "")),
+        strategy=strategy_shown(str(entry.get("strategy", ""))),
         test=str(entry.get("test", "")),
         where=str(entry.get("where", "")),
         budget=budget,

@@ -15,6 +15,7 @@ from loopstall.gate.criteria import AVAILABILITY, CPU, TESTED, TIME, TRAP, Crite
 from loopstall.gate.evidence import PairedSample, failure, finding
 from loopstall.gate.ruling import Ruling, decide
 from loopstall.records import REGRESSION, STALL, Finding, Summary, Verdict
+from loopstall.records.units import counted
 from loopstall.stats.paired import holm
 
 __all__ = ["judge"]
@@ -96,7 +97,9 @@ def _over_budget(case: _Case) -> Ruling | None:
     if not (case.rules.limited and heads.trap):
         return None
     return Ruling(
-        verdict="regressed", rule=f"over its budget: {heads.why} in {heads.broke} of {heads.runs} runs", kind=STALL
+        verdict="regressed",
+        rule=f"over its budget: {heads.why} in {heads.broke} of {counted(heads.runs, 'run')}",
+        kind=STALL,
     )
 
 
@@ -104,7 +107,9 @@ def _unmeasured(case: _Case) -> Ruling | None:
     done, wanted = len(case.evidence.pairs), case.rules.rounds
     if done >= wanted:
         return None
-    return Ruling(verdict="inconclusive", rule=f"{done} of {wanted} pairs were measured in the time there was")
+    return Ruling(
+        verdict="inconclusive", rule=f"{done} of {counted(wanted, 'pair')} were measured in the available time"
+    )
 
 
 def _unconfirmed(case: _Case) -> Ruling | None:
@@ -115,7 +120,8 @@ def _unconfirmed(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     looks = "is too noisy to tell" if item is not None and wide(item) else "looks worse"
     return Ruling(
-        verdict="inconclusive", rule=f"it {looks}, and only {done} of {wanted} pairs were measured to settle it"
+        verdict="inconclusive",
+        rule=f"it {looks}, and only {done} of {counted(wanted, 'pair')} were measured to settle it",
     )
 
 
@@ -123,8 +129,8 @@ def _new_trap(case: _Case) -> Ruling | None:
     heads = case.heads
     if not new_trap(case.evidence, case.rules) or case.p_values[TRAP] >= case.rules.alpha:
         return None
-    why = f"{heads.why} in {heads.broke} of {heads.runs} runs"
-    return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
+    why = f"{heads.why} in {heads.broke} of {counted(heads.runs, 'run')}"
+    return Ruling(verdict="regressed", rule=f"a trap that the baseline does not have: {why}", kind=STALL)
 
 
 def _slower(case: _Case) -> Ruling | None:
@@ -158,13 +164,13 @@ def _improved(case: _Case) -> Ruling | None:
     item = case.findings.get(TIME)
     if item is None or not better(case.evidence, case.rules):
         return None
-    said = f"{change(item)} over {item.change.runs} pairs"
+    said = f"{change(item)} over {counted(item.change.runs, 'pair')}"
     return Ruling(verdict="improved", rule=f"{said}, better by more than {item.effect:.1%} with {SURE:.0%} confidence")
 
 
 def _unchanged(case: _Case) -> Ruling:
     item = case.findings[TIME]
-    said = f"{change(item)} over {item.change.runs} pairs"
+    said = f"{change(item)} over {counted(item.change.runs, 'pair')}"
     again = "measured again, because it looked worse or was too noisy, and nothing was confirmed: "
     return Ruling(verdict="ok", rule=f"{again}{said}" if item.change.runs > case.rules.rounds else said)
 
@@ -186,7 +192,7 @@ _RULES: tuple[Callable[[_Case], Ruling | None], ...] = (
 def _certainty(item: Finding, case: _Case) -> str:
     return (
         f"over the threshold of {least(item)}; corrected p = {item.p:.1g} < {case.rules.alpha:g}"
-        f" over {item.change.runs} pairs"
+        f" over {counted(item.change.runs, 'pair')}"
     )
 
 

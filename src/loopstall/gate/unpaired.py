@@ -20,6 +20,7 @@ from loopstall.records import (
     Summary,
     Verdict,
 )
+from loopstall.records.units import counted
 
 __all__ = ["Noise", "judge_apart", "noise_between"]
 
@@ -55,15 +56,15 @@ def noise_between(
     controls = noise_of_controls(base, head)
     threshold = max(least, _MARGIN * controls)
     caveat = (
-        f"Measured apart, one side after the other: what is under {threshold:.0%} is noise, and a drift of the machine"
-        " can look like a change; loopstall gate with a revision or a folder measures both sides by turns."
+        f"Measured one side after the other: a change under {threshold:.0%} is noise, and a drift of the machine"
+        " can look like a change; loopstall gate with a revision or a folder alternates between the sides."
     )
     notes = [caveat]
     if threshold > least:
-        notes.append(f"The control cells, whose work is the same, differ by {controls:.0%}: the threshold is wider.")
+        notes.append(f"The control cells, whose work is the same, differ by {controls:.0%}: the threshold is raised.")
     different = differing(*machines)
     if different:
-        notes.append(f"The machines differ: {', '.join(different)}; a change may be theirs.")
+        notes.append(f"The machines differ: {', '.join(different)}; a change may come from them.")
     return Noise(threshold=threshold, notes=tuple(notes))
 
 
@@ -143,12 +144,12 @@ def _trap(case: _Case) -> Ruling | None:
     head, base = case.head, case.base
     if head is None or not head.trap:
         return None
-    why = f"{head.why} in {head.broke} of {head.runs} runs"
+    why = f"{head.why} in {head.broke} of {counted(head.runs, 'run')}"
     if case.limited:
         return Ruling(verdict="regressed", rule=f"over its budget: {why}", kind=STALL)
     if base is None or base.trap:
         return None
-    return Ruling(verdict="regressed", rule=f"a trap that the baseline has not: {why}", kind=STALL)
+    return Ruling(verdict="regressed", rule=f"a trap that the baseline does not have: {why}", kind=STALL)
 
 
 def _worse(case: _Case) -> Ruling | None:

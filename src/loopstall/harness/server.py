@@ -207,5 +207,5 @@ def _await_ready(server: Server, process: subprocess.Popen[bytes], folder: Path)
             printed = (folder / "output").read_text("utf-8", "replace").strip()[-_OUTPUT_CHARS:]
             last = printed.splitlines()[-1] if printed else "it printed nothing"
             how = f"ended with status {process.returncode}" if ended else f"was not ready within {_START_LIMIT_S:g} s"
-            raise ServerError(f"the server {server.name} {how}; its last words: {last}")
+            raise ServerError(f"the server {server.name} {how}; its last output: {last}")
         time.sleep(_POLL_S)

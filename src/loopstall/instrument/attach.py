@@ -57,7 +57,7 @@ def watch_process(
             time.sleep(max(0, due_ns - now_ns()) / NS_PER_S)
     finally:
         watch.close()
-    return "The time was over."
+    return "The time to watch was over."
 
 
 class _Watch:

@@ -91,7 +91,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
             told=telling.told,
         )
     except KeyboardInterrupt as error:
-        ended = "The command was ended."
+        ended = "The watch was interrupted."
         status = 128 + error.number if isinstance(error, Terminated) else 0
     finally:
         process.close()

@@ -85,7 +85,7 @@ def _followed(process: Attached, injection: Injection, account: Account, duratio
     try:
         ended = _follow(process, injection, account, duration_s)
     except KeyboardInterrupt as error:
-        ended = "The command was ended."
+        ended = "The watch was interrupted."
         status = 128 + error.number if isinstance(error, Terminated) else 0
     finally:
         taken_back = injection.end()
@@ -118,7 +118,7 @@ def _follow(process: Attached, injection: Injection, account: Account, duration_
                 "its main thread waits for events, or is in C code: the watch begins as soon as that runs Python again"
             )
         time.sleep(_TICK_S)
-    return "The time was over."
+    return "The time to watch was over."
 
 
 def _tell_loops(process: Attached, known: set[int], *, first: bool) -> None:

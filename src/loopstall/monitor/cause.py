@@ -92,7 +92,10 @@ def _other_threads(evidence: Evidence) -> tuple[str, str] | None:
         return "gil-wait", f"other threads computed {others:.0%} of the time and the loop {own:.0%}; {kept}"
     shut_out = min(evidence.starved_ns, evidence.unanswered_ns) / length
     if own < _SOME_OTHERS_SHARE <= others and shut_out >= _THROUGHOUT_SHARE and not evidence.looks:
-        return "gil-wait", f"other threads computed {others:.0%} of the time, and kept everybody out for {shut_out:.0%}"
+        return (
+            "gil-wait",
+            f"other threads computed {others:.0%} of the time, and kept the GIL from all others for {shut_out:.0%}",
+        )
     return None
 
 
@@ -103,7 +106,7 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
     overran, starved = evidence.overran_ns / length, evidence.starved_ns / length
     free_to_run = not evidence.gil or (others < _SOME_OTHERS_SHARE and starved < _OVERRAN_SHARE)
     if overran >= _OVERRAN_SHARE and own < _SOME_OTHERS_SHARE and free_to_run:
-        why = "no thread here computed" if evidence.gil else "needs no other thread to let it"
+        why = "no thread here computed" if evidence.gil else "no other thread keeps it from running"
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and {why}"
     delay = evidence.waited_cpu_ns / length
     if delay >= _DELAY_SHARE:
@@ -119,7 +122,7 @@ def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
     return "descheduled", (
         f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
-        f"without that it had stayed below the threshold"
+        f"without that wait it would have stayed below the threshold"
     )
 
 
@@ -128,7 +131,7 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
     looked_ns = evidence.python_ns + evidence.native_ns + evidence.gil_ns + evidence.waiting_ns
     own = evidence.own_cpu_ns / max(1, _length_ns(evidence) - evidence.waited_cpu_ns)
     if evidence.gil_ns > looked_ns / 2:
-        return "gil-wait", f"waited for the GIL in {evidence.gil_ns / looked_ns:.0%} of the time that was looked at"
+        return "gil-wait", f"waited for the GIL in {evidence.gil_ns / looked_ns:.0%} of the samples"
     if own >= _CPU_SHARE:
         return _computed(evidence, f"the loop's thread computed {own:.0%} of the time that it had a CPU")
     if evidence.gil_ns > evidence.waiting_ns:  # it had no CPU, or hardly any, while it was not seen waiting
@@ -144,7 +147,7 @@ def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
     """Tells Python code from native code by whether the thread took steps while it was looked at and had a CPU."""
     looked_ns = evidence.python_ns + evidence.native_ns
     if not looked_ns:
-        return "cpu", f"{computed}; no look tells whether in Python or in C"
+        return "cpu", f"{computed}; no sample tells whether in Python or in C"
     share = evidence.native_ns / looked_ns
     return (
         "cpu-native" if share > _CPU_SHARE else "cpu-python",
@@ -161,8 +164,14 @@ def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:
     if overran >= _OVERRAN_SHARE and (not evidence.gil or others < _SOME_OTHERS_SHARE):
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
     if evidence.gil and others >= _SOME_OTHERS_SHARE:
-        return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and nobody looked"
-    return "blocking-call", f"the loop's thread computed {own:.0%} of the time that it had a CPU, and nobody looked"
+        return (
+            "unknown",
+            f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample was taken",
+        )
+    return (
+        "blocking-call",
+        f"the loop's thread computed {own:.0%} of the time that it had a CPU, and no sample was taken",
+    )
 
 
 def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
@@ -174,7 +183,7 @@ def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
     waits = len(evidence.syscalls) - for_gil
     shut_out = evidence.starved_ns >= _UNANSWERED_SHARE * length
     if (shut_out or not waits) and evidence.unanswered_ns >= _UNANSWERED_SHARE * length:
-        return f"a question went unanswered for {evidence.unanswered_ns / length:.0%}"
+        return f"a request for its stack went unanswered for {evidence.unanswered_ns / length:.0%}"
     elsewhere = waits + evidence.free
     if elsewhere and for_gil <= elsewhere:  # it was seen doing something else
         return ""
@@ -183,7 +192,7 @@ def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs
     if evidence.starved_ns >= _STARVED_SHARE * length:
         return f"the watchdog starved {evidence.starved_ns / length:.0%}"
     if evidence.unanswered_ns >= _STARVED_SHARE * length:
-        return f"a question went unanswered for {evidence.unanswered_ns / length:.0%}"
+        return f"a request for its stack went unanswered for {evidence.unanswered_ns / length:.0%}"
     return ""
 
 
@@ -233,7 +242,7 @@ def _unanswered(evidence: Evidence) -> str:
     It asks them, so that it lacked a CPU: that some were late says nothing.
     """
     share = evidence.unanswered_ns / _length_ns(evidence)
-    return f"left a question unanswered for {share:.0%}" if share >= _UNANSWERED_SHARE else ""
+    return f"left a request for its stack unanswered for {share:.0%}" if share >= _UNANSWERED_SHARE else ""
 
 
 def _free_or_starving(evidence: Evidence) -> str:

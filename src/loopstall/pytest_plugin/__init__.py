@@ -29,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stall-total", metavar="TIME", help="Fail a test whose stalls sum up to more, like 200ms.")
     text = "Write the session's stalls to FILE: .html, .json, .junit or .speedscope.json."
     group.addoption("--stall-report", metavar="FILE", help=text)
-    text = "Write down what breaks the budget today in loopstall-accepted.toml, instead of failing."
+    text = "Accept what breaks the budget today: add it to loopstall-accepted.toml instead of failing."
     group.addoption("--stall-baseline", choices=("write",), help=text)
-    text = "Print a test that blocks an event loop for longer, while it does; or never. [1s]"
+    text = "Print a test that blocks an event loop for longer, while it still does; or never. [1s]"
     group.addoption("--stall-hang-after", metavar="TIME", default="1s", help=text)
     text = "Who looks at a loop that is late: a helper process (outside), or a thread of the tests' (inside). [auto]"
     group.addoption("--stall-sampler", metavar="WHO", help=text)
@@ -72,7 +72,7 @@ def stalls(request: pytest.FixtureRequest) -> "Iterator[Stalls]":
 def loop_benchmark(request: pytest.FixtureRequest) -> "Iterator[LoopBenchmark]":
     """Benchmarks an ``async def`` in a running loop by pytest-benchmark: ``loop_benchmark(f, loop="uvloop")``."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
-        pytest.fail("loop_benchmark stands on pytest-benchmark: pip install pytest-benchmark", pytrace=False)
+        pytest.fail("loop_benchmark needs pytest-benchmark: pip install pytest-benchmark", pytrace=False)
     from loopstall.pytest_plugin.benchmark import LoopBenchmark  # off costs nothing
 
     with LoopBenchmark(request.getfixturevalue("benchmark")) as made:

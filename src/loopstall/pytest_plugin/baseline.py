@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopstall.records import StallEvent
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 
 if TYPE_CHECKING:
     from loopstall.gate.accepted import Accepted
@@ -87,13 +87,10 @@ class Baseline:
         ]
         append(self._path, entries)
         return (
-            f"{_counted(len(entries))} added to {self._path.name}, for half as much again as seen, until {until};"
-            " now only what is new or worse fails"
+            f"{counted(len(entries), 'entry', 'entries')} added to {self._path.name}, with 50% more than was measured,"
+            f" until {until}:"
+            " commit that file; from now on only what is new or worse fails"
         )
-
-
-def _counted(number: int) -> str:
-    return "1 entry was" if number == 1 else f"{number} entries were"
 
 
 def _entries(path: Path) -> "tuple[Accepted, ...]":

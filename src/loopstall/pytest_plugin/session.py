@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loopstall.analysis.culprits import Culprit, StallSummary
+from loopstall.analysis.culprits import StallSummary
 from loopstall.errors import InputError
 from loopstall.gate import ACCEPTED_FILE
 from loopstall.monitor.kernel import UnavailableError
@@ -22,8 +22,9 @@ from loopstall.pytest_plugin.recorder import Recorder, Stalls
 from loopstall.records import StallEvent, stall_event_from, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.records.units import DURATION, format_ns
-from loopstall.report.escape import github_command, printable
-from loopstall.report.stall_text import culprit_line, described, summed_up
+from loopstall.records.units import counted as _counted
+from loopstall.report.escape import printable
+from loopstall.report.stall_text import described, summed_up
 
 if TYPE_CHECKING:
     from loopstall.pytest_plugin.hang import SessionHelper
@@ -33,7 +34,6 @@ __all__ = ["StallPlugin"]
 _THRESHOLD_S = 0.005
 _MARK = "stall_budget"
 _FAULTS = "loopstall faults"
-_WORST = 10
 _FULL = 50  # stalls of a test that are reported with all that was seen, the longest ones
 
 
@@ -205,8 +205,10 @@ class StallPlugin:
             threshold_ns=round(_THRESHOLD_S * NS_PER_S),
             about=("The calls of the tests were watched, not their fixtures.",),
         )
-        path.write_text(stalls_rendered(stall_format_of(path), session), encoding="utf-8")
-        self._said.append(f"the stalls are in {path}")
+        form = stall_format_of(path)
+        path.write_text(stalls_rendered(form, session), encoding="utf-8")
+        more = f"; `loopstall report {path}` makes a page of them" if form == "json" else ""
+        self._said.append(f"the stalls are in {path}{more}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Lists the ten worst culprits of the session."""
@@ -216,8 +218,10 @@ class StallPlugin:
         for text in (*summed_up(self._summary), *self._said):
             terminalreporter.line(printable(text))
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            for item in self._summary.culprits[:_WORST]:
-                terminalreporter.line(_annotation(item))
+            from loopstall.report.stall_tables import annotations  # where they are read
+
+            for line in annotations(self._summary.culprits):
+                terminalreporter.line(line)
 
     def pytest_unconfigure(self) -> None:
         """Leaves nothing patched and no thread behind."""
@@ -241,18 +245,6 @@ class StallPlugin:
 
 
 _FOUND = pytest.StashKey[list[StallEvent]]()
-
-
-def _annotation(item: Culprit) -> str:
-    frame = item.frame
-    return github_command(
-        "warning",
-        culprit_line(item),
-        file=frame.file if frame is not None else "",
-        line=frame.line if frame is not None else None,
-        title="an event loop was blocked",
-        root=Path.cwd(),
-    )
 
 
 def _parsed(text: str, what: str) -> int | None:
@@ -296,8 +288,9 @@ def _said(over: Sequence[StallEvent], counted: Sequence[StallEvent], budget: _Bu
                      f" {format_ns(budget.longest_ns)}{more}")  # fmt: skip
     total = sum(seen.own_ns for seen in counted)
     if budget.total_ns is not None and total > budget.total_ns:
+        number = _counted(len(counted), "stall")
         parts.append(
-            f"event loops were blocked for {format_ns(total)} in all, in {len(counted)} stalls;"
+            f"event loops were blocked for {format_ns(total)} in all, in {number};"
             f" the total budget is {format_ns(budget.total_ns)}"
         )
     worst = over or sorted(counted, key=lambda seen: -seen.own_ns)

@@ -83,7 +83,7 @@ class Advice:
         load: the arrival of jobs.
         profile: the function by itself.
         ways: in the order of simplicity.
-        choice: ``inline``, ``native``, ``to_thread``, ``processes``, ``task queue`` or ``native code``; "" where it
+        choice: ``inline``, ``async``, ``to_thread``, ``processes``, ``task queue`` or ``native code``; "" where it
             is not known.
         reason: why, in a sentence with the figures.
         break_even: the duration of a job from which leaving the loop pays, in a sentence; "" where it is unknown.

@@ -4,13 +4,46 @@ from dataclasses import dataclass
 import hashlib
 import re
 
-__all__ = ["INLINE", "NATIVE", "Cell", "Load", "Plan", "Skipped", "Strategy", "Value", "WorkloadRef"]
+__all__ = [
+    "ASYNC",
+    "INLINE",
+    "NATIVE",
+    "Cell",
+    "Load",
+    "Plan",
+    "Skipped",
+    "Strategy",
+    "Value",
+    "WorkloadRef",
+    "dispatch_named",
+    "dispatch_shown",
+    "strategy_shown",
+]
 
 Value = int | float | str | bool
 """The types of a workload parameter."""
 
 INLINE, NATIVE = "inline", "native"
 """The dispatches that leave a job in the loop's thread; the others get it off."""
+
+ASYNC = "async"
+"""The name of ``NATIVE`` for people; plans, and versions of loopstall that a gate compares with, know the older one."""
+
+
+def dispatch_named(name: str) -> str:
+    """Returns the dispatch that a user's word means."""
+    return NATIVE if name == ASYNC else name
+
+
+def dispatch_shown(name: str) -> str:
+    """Returns the word for a dispatch."""
+    return ASYNC if name == NATIVE else name
+
+
+def strategy_shown(text: str) -> str:
+    """Returns a strategy as it is shown, also one that an older file has written."""
+    loop, slash, dispatch = text.partition("/")
+    return f"{loop}{slash}{dispatch_shown(dispatch)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +72,12 @@ class Strategy:
         return self.dispatch == INLINE
 
     def __str__(self) -> str:
-        return f"{self.loop}/{self.dispatch}"
+        return f"{self.loop}/{self.way}"
+
+    @property
+    def way(self) -> str:
+        """The dispatch as it is shown."""
+        return dispatch_shown(self.dispatch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ __all__ = [
     "SHARE",
     "SIZE",
     "Unit",
+    "counted",
     "format_bytes",
     "format_ns",
     "format_value",
@@ -90,6 +91,17 @@ SHARE = Unit(name="share", factors={"": 1.0, "%": 0.01}, low=0.0, high=1.0, exam
 
 _BYTES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Writes a count with its noun: "1 stall", "2 stalls", "1,200 entries".
+
+    Args:
+        number: how many.
+        what: the noun for one.
+        plural: the noun for any other number; with an "s" added for "".
+    """
+    return f"{number:,} {what if number == 1 else plural or f'{what}s'}"
 
 
 def format_ns(value: float) -> str:

@@ -37,8 +37,12 @@ _VERDICTS = {
 
 _STALLS = {
     "html": ("page.stall_page", "to_page"),
+    "markdown": ("stall_tables", "stalls_to_markdown"),
+    "terminal": ("stall_summary", "session_to_terminal"),
     "json": ("stall_document", "stalls_to_json"),
+    "csv": ("stall_tables", "stalls_to_csv"),
     "junit": ("junit", "stalls_to_junit"),
+    "github": ("stall_tables", "stalls_to_github"),
     "speedscope": ("speedscope", "stalls_to_speedscope"),
 }
 """Module and function of each format of a session's stalls; the function takes a ``Session``."""
@@ -86,9 +90,14 @@ def stalls_rendered(form: str, session: "Session") -> str:
     """Renders the stalls of a session.
 
     Args:
-        form: one of the values of ``STALL_FORMATS``.
+        form: one of the values of ``STALL_FORMATS``, or another format that ``loopstall report`` writes.
         session: the watched session.
+
+    Raises:
+        InputError: stalls have no such format.
     """
+    if form not in _STALLS:
+        raise InputError(f"stalls alone have no {form}, which is of measured runs; choose {', '.join(_STALLS)}")
     return _renderer(_STALLS[form])(session)
 
 

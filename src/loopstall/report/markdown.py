@@ -4,7 +4,7 @@ from loopstall.analysis.content import Digest
 from loopstall.analysis.diagnosis import Diagnosis
 from loopstall.analysis.told import change
 from loopstall.records import BROKEN, Summary, Verdict
-from loopstall.records.units import format_ns, format_value
+from loopstall.records.units import counted, format_ns, format_value
 from loopstall.report.escape import markdown_text, printable
 from loopstall.report.text import place, remarks, verdict
 from loopstall.report.verdict_text import explained, left_out, ordered, sentence
@@ -27,8 +27,8 @@ def matrix_to_markdown(made: Digest) -> str:
     parts += [f"\n{_short(text)}\n" for text in remarks(made.content.runs)]
     parts += [_finding(item) for item in made.diagnoses[:_WORST]]
     if len(made.diagnoses) > _WORST:
-        parts.append(f"\n{len(made.diagnoses) - _WORST} findings more.")
-    head = ["", f"<details><summary>{len(made.summaries)} cells</summary>", "", *_HEAD]
+        parts.append(f"\n{counted(len(made.diagnoses) - _WORST, 'more finding')}.")
+    head = ["", f"<details><summary>{counted(len(made.summaries), 'cell')}</summary>", "", *_HEAD]
     tail = "\n\n</details>\n"
     room = _LIMIT - sum(len(part) + 1 for part in (*parts, *head)) - len(tail) - 100
     rows: list[str] = []
@@ -36,7 +36,7 @@ def matrix_to_markdown(made: Digest) -> str:
         row = _matrix_row(item)
         room -= len(row) + 1
         if room < 0:
-            rows.append(f"\n{len(made.summaries) - number} more rows do not fit here.")
+            rows.append(f"\n{counted(len(made.summaries) - number, 'more row')} left out, for lack of space.")
             break
         rows.append(row)
     return "\n".join([*parts, *head, *rows]) + tail
@@ -89,7 +89,7 @@ def gate_to_markdown(made: Digest, *, limit_bytes: int = _LIMIT - 536) -> str:
         row = _gate_row(item)
         room -= len(row.encode()) + 1
         if room < 0:
-            parts.append(f"\n{len(worst) - number} more rows do not fit here.")
+            parts.append(f"\n{counted(len(worst) - number, 'more row')} left out, for lack of space.")
             break
         parts.append(row)
     for item, name, told in explained(verdicts)[:_DETAILED]:

@@ -66,6 +66,9 @@ def emit(text: str) -> None:
 def show(error: click.ClickException) -> None:
     """Prints a usage error as click does, with what it quotes escaped."""
     context = getattr(error, "ctx", None)
+    if context is not None and error.message == context.get_help():  # a group without a command
+        click.echo(error.message, err=True)
+        return
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
     say(f"Error: {error.format_message()}", err=True)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loopstall.records.clock import NS_PER_S
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.text import printable
 
 __all__ = ["Shown", "shown", "tell_limit"]
@@ -58,19 +58,21 @@ class _Lines(Shown):
         self._begun_s = time.perf_counter()
         self._before = done
         if total > done:
-            console.print(f"{total - done} {what} to measure", soft_wrap=True)
+            console.print(f"{counted(total - done, what)} to measure", soft_wrap=True)
 
     def expect(self, more: int) -> None:
         super().expect(more)
         if more:
-            self._console.print(f"{more} {self._what} to measure", soft_wrap=True)
+            self._console.print(f"{counted(more, self._what)} to measure", soft_wrap=True)
 
     def advance(self, label: str) -> None:
         super().advance(label)
         count = self.done - self._before
         if count % max(1, (self.total - self._before) // _LINES) == 0:
             left_s = (time.perf_counter() - self._begun_s) / count * (self.total - self.done)
-            self._console.print(f"{self.done} of {self.total} {self._what}, {left_s:.0f} s left", soft_wrap=True)
+            self._console.print(
+                f"{self.done} of {counted(self.total, self._what)}, {left_s:.0f} s left", soft_wrap=True
+            )
 
 
 def tell_limit(console: Console, limit_s: float | None) -> None:
@@ -80,14 +82,14 @@ def tell_limit(console: Console, limit_s: float | None) -> None:
 
 
 @contextlib.contextmanager
-def shown(console: Console, total: int = 0, done: int = 0, *, what: str = "runs") -> Iterator[Shown]:
+def shown(console: Console, total: int = 0, done: int = 0, *, what: str = "run") -> Iterator[Shown]:
     """Shows progress while it is entered.
 
     Args:
         console: the terminal.
         total: the number of steps, as far as it is known.
         done: the number of finished steps.
-        what: the name of the steps.
+        what: the name of a step.
     """
     if not console.is_terminal:
         yield _Lines(console, total, done, what)

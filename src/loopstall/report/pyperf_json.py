@@ -48,7 +48,7 @@ def to_pyperf(made: Digest) -> str:
             )
         )
     if not benchmarks:
-        raise InputError("no run went well, so that there is nothing to write as pyperf")
+        raise InputError("no run was successful, so there is nothing to write for pyperf")
     suite = pyperf.BenchmarkSuite(benchmarks)
     return _dump(suite)
 

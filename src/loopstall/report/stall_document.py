@@ -45,7 +45,7 @@ class CulpritReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StallDocument:
-    """The stalls of a session as data: all of them counted, by culprit, the longest in full."""
+    """The stalls of a session as data: all of them counted, by culprit, the longest in full, and notes on it."""
 
     format: str
     kind: str
@@ -62,6 +62,7 @@ class StallDocument:
     processes: dict[str, int]
     culprits: list[CulpritReport]
     stalls: list[StallEvent]
+    about: tuple[str, ...] = ()
 
 
 def document(session: Session) -> StallDocument:
@@ -89,6 +90,7 @@ def document(session: Session) -> StallDocument:
             for item in summary.culprits
         ],
         stalls=summary.longest,
+        about=session.about,
     )  # fmt: skip
 
 

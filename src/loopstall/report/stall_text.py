@@ -5,7 +5,7 @@ from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import Frame, StallEvent, StallPart
 from loopstall.records.clock import NS_PER_MS
 from loopstall.records.frames import is_users
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
 
@@ -24,10 +24,12 @@ def summed_up(summary: StallSummary) -> list[str]:
 def culprit_line(item: Culprit) -> str:
     """Writes all the stalls of a culprit in one line."""
     tests = [name for name in item.places if "::" in name]
-    within = f" in {_counted(len(tests), 'test')}" if tests else ""
-    times = f"{format_ns(item.longest_ns)} at worst, {format_ns(item.total_ns)} in all"
+    within = f" in {counted(len(tests), 'test')}" if tests else ""
+    times = format_ns(item.longest_ns)
+    if item.count > 1:
+        times += f" at worst, {format_ns(item.total_ns)} in all"
     where = place(item.frame) if item.frame is not None else "no culprit was seen"
-    return printable(f"{times}, {_counted(item.count, 'stall')}{within}: {where} ({item.cause})")
+    return printable(f"{times}, {counted(item.count, 'stall')}{within}: {where} ({item.cause})")
 
 
 def without_cpu(seen: StallEvent) -> str:
@@ -55,7 +57,7 @@ def described(seen: StallEvent) -> str:
         lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
     if stall.label:
         lines.append(f"  during: {stall.label}")
-    lines += [f"  also in this turn: {_part(part)}" for part in stall.beside]
+    lines += [f"  also in this loop iteration: {_part(part)}" for part in stall.beside]
     users = [frame for frame in stall.stack if is_users(frame.file)] or list(stall.stack)
     for frame in users[:_FRAMES]:
         lines += _frame(frame)
@@ -64,13 +66,17 @@ def described(seen: StallEvent) -> str:
 
 
 def in_a_line(seen: StallEvent) -> str:
-    """Describes a stall in a line: length, cause, place and task."""
-    return printable(f"stall of {_length(seen)}, {_where(seen)}")
+    """Describes a stall in a line: length, route, cause, place and task."""
+    return printable(f"stall of {_length(seen)}{_during(seen)}, {_where(seen)}")
 
 
 def still_blocked(seen: StallEvent) -> str:
-    """Describes a stall that has not ended in a line: length so far, cause so far, place."""
-    return printable(f"still blocked for {format_ns(seen.length_ns)}, {_where(seen)}")
+    """Describes a stall that has not ended in a line: length so far, route, cause so far, place."""
+    return printable(f"still blocked for {format_ns(seen.length_ns)}{_during(seen)}, {_where(seen)}")
+
+
+def _during(seen: StallEvent) -> str:
+    return f" in {seen.stall.label}" if seen.stall.label else ""
 
 
 def _where(seen: StallEvent) -> str:
@@ -78,7 +84,6 @@ def _where(seen: StallEvent) -> str:
     where = place(frame) if frame is not None else "no culprit was seen"
     held = f", GIL held by thread {stall.holder_thread or 'without a name'}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
-    task += f", {stall.label}" if stall.label else ""
     return f"{stall.cause}: {where}{held}{task}"
 
 
@@ -86,10 +91,6 @@ def _part(part: StallPart) -> str:
     where = place(part.culprit) if part.culprit is not None else "no culprit was seen"
     task = f", task {part.task}" if part.task else ""
     return f"{where}{task}{f', {part.label}' if part.label else ''}, {part.share:.0%}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _frame(frame: Frame) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from loopstall.records import Frame
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.escape import printable
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def _short(file: str) -> str:
 def remarks(runs: "Iterable[Run]") -> list[str]:
     """Returns remarks on how runs were measured, with the number of runs, the most frequent first."""
     said = Counter(fault for run in runs if run.measured is not None for fault in dict.fromkeys(run.measured.faults))
-    return [
-        printable(f"in {count} run{'' if count == 1 else 's'}: {fault}") for fault, count in said.most_common(_REMARKS)
-    ]
+    return [printable(f"in {counted(count, 'run')}: {fault}") for fault, count in said.most_common(_REMARKS)]
 
 
 def verdict(summaries: "Sequence[Summary]") -> str:
@@ -59,12 +57,13 @@ def verdict(summaries: "Sequence[Summary]") -> str:
     traps = [summary for summary in measured if summary.trap]
     if traps:
         worst = max(traps, key=lambda summary: summary["longest_stall"].value)
+        where, longest_ns = worst.cell, worst["longest_stall"].value
         parts.append(
-            f"{len(traps)} of {len(measured)} cells are traps: the worst, {worst.cell.row} under"
-            f" {worst.cell.strategy}, stalls the loop for {format_ns(worst['longest_stall'].value)} at a time."
+            f"{len(traps)} of {counted(len(measured), 'cell')} {'is a trap' if len(traps) == 1 else 'are traps'}:"
+            f" the worst, {where.row} under {where.strategy}, stalls the loop for {format_ns(longest_ns)} at a time."
         )
     elif measured:
-        parts.append(f"No trap in {len(measured)} cells: no loop was blocked beyond the budget.")
+        parts.append(f"No trap in {counted(len(measured), 'cell')}: no loop was blocked beyond the budget.")
     if failed:
-        parts.append(f"{len(failed)} cells failed.")
+        parts.append(f"{counted(len(failed), 'cell')} failed.")
     return " ".join(parts)

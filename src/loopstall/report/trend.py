@@ -70,7 +70,7 @@ def sentences(trends: Sequence[Trend]) -> list[str]:
             printable(f"{_commit(item.readings[change.at])}: {metric.label} of {item.row} {item.strategy}"
                       f" {moved(item, change)} from {before}")
         )  # fmt: skip
-    return said or ["No figure has changed its level."]
+    return said or ["No figure changed level."]
 
 
 def to_text(trends: Sequence[Trend]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from loopstall.analysis.told import change
 from loopstall.records import BROKEN, Skipped, Verdict
+from loopstall.records.units import counted
 from loopstall.report.escape import printable
 from loopstall.report.text import place
 
@@ -57,7 +58,7 @@ def gate_sentence(verdicts: Sequence[Verdict]) -> str:
 def left_out(skipped: Sequence[Skipped]) -> list[str]:
     """Lists the reasons why cells were not measured, a sentence each."""
     reasons = Counter(item.reason for item in skipped)
-    return [f"not measured, {count} cells: {why}" for why, count in reasons.items()]
+    return [f"not measured, {counted(count, 'cell')}: {why}" for why, count in reasons.items()]
 
 
 def detail(item: Verdict) -> str:
@@ -70,5 +71,5 @@ def detail(item: Verdict) -> str:
     lines += [f"  {place(frame)}" for frame in item.stack]
     lines += [text for text in map(change, item.findings) if text not in item.rule]
     if item.pairs:
-        lines.append(f"{item.pairs} pairs were measured")
+        lines.append(f"{counted(item.pairs, 'pair')} measured")
     return "\n".join(map(printable, lines))

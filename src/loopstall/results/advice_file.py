@@ -1,17 +1,24 @@
 """Advice as a file of JSON, and back."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
 
 from loopstall.errors import InputError
 from loopstall.records import FORMAT, SCHEMA_VERSION, Advice
+from loopstall.records.cells import dispatch_shown, strategy_shown
 from loopstall.records.encoding import encode
 
-__all__ = ["read", "write"]
+__all__ = ["read", "to_json", "write"]
 
 _KIND = "advice"
+
+
+def to_json(advice: Advice) -> str:
+    """Renders advice as JSON."""
+    document = {"format": FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
+    return f"{msgspec.json.format(encode(document), indent=1).decode()}\n"
 
 
 def write(advice: Advice, path: Path) -> None:
@@ -20,9 +27,8 @@ def write(advice: Advice, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    document = {"format": FORMAT, "kind": _KIND, "version": SCHEMA_VERSION, **asdict(advice)}
     try:
-        path.write_bytes(msgspec.json.format(encode(document), indent=1) + b"\n")
+        path.write_text(to_json(advice), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
 
@@ -44,6 +50,8 @@ def read(path: Path) -> Advice:
     if document.get("version") != SCHEMA_VERSION:
         raise InputError(f"{path} is of version {document.get('version')}; this loopstall reads {SCHEMA_VERSION}")
     try:
-        return msgspec.convert(document, type=Advice)
+        found = msgspec.convert(document, type=Advice)
     except msgspec.ValidationError as error:
         raise InputError(f"{path} is damaged: {error}; let `loopstall advise -o` write it again") from error
+    ways = tuple(replace(way, strategy=strategy_shown(way.strategy)) for way in found.ways)
+    return replace(found, choice=dispatch_shown(found.choice), ways=ways)  # older versions say "native"

@@ -11,6 +11,7 @@ from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.summary import samples
 from loopstall.errors import InputError, MeasurementError
 from loopstall.records import Environment, Reading, Run, Trend
+from loopstall.records.cells import strategy_shown
 from loopstall.stats.changes import change_points
 from loopstall.stats.median import median_estimate
 
@@ -102,7 +103,7 @@ class History:
         """
         readings = list(_readings(runs))
         if not readings:
-            raise InputError(f"{result.name} holds no run that went well, so that there is nothing to add")
+            raise InputError(f"{result.name} holds no successful run, so there is nothing to add")
         identity = (result.measured_at, result.commit, result.machine, result.name)
         try:
             with self._transaction():
@@ -126,8 +127,8 @@ class History:
         with self._explained():
             rows = self._base.execute(_READ).fetchall()
         return [
-            Reading(row=row[0], strategy=row[1], load=row[2], metric=row[3], value=row[4], low=row[5], high=row[6],
-                    runs=row[7], measured_at=row[8], commit=row[9], committed_at=row[10], machine=row[11])
+            Reading(row=row[0], strategy=strategy_shown(row[1]), load=row[2], metric=row[3], value=row[4], low=row[5],
+                    high=row[6], runs=row[7], measured_at=row[8], commit=row[9], committed_at=row[10], machine=row[11])
             for row in rows
         ]  # fmt: skip
 

@@ -12,6 +12,7 @@ import msgspec
 from loopstall.errors import InputError, MeasurementError
 from loopstall.files import write_text
 from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, Plan, Run, Verdict
+from loopstall.records.cells import strategy_shown
 from loopstall.records.encoding import encode
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "read_plan",
     "read_summary",
     "read_verdicts",
+    "read_verdicts_file",
     "save_asked",
     "save_summary",
     "save_verdicts",
@@ -176,7 +178,17 @@ def read_verdicts(folder: Path) -> tuple[Verdict, ...]:
     Raises:
         InputError: there is nothing, or it cannot be read.
     """
-    return _read(folder / VERDICTS_FILE, "verdicts", tuple[Verdict, ...])
+    return read_verdicts_file(folder / VERDICTS_FILE)
+
+
+def read_verdicts_file(path: Path) -> tuple[Verdict, ...]:
+    """Reads what ``verdicts_text`` made.
+
+    Raises:
+        InputError: there is nothing, or it cannot be read.
+    """
+    found = _read(path, "verdicts", tuple[Verdict, ...])
+    return tuple(replace(item, strategy=strategy_shown(item.strategy)) for item in found)
 
 
 def save_asked(folder: Path, asked: object) -> None:

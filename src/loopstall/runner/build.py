@@ -172,4 +172,4 @@ def _build(command: Iterable[str], wrong: str) -> None:
     done = subprocess.run(list(command), capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise InputError(f"{wrong}; the last it said: {' / '.join(lines[-_SHOWN_LINES:])}")
+        raise InputError(f"{wrong}; its last output: {' / '.join(lines[-_SHOWN_LINES:])}")

@@ -254,7 +254,7 @@ class _Asking:
             said.seek(0)
             if not lines:
                 _refuse(side, said.read().decode("utf-8", "replace") or why)
-        return [_read(json.loads(line), side) for line in lines[1:]], why or "its process ended without a word"
+        return [_read(json.loads(line), side) for line in lines[1:]], why or "its process ended without output"
 
     def _answers(self, process: subprocess.Popen[bytes], files: Sequence[str]) -> Iterator[bytes]:
         """Yields the lines of a process: that it is ready, and an answer a file, as far as they come.
@@ -295,7 +295,7 @@ def _read(answer: dict[str, Any], side: Side) -> Loaded:
 
 def _refuse(side: Side, said: str) -> None:
     """Raises that a side cannot measure."""
-    last = (said.strip().splitlines() or ["it ended without a word"])[-1]
+    last = (said.strip().splitlines() or ["it ended without output"])[-1]
     raise InputError(
         f"{side.python} of {side.name} cannot import loopstall ({last}); install it there:"
         f" {side.python} -m pip install loopstall=={__version__}"

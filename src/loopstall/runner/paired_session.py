@@ -110,7 +110,7 @@ def check_code(asked: Asked, folders: Sequence[Path], folder: Path) -> None:
         InputError: it is another.
     """
     if code_of(folders) != asked.code:
-        raise InputError(f"the code has changed since {folder} was measured; gate it anew, without --resume")
+        raise InputError(f"the code has changed since {folder} was measured; run the gate again, without --resume")
 
 
 def begin(folder: Path, plan: Plan, asked: Asked, bases: Sequence[Cell]) -> None:
@@ -178,7 +178,7 @@ def measure(
     pairs = _Pairs(plan, take, folder, saved)
     deadline_s = time.monotonic() + asked.limit_s if asked.limit_s else None
     tell_limit(progress, asked.limit_s)
-    with shown(progress, what="pairs") as bar:
+    with shown(progress, what="pair") as bar:
 
         def pair(cell: Cell, index: int) -> Pair:
             one = pairs.take(cell, index)

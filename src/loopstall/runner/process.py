@@ -270,6 +270,6 @@ def _post_mortem(status: int, printed: str, limit_s: float | None) -> RunError:
     return RunError(
         kind="exited",
         message=f"ended with status {status} without a result, as after os._exit"
-        + (f"; its last words: {last[:200]}" if last else ""),
+        + (f"; its last output: {last[:200]}" if last else ""),
         detail=printed,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loopstall.errors import InputError
 from loopstall.records import NOT_TRIED, Code, Module, Pair, Run, Verdict, WorkloadRef
+from loopstall.records.units import counted
 from loopstall.runner.side import Side, Sides
 from loopstall.workloads.places import OTHER
 
@@ -134,7 +135,8 @@ class Proof:
 
     def _some_changed(self) -> str:
         changed = self._sides.changed or ()
-        return f"{changed[0]}{f' and {len(changed) - 1} files more' if len(changed) > 1 else ''}"
+        more = len(changed) - 1
+        return f"{changed[0]} and {counted(more, 'more file')}" if more > 0 else changed[0]
 
 
 def differences(base: Path, head: Path) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from loopstall.analysis.content import Content, Digest, digest
 from loopstall.analysis.summary import budgets_of
 from loopstall.errors import InputError, Terminated
 from loopstall.records import Plan, Run
+from loopstall.records.units import counted
 from loopstall.report.escape import printable
+from loopstall.report.opening import open_page
 from loopstall.report.output import console, say
 from loopstall.report.progress import shown
 from loopstall.report.terminal import closing, results
@@ -26,6 +28,7 @@ def measure(
     *,
     limited: bool,
     begun: float,
+    opens: bool = False,
     executes: execution.Executes | None = None,
 ) -> int:
     """Measures what of a plan is missing, shows it, and writes the page.
@@ -36,6 +39,7 @@ def measure(
         done: those that are there already.
         limited: whether any cell over its budget fails the command, or only one with a budget of its own.
         begun: when the command began, as ``time.perf_counter`` has it.
+        opens: whether to show the page in the browser.
         executes: a function that measures; one run after the other on this machine for None.
 
     Returns:
@@ -47,6 +51,8 @@ def measure(
     terminal, progress = console(), console(err=True)
     if not plan.cells:
         terminal.print(results([], plan.skipped, width=terminal.width))
+        if opens:
+            open_page(None)
         return 5
     slots = schedule.remaining(plan, done)
     total = len(plan.cells) * plan.processes
@@ -62,7 +68,9 @@ def measure(
     made = digest(Content(title=folder.name, runs=ended.runs, plan=plan, budgets=budgets_of(plan)))
     if ended.interrupt is not None:
         return _interrupted(ended, total, folder, made, progress)
-    _show(ended, time.perf_counter() - begun, folder, made, terminal)
+    page = _show(ended, time.perf_counter() - begun, folder, made, terminal)
+    if opens:
+        open_page(page)
     if ended.failure is not None:
         raise ended.failure
     return _status(made, limited=limited)
@@ -74,15 +82,15 @@ def _interrupted(ended: execution.Execution, total: int, folder: Path, made: Dig
     _page(folder, made)
     place = printable(str(folder))
     progress.print(
-        f"Interrupted: {len(ended.runs)} of {total} runs are saved in {place};"
+        f"Interrupted: {len(ended.runs)} of {counted(total, 'run')} are saved in {place};"
         f" complete them with: loopstall run --resume -o {place}",
         soft_wrap=True,
     )
     return 128 + (ended.interrupt.number if isinstance(ended.interrupt, Terminated) else 2)
 
 
-def _show(ended: execution.Execution, wall_s: float, folder: Path, made: Digest, terminal: Console) -> None:
-    """Prints the table and what stands under it, and writes the page."""
+def _show(ended: execution.Execution, wall_s: float, folder: Path, made: Digest, terminal: Console) -> Path | None:
+    """Prints the table and what stands under it, and writes the page, which it returns where that went well."""
     terminal.print(results(made.summaries, made.skipped, width=terminal.width))
     for part in closing(made):
         terminal.print(part, soft_wrap=True)
@@ -90,6 +98,7 @@ def _show(ended: execution.Execution, wall_s: float, folder: Path, made: Digest,
     terminal.print(_duration(ended, wall_s), soft_wrap=True)
     if page is not None:
         terminal.print(f"Page: {printable(str(page))}", soft_wrap=True)
+    return page
 
 
 def _status(made: Digest, *, limited: bool) -> int:
@@ -101,12 +110,13 @@ def _status(made: Digest, *, limited: bool) -> int:
 
 def _duration(ended: execution.Execution, wall_s: float) -> str:
     """Describes the number of runs and their share of the wall time."""
+    runs = counted(ended.count, "run")
     load_s, process_s = ended.load_ns / 1e9, ended.process_ns / 1e9
     hosts = {run.environment.host for run in ended.runs if run.environment is not None}
     if process_s > wall_s:
-        return f"{ended.count} runs in {wall_s:.1f} s, {process_s:.1f} s of processes on {len(hosts)} hosts."
+        return f"{runs} in {wall_s:.1f} s, {process_s:.1f} s of processes on {counted(len(hosts), 'host')}."
     return (
-        f"{ended.count} runs in {wall_s:.1f} s: {load_s:.1f} s under load, {process_s - load_s:.1f} s starting,"
+        f"{runs} in {wall_s:.1f} s: {load_s:.1f} s under load, {process_s - load_s:.1f} s starting,"
         f" priming and ending their processes, {wall_s - process_s:.1f} s for the rest:"
         f" {max(0.0, 1 - load_s / wall_s):.0%} outside the measured load."
     )

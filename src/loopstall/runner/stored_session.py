@@ -67,7 +67,7 @@ def against(
         verdicts = judge_apart(base.figures, head.figures, rules, noise.threshold)
         return Judged(verdicts=verdicts, notes=(f"{head.name} against {base.name}", *noise.notes))
     if base.plan is None:
-        raise InputError(f"{baseline} holds no plan that could be measured again; say --candidate-results FILE")
+        raise InputError(f"{baseline} holds no plan that could be measured again; give --candidate-results FILE")
     plan = _plan(base.plan, options, rules)
     if not plan.cells:
         return Judged(skipped=plan.skipped)

@@ -9,19 +9,19 @@ from typing import Any, overload
 
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Value, WorkloadRef
-from loopstall.records.cells import NATIVE
+from loopstall.records.cells import ASYNC, NATIVE, dispatch_named, dispatch_shown
 
 __all__ = ["Context", "Grid", "Workload", "grid_points", "workload"]
 
 
-def _run_to_end(twin: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+def _run_to_end(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
     """Returns the plain function that does what an async one does, on a loop of its own."""
 
-    @functools.wraps(twin)
+    @functools.wraps(function)
     def run(seed: int, **params: Any) -> Any:
         import asyncio  # `loopstall --help` starts without it
 
-        return asyncio.run(twin(seed, **params))
+        return asyncio.run(function(seed, **params))
 
     return run
 
@@ -38,8 +38,8 @@ _REGISTER = "__loopstall_workloads__"  # in the namespace of the file that defin
 class Workload:
     """A function whose jobs are measured, with what is needed to run it and to check its results.
 
-    A job is ``function(seed, **params)``. Made with the ``workload`` decorator; the methods ``native``, ``verify``,
-    ``context`` and ``missing`` are decorators for the other parts.
+    A job is ``function(seed, **params)``. Made with the ``workload`` decorator; the methods ``async_version``,
+    ``verify``, ``context`` and ``missing`` are decorators for the other parts.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Workload:
         self.primed = primed
         self.path = inspect.getsourcefile(inspect.unwrap(function)) or ""
         self.stands_for = (inspect.getdoc(function) or "").strip()
-        self.native_twin: Callable[..., Awaitable[Any]] | None = None
-        self.native_requires: tuple[str, ...] = ()
+        self.async_function: Callable[..., Awaitable[Any]] | None = None
+        self.async_requires: tuple[str, ...] = ()
         self.checker: Callable[..., bool] | None = None
         self.make_context: Context | None = None
         self.find_missing: Callable[..., str | None] | None = None
@@ -76,19 +76,23 @@ class Workload:
         """The reference by which another process finds this workload."""
         return WorkloadRef(path=self.path, name=self.name)
 
-    def native(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
-        """Decorates the async twin: the same job, written for an event loop.
+    def async_version(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
+        """Decorates the async version: the same job, written for an event loop.
 
         Args:
-            requires: modules without which the twin cannot run; where one is missing, its cells are skipped.
+            requires: modules without which it cannot run; where one is missing, its cells are skipped.
         """
 
-        def keep(twin: Callable[..., Awaitable[Any]]) -> "Workload":
-            self.native_twin = twin
-            self.native_requires = tuple(requires)
+        def keep(function: Callable[..., Awaitable[Any]]) -> "Workload":
+            self.async_function = function
+            self.async_requires = tuple(requires)
             return self
 
         return keep
+
+    def native(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
+        """Decorates the async version: the former name of ``async_version``."""
+        return self.async_version(requires=requires)
 
     def verify(self, checker: Callable[..., bool]) -> "Workload":
         """Decorates ``checker(result, seed, **params)``, which says whether a job's result is right."""
@@ -126,7 +130,7 @@ class Workload:
     def why_not(self, dispatch: str, params: Mapping[str, Value]) -> str | None:
         """Returns why a dispatch is not available at a point of the parameters; None where it is."""
         if self.dispatches and dispatch not in self.dispatches:
-            return f"the workload is about {' and '.join(self.dispatches)} alone"
+            return f"the workload is about {' and '.join(map(dispatch_shown, self.dispatches))} alone"
         return self.find_missing(dispatch, **params) if self.find_missing is not None else None
 
     def points(self) -> tuple[tuple[tuple[str, Value], ...], ...]:
@@ -170,7 +174,7 @@ def workload(
 ) -> Workload | Callable[[Callable[..., Any]], Workload]:
     """Makes a workload of a function ``function(seed, **params)`` with built-in types in and out.
 
-    An async function is a workload that is its async twin alone; ``dispatches`` has to say so.
+    An async function is a workload that has an async version alone; ``dispatches`` has to say so.
 
     Args:
         function: the job; its docstring says what it stands for in real programs.
@@ -197,11 +201,11 @@ def workload(
             grids=grids or ({},),
             control=control,
             on_request=on_request,
-            dispatches=tuple(dispatches),
+            dispatches=tuple(map(dispatch_named, dispatches)),
             primed=primed,
         )
         if alone:
-            made.native_twin = plain
+            made.async_function = plain
         plain.__globals__.setdefault(_REGISTER, []).append(made)
         return made
 
@@ -210,10 +214,10 @@ def workload(
 
 def _check_signature(plain: Callable[..., Any], grids: Iterable[Grid], dispatches: Sequence[str]) -> None:
     taken = inspect.signature(plain).parameters
-    if inspect.iscoroutinefunction(plain) and tuple(dispatches) != (NATIVE,):
+    if inspect.iscoroutinefunction(plain) and tuple(map(dispatch_named, dispatches)) != (NATIVE,):
         raise InputError(
             f"workload {plain.__name__!r} is an async function; decorate the synchronous one and add the async"
-            f" twin with .native(), or say dispatches=[{NATIVE!r}] where there is no other"
+            f" version with .async_version(), or give dispatches=[{ASYNC!r}] where there is no other"
         )
     if not taken:
         raise InputError(f"workload {plain.__name__!r} takes no argument; its first one must be the seed")

@@ -17,11 +17,17 @@ from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
+from loopstall.records.units import counted
 from loopstall.runner import matrix
 from loopstall.workloads.definition import Grid, Workload
 from loopstall.workloads.loader import find
 
 __all__ = [
+    "BROKERS",
+    "BUDGETS",
+    "LIMITS",
+    "LOAD",
+    "MATRIX",
     "RUN_SECONDS",
     "SERVED_HEAVY",
     "SERVED_RATE",
@@ -36,6 +42,13 @@ __all__ = [
     "with_options",
 ]
 
+MATRIX = ("strategy", "everything", "bundled", "param")
+LOAD = ("concurrency", "rate", "arrivals")
+BUDGETS = ("budget", "availability", "threshold")
+LIMITS = ("seed", "time_limit", "memory_limit")
+BROKERS = ("broker_url", "dask_scheduler")
+"""The names of the options below, for the groups of a command's help."""
+
 RUN_SECONDS = 0.38  # two runs of each of the 52 cells fit into a minute, with what starting them takes
 
 SERVED_RATE, SERVED_HEAVY = 80.0, 0.05
@@ -47,13 +60,18 @@ _TOTAL_LIMIT = 100_000  # runs of one matrix; more is a slip of the finger
 
 _MATRIX = (
     click.argument("workloads", nargs=-1),
-    click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH or a short name; may be repeated. [all]"),
-    click.option("--all", "everything", is_flag=True, help="With what is left out of the default matrix."),
-    click.option("--bundled", is_flag=True, help="With the bundled workloads, where workloads/ has some too."),
-    click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Replace a parameter: NAME=V1,V2."),
-    click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs at a time. [{_CONCURRENCY}]"),
-    click.option("--rate", type=RATE, help="Open load: jobs due a second."),
-    click.option("--arrivals", type=click.Choice(["poisson", "constant"]), default="poisson", help="Of an open load."),
+    click.option("-s", "--strategy", multiple=True, help="LOOP/DISPATCH, or either alone; may be repeated. [all]"),
+    click.option("--all", "everything", is_flag=True, help="Include what the default matrix leaves out."),
+    click.option("--bundled", is_flag=True, help="Include the bundled workloads where workloads/ has some of its own."),
+    click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Values of a parameter: NAME=V1,V2."),
+    click.option("--concurrency", type=click.IntRange(1, 10_000), help=f"Jobs in flight at a time. [{_CONCURRENCY}]"),
+    click.option("--rate", type=RATE, help="Arrival rate in jobs per second: an open load, instead of --concurrency."),
+    click.option(
+        "--arrivals",
+        type=click.Choice(["poisson", "constant"]),
+        default="poisson",
+        help="Arrivals of an open load. [poisson]",
+    ),
 )
 
 
@@ -65,23 +83,45 @@ def bounds(threshold: str) -> tuple[Callable[..., Any], ...]:
     """
     return (
         click.option(
-            "--budget", type=DURATION, default="50ms", show_default=True, help="Longest stall; exit 1 if given."
+            "--budget",
+            type=DURATION,
+            default="50ms",
+            show_default=True,
+            help="Longest stall that is allowed; if given, exit with 1 where it is exceeded.",
         ),
         click.option(
-            "--availability", type=SHARE, default=str(DEFAULT_AVAILABILITY), show_default=True, help="The least share."
+            "--availability",
+            type=SHARE,
+            default=str(DEFAULT_AVAILABILITY),
+            show_default=True,
+            help="Least share of time without stalls that is allowed; if given, exit with 1 below it.",
         ),
         click.option(
-            "--threshold", type=DURATION, default=threshold, show_default=True, help="From when a lag is a stall."
+            "--threshold",
+            type=DURATION,
+            default=threshold,
+            show_default=True,
+            help="Lag of the event loop from which it is a stall.",
         ),
         click.option(
-            "--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, help="Seeds the order and the jobs."
+            "--seed",
+            type=click.IntRange(0, 2**32),
+            default=1,
+            show_default=True,
+            help="Seed of the order of runs and of the jobs.",
         ),
-        click.option("--time-limit", type=SECONDS, default="60s", show_default=True, help="A longer run fails."),
         click.option(
-            "--memory-limit", type=SIZE, help="Address space a process; 0: none. [half of the machine's memory]"
+            "--time-limit", type=SECONDS, default="60s", show_default=True, help="Fail a run that takes longer."
         ),
-        _environment_option("--broker-url", BROKER_URL, "Broker of the celery dispatch. [one of our own]"),
-        _environment_option("--dask-scheduler", SCHEDULER, "tcp://HOST:PORT for the dask dispatch. [one of our own]"),
+        click.option(
+            "--memory-limit",
+            type=SIZE,
+            help="Address space of each process, 0 for no limit. [half of the machine's memory]",
+        ),
+        _environment_option("--broker-url", BROKER_URL, "Broker for the celery dispatch. [one that loopstall starts]"),
+        _environment_option(
+            "--dask-scheduler", SCHEDULER, "tcp://HOST:PORT for the dask dispatch. [one that loopstall starts]"
+        ),
     )
 
 
@@ -175,7 +215,8 @@ def plan_of(
         InputError: there are too many runs.
     """
     if len(cells) * processes > _TOTAL_LIMIT:
-        raise InputError(f"{len(cells)} cells in {processes} processes are over {_TOTAL_LIMIT:,} runs; choose fewer")
+        each = counted(processes, "run")
+        raise InputError(f"{counted(len(cells), 'cell')} with {each} each are over {_TOTAL_LIMIT:,} runs; choose fewer")
     budgets = budgets_asked(options)
     return Plan(
         name=name,

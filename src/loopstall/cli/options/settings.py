@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from loopstall.cli.options.helped import HelpedCommand
 from loopstall.errors import InputError, did_you_mean
 
 __all__ = ["SettingsCommand", "by_workload", "defaults"]
@@ -16,7 +17,7 @@ _TABLES = ("gate", "workload")
 _OF_A_WORKLOAD = ("effect", "stall", "availability")
 
 
-class SettingsCommand(click.Command):
+class SettingsCommand(HelpedCommand):
     """A command that reads its defaults from pyproject.toml.
 
     Args:

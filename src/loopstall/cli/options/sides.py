@@ -29,7 +29,7 @@ def sides_of(options: Mapping[str, Any], say: Callable[[str], object]) -> Sides:
     if not any(path or python for path, python in explicit):
         return Checkout.find(Path.cwd(), say).sides(options["baseline"])
     if options["baseline"] is not None:
-        raise click.UsageError("--baseline REV and --baseline-path or --baseline-python exclude each other")
+        raise click.UsageError("--baseline REV and --baseline-path or --baseline-python cannot be used together")
     sides: list[Side] = []
     for name, (path, python) in zip(("baseline", "candidate"), explicit, strict=True):
         if not (path or python):

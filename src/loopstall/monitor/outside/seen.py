@@ -66,7 +66,7 @@ def stall_from(
     stall = stall_of(span, samples, (), before, after)
     evidence = stall.evidence
     if evidence is not None and not (evidence.python_ns + evidence.native_ns + evidence.gil_ns + evidence.waiting_ns):
-        return replace(stall, cause="unknown", rule="no look has seen what the loop's thread did")
+        return replace(stall, cause="unknown", rule="no sample has seen what the loop's thread did")
     if stall.holder is not None:
         return replace(stall, holder_thread=thread_name(_holder_id(samples, span)))
     return stall

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loopstall.records import Cell, Histogram, Measured, Run, Stall, Summary
+from loopstall.records.units import counted
 from loopstall.report.text import place, printable
 from loopstall.stats import histogram
 
@@ -94,7 +95,7 @@ def _told(stall: Stall) -> str:
         lines.append(f"task {stall.task}")
     lines += [f"  {place(frame)}" for frame in stall.stack[:_STACK]]
     if len(stall.stack) > _STACK:
-        lines.append(f"  and {len(stall.stack) - _STACK} frames more")
+        lines.append(f"  and {counted(len(stall.stack) - _STACK, 'more frame')}")
     return "\n".join(map(printable, lines))
 
 

@@ -18,7 +18,7 @@ from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.analysis.summary import samples
 from loopstall.analysis.told import change
 from loopstall.records import Environment, Finding, Summary, Trend, Verdict
-from loopstall.records.units import format_ns, format_value
+from loopstall.records.units import counted, format_ns, format_value
 from loopstall.report.escape import paragraph
 from loopstall.report.layout import is_served
 from loopstall.report.page.charts import chart_data, worst_run
@@ -91,7 +91,7 @@ def trends_to_html(trends: Sequence[Trend], *, title: str) -> str:
         .get_template("trends.html.j2")
         .render(
             title=title,
-            verdict=f"{changed} of {len(trends)} figures have changed their level.",
+            verdict=f"{changed} of {counted(len(trends), 'figure')} changed level.",
             drawn=[_drawn(trend) for trend in trends],
             changes=sentences(trends),
         )
@@ -111,6 +111,7 @@ def environment() -> jinja2.Environment:
     made.filters["clean"] = lambda value: printable(str(value))
     made.filters["clean_lines"] = lambda value: paragraph(str(value))
     made.filters["place"] = place
+    made.filters["counted"] = counted
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
         page_script=_text_of("templates", "page.js"), source_line=source_line, rule_of=rule_of, had_gil=had_gil,

@@ -6,7 +6,7 @@ from typing import Any
 
 from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.page.html import environment
 from loopstall.report.page.icicle import icicle
 from loopstall.report.stall_document import Session
@@ -28,7 +28,7 @@ def sentence(session: Session) -> str:
         return f"No event loop was blocked for over {format_ns(session.threshold_ns)}."
     broke = f" {summary.over} of them broke a budget." if summary.over else ""
     return (
-        f"Event loops were blocked {summary.count} times, {format_ns(summary.total_ns)} in all.{broke}"
+        f"Event loops were blocked {counted(summary.count, 'time')}, {format_ns(summary.total_ns)} in all.{broke}"
         f" The worst line: {culprit_line(summary.culprits[0])}."
     )
 

@@ -10,7 +10,7 @@
   const data = JSON.parse(source.textContent);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const hues = { inline: 4, native: 265, to_thread: 210, threads: 150, processes: 38 };
+  const hues = { inline: 4, async: 265, to_thread: 210, threads: 150, processes: 38 };
   const drawn = {};
   const cells = Object.entries(data.timelines);
   let chosen = -1;

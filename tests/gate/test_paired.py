@@ -149,7 +149,7 @@ def test_trap_that_appears_is_regressed_with_its_culprit_and_stack():
     said = verdict(item, others=29)
     assert said.verdict == "regressed"
     assert said.kind == "stall"
-    assert "trap that the baseline has not" in said.rule
+    assert "trap that the baseline does not have" in said.rule
     assert str(said.culprit) == "/app/user.py:7 in handler"
     assert said.stack
     assert said.amount == 90e6

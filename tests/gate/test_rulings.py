@@ -77,7 +77,7 @@ def test_less_available_loop_is_told_in_points_with_its_longest_stall():
 def test_trap_says_which_budgets_it_breaks_and_how_often():
     verdict = said(alike(head_stalls=(90,) * 4))
     assert verdict.rule == (
-        "a trap that the baseline has not: a stall of 90.0 ms is over 50.0 ms and loop availability of 10% is under 50%"
+        "a trap that the baseline does not have: a stall of 90.0 ms is over 50.0 ms and loop availability of 10% is under 50%"
         " in 8 of 8 runs"
     )
     assert (verdict.verdict, verdict.kind, verdict.amount) == ("regressed", "stall", 90e6)

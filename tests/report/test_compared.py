@@ -43,7 +43,7 @@ def test_no_line_on_a_terminal_ends_in_blanks(monkeypatch, colours):
     assert ("\x1b[" in kept.getvalue()) is bool(colours)
     shown = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
     assert [line for line in shown if line != line.rstrip()] == []
-    assert any("a trap that the baseline has not" in line for line in shown)
+    assert any("a trap that the baseline does not have" in line for line in shown)
 
 
 def test_comparison_is_a_line_a_metric_with_whole_words_at_80_columns():

@@ -54,26 +54,30 @@ def measure(
         if opens:
             open_page(None)
         return 5
-    slots = schedule.remaining(plan, done)
-    total = len(plan.cells) * plan.processes
-    with shown(progress, total, total - len(slots)) as bar:
-        ended = execution.carry_out(
-            plan,
-            slots,
-            folder,
-            done,
-            advance=lambda run: bar.advance(f"{run.cell.row} {run.cell.strategy}"),
-            executes=executes,
-        )
+    ended = _carried_out(plan, folder, done, executes, progress)
     made = digest(Content(title=folder.name, runs=ended.runs, plan=plan, budgets=budgets_of(plan)))
     if ended.interrupt is not None:
-        return _interrupted(ended, total, folder, made, progress)
+        return _interrupted(ended, len(plan.cells) * plan.processes, folder, made, progress)
     page = _show(ended, time.perf_counter() - begun, folder, made, terminal)
     if opens:
         open_page(page)
     if ended.failure is not None:
         raise ended.failure
     return _status(made, limited=limited)
+
+
+def _carried_out(
+    plan: Plan, folder: Path, done: list[Run], executes: execution.Executes | None, progress: Console
+) -> execution.Execution:
+    """Measures what is missing, and shows how far it has come."""
+    slots = schedule.remaining(plan, done)
+    total = len(plan.cells) * plan.processes
+    with shown(progress, total, total - len(slots)) as bar:
+
+        def advance(run: Run) -> None:
+            bar.advance(f"{run.cell.row} {run.cell.strategy}")
+
+        return execution.carry_out(plan, slots, folder, done, advance=advance, executes=executes)
 
 
 def _interrupted(ended: execution.Execution, total: int, folder: Path, made: Digest, progress: Console) -> int:

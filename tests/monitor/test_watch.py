@@ -275,7 +275,7 @@ def test_stall_deep_in_calls_is_told_while_it_lasts():
         await asyncio.sleep(0.05)
         deadline = time.monotonic() + 20
         while not told and time.monotonic() < deadline:
-            deep(150)
+            deep(400)
 
     with loopstall.watch(on_hang=told.append, hang_after=0.2, sampler="outside") as stalls:
         asyncio.run(main())

@@ -14,7 +14,7 @@ from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.looks import holder_of, weights_of, with_shares
 from loopstall.monitor.parts import divided, parts_of
 from loopstall.monitor.samples import Sample, ThreadView
-from loopstall.monitor.stack import resolve
+from loopstall.monitor.stack import resolve, resolve_all
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 from loopstall.records import Evidence, Frame, StackSample, Stall
 from loopstall.records.clock import NS_PER_MS
@@ -96,7 +96,7 @@ def stall_of(
         holder, thread = _holder(_within(span, views) or look_beside(), span.length_ns)
     by_time = bool(within) and span.outside
     seen = within if by_time else [*on_return, *within]
-    stacks = [resolve(sample.stack) for sample in seen]
+    stacks = resolve_all(sample.stack for sample in seen)
     worst = blamed(stacks, weights if by_time else [1] * len(seen))
     return Stall(
         start_ns=span.start_ns - span.watched_since_ns,

@@ -8,23 +8,13 @@ from collections.abc import Hashable, Sequence
 
 from loopstall.monitor.blame import blamed, named
 from loopstall.monitor.samples import Sample
-from loopstall.monitor.stack import DEPTH, resolve
+from loopstall.monitor.stack import DEPTH, resolve_all
 from loopstall.records import Frame, StallPart
-from loopstall.records.frames import is_users
+from loopstall.records.frames import LOOP_HANDLE, is_users, loop_at, place_in_library
 
 __all__ = ["divided", "parts_of"]
 
 _LEAST_SHARE = 0.1
-_HANDLE = ("asyncio/events.py", "Handle._run")
-_LOOPS = {
-    _HANDLE,
-    ("asyncio/base_events.py", "BaseEventLoop._run_once"),
-    ("asyncio/base_events.py", "BaseEventLoop.run_forever"),
-    ("asyncio/base_events.py", "BaseEventLoop.run_until_complete"),
-    ("asyncio/runners.py", "Runner.run"),
-    ("_core/_run.py", "unrolled_run"),
-}
-"""File and function of what runs callbacks or tasks: of asyncio, which is there with other loops too, and of trio."""
 
 
 def parts_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[StallPart, ...]:
@@ -34,7 +24,7 @@ def parts_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[StallPa
         samples: of the loop's thread, within one turn of the loop.
         weights: how much each counts.
     """
-    stacks = [resolve(sample.stack) for sample in samples]
+    stacks = resolve_all(sample.stack for sample in samples)
     return tuple(_part(numbers, samples, stacks, weights) for numbers in divided(samples, weights))
 
 
@@ -46,8 +36,9 @@ def divided(samples: Sequence[Sample], weights: Sequence[int]) -> list[list[int]
         weights: how much each counts.
     """
     found: dict[Hashable, list[int]] = {}
-    for number, sample in enumerate(samples):
-        callback = _callback(sample, resolve(sample.stack))
+    stacks = resolve_all(sample.stack for sample in samples)
+    for number, (sample, stack) in enumerate(zip(samples, stacks, strict=True)):
+        callback = _callback(sample, stack)
         if callback is not None:
             found.setdefault(callback, []).append(number)
     taken = {callback: sum(weights[number] for number in numbers) for callback, numbers in found.items()}
@@ -60,7 +51,7 @@ def divided(samples: Sequence[Sample], weights: Sequence[int]) -> list[list[int]
 def _part(
     numbers: Sequence[int], samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]
 ) -> StallPart:
-    own_stacks = [stacks[number][: _loop_at(stacks[number])] for number in numbers]  # without who runs the loop
+    own_stacks = [stacks[number][: loop_at(stacks[number])] for number in numbers]  # without who runs the loop
     own_weights = [weights[number] for number in numbers]
     worst = blamed(own_stacks, own_weights)
     names = named([samples[number] for number in numbers], own_stacks, worst)
@@ -77,19 +68,10 @@ def _callback(sample: Sample, stack: tuple[Frame, ...]) -> Hashable | None:
     cut = len(stack) >= DEPTH
     if sample.frame and (sample.task or not cut):
         return sample.frame
-    loop_at = _loop_at(stack)
-    if loop_at is None and cut:
+    inner = loop_at(stack)
+    if inner is None and cut:
         return None
-    outermost = next((frame for frame in reversed(stack[:loop_at]) if is_users(frame.file)), None)
-    if outermost is None and loop_at and _place(stack[loop_at]) == _HANDLE:
-        outermost = stack[loop_at - 1]
+    outermost = next((frame for frame in reversed(stack[:inner]) if is_users(frame.file)), None)
+    if outermost is None and inner and place_in_library(stack[inner]) == LOOP_HANDLE:
+        outermost = stack[inner - 1]
     return (outermost.file, outermost.function) if outermost is not None else None
-
-
-def _loop_at(stack: tuple[Frame, ...]) -> int | None:
-    """Returns where in a stack the loop's own part begins, from the innermost frame on; None where it has none."""
-    return next((depth for depth, frame in enumerate(stack) if _place(frame) in _LOOPS), None)
-
-
-def _place(frame: Frame) -> tuple[str, str]:
-    return "/".join(frame.file.replace("\\", "/").split("/")[-2:]), frame.function

@@ -16,7 +16,7 @@ from loopstall.monitor.unavailable import UnavailableError
 
 __all__ = ["DEPTH", "RemoteReader", "Walk"]
 
-DEPTH = 64
+DEPTH = 256
 """Frames kept of a stack; the innermost ones, for they say what blocks. One that has fewer is whole."""
 _TAGS = 7  # low bits of a pointer that say how it is counted
 _BY_GENERATOR, _BY_INTERPRETER = 1, 3  # who owns a frame: from the latter on it runs no code in Python

@@ -1,5 +1,6 @@
 """Stacks: how one is read from a frame, and which of its lines is the user's own."""
 
+from collections.abc import Iterable
 import os
 import selectors
 from types import FrameType
@@ -7,10 +8,11 @@ from typing import Protocol
 
 from loopstall.records import Frame
 
-__all__ = ["DEPTH", "Code", "RawStack", "capture", "interrupts_wait", "resolve"]
+__all__ = ["DEPTH", "Code", "RawStack", "capture", "interrupts_wait", "resolve", "resolve_all"]
 
-DEPTH = 64
-"""Frames kept of a stack; the innermost ones, for they say what blocks."""
+DEPTH = 256
+"""Frames kept of a stack, the innermost ones, for they say what blocks: more than a web framework
+puts around a handler and a library beneath it, so that the user's own lines are among them."""
 
 
 _OURS = __file__.removesuffix("stack.py")
@@ -56,4 +58,18 @@ def interrupts_wait(stack: RawStack) -> bool:
 
 def resolve(stack: RawStack) -> tuple[Frame, ...]:
     """Returns the stack as plain records, innermost frame first."""
-    return tuple(Frame(file=code.co_filename, line=line, function=code.co_qualname) for code, line in stack)
+    return resolve_all([stack])[0]
+
+
+def resolve_all(stacks: Iterable[RawStack]) -> list[tuple[Frame, ...]]:
+    """Returns stacks as plain records; a place that several of them hold is one record, made once."""
+    known: dict[tuple[int, int], Frame] = {}
+
+    def frame_of(code: Code, line: int) -> Frame:
+        key = (id(code), line)  # to hash the code itself takes longer than to make the record
+        found = known.get(key)
+        if found is None:
+            found = known[key] = Frame(file=code.co_filename, line=line, function=code.co_qualname)
+        return found
+
+    return [tuple(frame_of(code, line) for code, line in stack) for stack in stacks]

@@ -1,15 +1,15 @@
 """A process at one moment, in words and as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 import json
 
 from loopstall.records import Frame
 from loopstall.records.dumps import ProcessDump, TaskDump, ThreadDump
-from loopstall.records.frames import culprit
+from loopstall.records.frames import culprit, shortened
 from loopstall.report.escape import json_text
 from loopstall.report.page.icicle import source_line
-from loopstall.report.text import place, printable
+from loopstall.report.text import left_out, place, printable
 
 __all__ = ["children_told", "dump_shown", "dump_to_json"]
 
@@ -35,7 +35,7 @@ def dump_shown(dump: ProcessDump) -> list[str]:
     if without and with_loop:
         lines.append("threads without a loop:")
     for thread in without:
-        lines += [f"{_named(thread)}: {_state(thread)}", *_stack(thread.stack[: 2 if with_loop else _FRAMES])]
+        lines += [f"{_named(thread)}: {_state(thread)}", *_stack(thread.stack, 2 if with_loop else _FRAMES)]
     return [printable(line) for line in (*lines, *dump.notes)]
 
 
@@ -48,7 +48,7 @@ def _loop(thread: ThreadDump) -> list[str]:
     lines = [f"{_named(thread)}, {thread.loop}: {_state(thread)}"]
     if thread.task or thread.coroutine:
         lines.append(f"  running task: {_titled(thread.task, thread.coroutine)}")
-    lines += _stack(thread.stack[:_FRAMES])
+    lines += _stack(thread.stack, _FRAMES)
     if thread.tasks:
         lines.append(
             f"  {len(thread.tasks)} {'other ' if thread.task else ''}task{'s' if len(thread.tasks) > 1 else ''}:"
@@ -85,9 +85,12 @@ def _state(thread: ThreadDump) -> str:
     return thread.state
 
 
-def _stack(stack: Iterable[Frame]) -> list[str]:
+def _stack(stack: Sequence[Frame], most: int) -> list[str]:
     lines: list[str] = []
-    for frame in stack:
+    for frame in shortened(stack, most):
+        if isinstance(frame, int):
+            lines.append(f"    {left_out(frame)}")
+            continue
         source = source_line(frame.file, frame.line)
         lines += [f"    {place(frame)}", *([f"        {source}"] if source else [])]
     return lines

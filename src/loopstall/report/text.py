@@ -15,7 +15,7 @@ from loopstall.report.escape import printable
 if TYPE_CHECKING:
     from loopstall.records import Run, Summary
 
-__all__ = ["place", "printable", "remarks", "verdict"]
+__all__ = ["left_out", "place", "printable", "remarks", "verdict"]
 
 _REMARKS = 5
 _INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+t?)[/\\](.+)", re.DOTALL)
@@ -27,6 +27,11 @@ def place(frame: Frame) -> str:
     Installed code and the standard library are named from the package on, the user's own from the working directory on.
     """
     return printable(f"{_short(frame.file)}:{frame.line} in {frame.function}")
+
+
+def left_out(count: int) -> str:
+    """Says how many frames of a stack are not shown."""
+    return f"... {count} more {'frame' if count == 1 else 'frames'}"
 
 
 @cache

@@ -1,24 +1,61 @@
-"""Stalls of a session as they come: by culprit, the longest in full, all of them counted, in bounded memory."""
+"""Stalls by culprit: those of a matrix, and of a session as they come, all of them counted, in bounded memory."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+import re
 from typing import TYPE_CHECKING
 
 from loopstall.records import DESCHEDULED, Frame, Stall, StallEvent
+from loopstall.records.frames import is_users, library_of
 from loopstall.records.longest import Longest
 
 if TYPE_CHECKING:
     from loopstall.records import Run
 
-__all__ = ["Culprit", "StallSummary", "culprits"]
+__all__ = ["Blame", "Culprit", "StallSummary", "blame", "culprits", "work_of"]
+
+_UNNAMED_TASK = re.compile(r"(Task-)?\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """What a stall is put down to: a line of the user's, or else a library and what it was doing.
+
+    Args:
+        frame: the user's line; None where no line of the user's was seen.
+        library: the library that was seen instead, "" for none.
+        work: the route, the coroutine or the task that it worked for, "" where that is not known.
+    """
+
+    frame: Frame | None
+    library: str = ""
+    work: str = ""
+
+
+def blame(stall: Stall) -> Blame:
+    """Says what a stall is put down to; where another thread held the GIL, it is that one's line."""
+    frame = stall.holder or stall.culprit
+    if frame is None or is_users(frame.file):
+        return Blame(frame=frame)
+    return Blame(frame=None, library=library_of(frame.file), work=work_of(stall))
+
+
+def work_of(stall: Stall) -> str:
+    """Names what the loop was running: the route or what else the program says of it, else the coroutine or the task.
+
+    The names that asyncio gives to tasks are left out: they are numbers, and each task has another.
+    """
+    if stall.label or stall.coroutine:
+        return stall.label or stall.coroutine
+    return "" if _UNNAMED_TASK.fullmatch(stall.task) else stall.task
 
 
 @dataclass(slots=True, kw_only=True)
 class Culprit:
-    """All the stalls of one line, and how many of them in which place: a cell, a test, a process."""
+    """All the stalls that are put down to the same, and how many of them in which place: a cell, a test, a process."""
 
-    frame: Frame | None
+    blame: Blame
     count: int = 0
     total_ns: int = 0
     longest_ns: int = 0
@@ -37,6 +74,11 @@ class Culprit:
             self.longest = stall
 
     @property
+    def frame(self) -> Frame | None:
+        """The user's line, None where it is no line of the user's."""
+        return self.blame.frame
+
+    @property
     def cause(self) -> str:
         """The cause of most of its time."""
         return self.causes.most_common(1)[0][0]
@@ -47,17 +89,17 @@ def _tells(stall: Stall) -> tuple[bool, int]:
 
 
 def culprits(samples: "Iterable[tuple[int, Sequence[Run]]]") -> list[Culprit]:
-    """Gathers the stalls of a matrix by the line to blame, the most stalled time first.
+    """Gathers the stalls of a matrix by what is to blame, the user's lines with the most stalled time first.
 
     Args:
         samples: (number of the cell, its runs).
     """
-    found: dict[Frame | None, Culprit] = {}
+    found: dict[Blame, Culprit] = {}
     for number, runs in samples:
         for stall in (stall for run in runs if run.measured is not None for stall in run.measured.stalls):
-            frame = stall.holder or stall.culprit  # where another thread held the GIL, it is that one's line
-            found.setdefault(frame, Culprit(frame=frame)).add(stall, stall.duration_ns, str(number))
-    return sorted(found.values(), key=lambda item: -item.total_ns)
+            to_blame = blame(stall)
+            found.setdefault(to_blame, Culprit(blame=to_blame)).add(stall, stall.duration_ns, str(number))
+    return sorted(found.values(), key=lambda item: (item.frame is None, -item.total_ns))
 
 
 _KEPT = 1000
@@ -72,7 +114,7 @@ class StallSummary:
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._longest = Longest[StallEvent](kept)
-        self._culprits: dict[Frame | None, Culprit] = {}
+        self._culprits: dict[Blame, Culprit] = {}
         self.count = 0
         self.total_ns = 0
         self.longest_ns = 0
@@ -100,7 +142,7 @@ class StallSummary:
         made.count, made.total_ns, made.longest_ns, made.over = count, total_ns, longest_ns, over
         made.causes.update(causes)
         made.processes.update(processes)
-        made._culprits = {item.frame: item for item in culprits}
+        made._culprits = {item.blame: item for item in culprits}
         for seen in longest:
             made._longest.add(seen.length_ns, seen)
         return made
@@ -114,14 +156,15 @@ class StallSummary:
             self.longest_ns = max(self.longest_ns, seen.length_ns)
         self.causes[seen.stall.cause] += 1
         self.processes[seen.process] += 1
-        culprit = self._culprits.setdefault(seen.blamed, Culprit(frame=seen.blamed))
+        to_blame = blame(seen.stall)
+        culprit = self._culprits.setdefault(to_blame, Culprit(blame=to_blame))
         culprit.add(seen.stall, seen.length_ns, seen.test or seen.process)
         self._longest.add(seen.length_ns, seen)
 
     @property
     def culprits(self) -> list[Culprit]:
-        """The culprits by line; the line with the longest stall comes first."""
-        return sorted(self._culprits.values(), key=lambda item: -item.longest_ns)
+        """The culprits: the user's lines, that with the longest stall first, then what is no line of theirs."""
+        return sorted(self._culprits.values(), key=lambda item: (item.frame is None, -item.longest_ns))
 
     @property
     def longest(self) -> list[StallEvent]:

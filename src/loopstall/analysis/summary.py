@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from loopstall.analysis.metrics import METRICS
 from loopstall.records import Cell, Frame, Measured, Plan, Run, Summary
 from loopstall.records.clock import NS_PER_MS
+from loopstall.records.frames import is_users
 from loopstall.records.units import format_ns
 from loopstall.stats.median import median_estimate
 
@@ -113,11 +114,11 @@ def summarise(cell: Cell, runs: Sequence[Run], budget: Budget) -> Summary:
 
 
 def _culprit(good: Sequence[Measured]) -> Frame | None:
-    """Returns the frame to which most stalled time is put down."""
+    """Returns the line of the user's to which most stalled time is put down, None where none was seen."""
     blamed: Counter[Frame] = Counter()
     for measured in good:
         for stall in measured.own_stalls:
-            if stall.culprit is not None:
+            if stall.culprit is not None and is_users(stall.culprit.file):
                 blamed[stall.culprit] += stall.duration_ns
     return blamed.most_common(1)[0][0] if blamed else None
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from loopstall.analysis.content import Digest
+from loopstall.analysis.culprits import Blame, blame
 from loopstall.analysis.diagnosis import Diagnosis
-from loopstall.records import BROKEN, Frame, StallEvent, Summary, Verdict
+from loopstall.records import BROKEN, StallEvent, Summary, Verdict
 from loopstall.records.units import format_ns
 from loopstall.report.escape import paragraph, printable
 from loopstall.report.stall_document import Session
-from loopstall.report.stall_text import culprit_line, described
+from loopstall.report.stall_text import blamed, culprit_line, described
 from loopstall.report.text import place
 from loopstall.report.verdict_text import detail
 
@@ -109,14 +110,14 @@ def _kind(item: Verdict, *, inconclusive_fails: bool) -> str:
 
 def stalls_to_junit(session: Session) -> str:
     """Renders a test case a culprit, which fails where a stall of it broke a budget."""
-    broken: dict[Frame | None, StallEvent] = {}
+    broken: dict[Blame, StallEvent] = {}
     for seen in session.summary.longest:
         if seen.over:
-            broken.setdefault(seen.blamed, seen)
+            broken.setdefault(blame(seen.stall), seen)
     suite = _Suite(_STALLS)
     for item in session.summary.culprits:
-        where = place(item.frame) if item.frame is not None else "no culprit was seen"
-        worst = broken.get(item.frame)
+        where = blamed(item.blame)
+        worst = broken.get(item.blame)
         if worst is None:
             suite.add(_STALLS, where, text=culprit_line(item))
             continue

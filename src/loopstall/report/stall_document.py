@@ -33,7 +33,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CulpritReport:
-    """All the stalls of one line; times in ns, ``places`` are tests or processes with how many each had."""
+    """All the stalls of one line; times in ns, ``places`` are tests or processes with how many each had.
+
+    Where no line of the user's was seen there is no ``frame``; ``library`` says where the loop was instead, ``work``
+    the route, coroutine or task that it worked for.
+    """
 
     frame: Frame | None
     count: int
@@ -41,6 +45,8 @@ class CulpritReport:
     longest_ns: int
     causes: dict[str, int]
     places: dict[str, int]
+    library: str = ""
+    work: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,7 @@ def document(session: Session) -> StallDocument:
             CulpritReport(
                 frame=item.frame, count=item.count, total_ns=item.total_ns, longest_ns=item.longest_ns,
                 causes=dict(item.causes), places=dict(item.places),
+                library=item.blame.library, work=item.blame.work,
             )
             for item in summary.culprits
         ],

@@ -40,7 +40,7 @@ def stalls_to_markdown(session: Session) -> str:
 
 
 def _row(item: Culprit) -> str:
-    where = place(item.frame) if item.frame is not None else "no culprit was seen"
+    where = blamed(item.blame)
     cells = (format_ns(item.longest_ns), format_ns(item.total_ns), str(item.count), item.cause, where)
     return "| " + " | ".join(map(markdown_text, cells)) + " |"
 

@@ -1,6 +1,6 @@
 """Stalls in words: for a failed test, for a program that is watched."""
 
-from loopstall.analysis.culprits import Culprit, StallSummary
+from loopstall.analysis.culprits import Blame, Culprit, StallSummary
 from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import Frame, StallEvent, StallPart
 from loopstall.records.clock import NS_PER_MS
@@ -9,10 +9,11 @@ from loopstall.records.units import counted, format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
 
-__all__ = ["culprit_line", "described", "in_a_line", "still_blocked", "summed_up", "without_cpu"]
+__all__ = ["blamed", "culprit_line", "described", "in_a_line", "still_blocked", "summed_up", "without_cpu"]
 
 _FRAMES = 12
 _WORST = 10
+_NAME = 40  # characters of a library's name
 _WAIT_SHARE = 0.1  # of a stall's length from which a wait for a CPU is worth a word
 
 
@@ -28,8 +29,16 @@ def culprit_line(item: Culprit) -> str:
     times = format_ns(item.longest_ns)
     if item.count > 1:
         times += f" at worst, {format_ns(item.total_ns)} in all"
-    where = place(item.frame) if item.frame is not None else "no culprit was seen"
-    return printable(f"{times}, {counted(item.count, 'stall')}{within}: {where} ({item.cause})")
+    return printable(f"{times}, {counted(item.count, 'stall')}{within}: {blamed(item.blame)} ({item.cause})")
+
+
+def blamed(to_blame: Blame) -> str:
+    """Names what stalls are put down to: a line of the user's, or the library and what it worked for."""
+    if to_blame.frame is not None:
+        return place(to_blame.frame)
+    if not to_blame.library:
+        return "no culprit was seen"
+    return printable(f"in the framework ({to_blame.library[:_NAME]}){f', {to_blame.work}' if to_blame.work else ''}")
 
 
 def without_cpu(seen: StallEvent) -> str:
@@ -52,7 +61,8 @@ def described(seen: StallEvent) -> str:
     if stall.holder is not None:
         lines.append(f"  the GIL was held by thread {stall.holder_thread or 'without a name'} at {place(stall.holder)}")
     if stall.culprit is not None:
-        lines.append(f"  culprit: {place(stall.culprit)}")
+        users = is_users(stall.culprit.file)
+        lines.append(f"  {'culprit' if users else 'in the framework'}: {place(stall.culprit)}")
     if stall.task:
         lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
     if stall.label:
@@ -81,7 +91,9 @@ def _during(seen: StallEvent) -> str:
 
 def _where(seen: StallEvent) -> str:
     stall, frame = seen.stall, seen.blamed
-    where = place(frame) if frame is not None else "no culprit was seen"
+    where = "no culprit was seen"
+    if frame is not None:
+        where = place(frame) if is_users(frame.file) else f"in the framework, at {place(frame)}"
     held = f", GIL held by thread {stall.holder_thread or 'without a name'}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
     return f"{stall.cause}: {where}{held}{task}"

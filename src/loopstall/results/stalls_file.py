@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from loopstall.analysis.culprits import Culprit, StallSummary
+from loopstall.analysis.culprits import Blame, Culprit, StallSummary, blame
 from loopstall.errors import InconclusiveError, InputError
 from loopstall.records import SCHEMA_VERSION, StallEvent
 from loopstall.records.clock import NS_PER_S
+from loopstall.records.frames import is_users, library_of
 from loopstall.report.stall_document import CulpritReport, Session, StallDocument
 
 __all__ = ["read_document", "read_lines"]
@@ -59,9 +60,12 @@ def read_document(path: Path, content: bytes) -> Session:
 
 
 def _culprit(item: CulpritReport, stalls: Sequence[StallEvent]) -> Culprit:
-    own = [seen.stall for seen in stalls if seen.blamed == item.frame]
+    put_down = Blame(frame=item.frame, library=item.library, work=item.work)
+    if item.frame is not None and not is_users(item.frame.file):  # before, each line of a library was a culprit
+        put_down = Blame(frame=None, library=library_of(item.frame.file))
+    own = [seen.stall for seen in stalls if blame(seen.stall) == put_down]
     return Culprit(
-        frame=item.frame,
+        blame=put_down,
         count=item.count,
         total_ns=item.total_ns,
         longest_ns=item.longest_ns,

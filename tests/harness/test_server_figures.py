@@ -23,7 +23,7 @@ def heavy(due_ms, end_ms, *, sent_ms=None, error=""):
 
 def summed(answers, *, stalls=(), wall_ms=100):
     seen = Observed(
-        answers=answers, stalls=stalls, started_ns=START, wall_ns=wall_ms * MS, setup_ns=1, priming_ns=2,
+        answers=answers, stalls=stalls, started_ns=START, began_at=1.5, wall_ns=wall_ms * MS, setup_ns=1, priming_ns=2,
         children_cpu_ns=3, peak_memory_bytes=4,
     )  # fmt: skip
     return sum_up(seen, LOAD, threshold_ns=5 * MS)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from loopstall.dispatch.base import Call
 from loopstall.errors import RunFailureError
+from loopstall.harness.gauge import Flow
 from loopstall.loops import LoopAdapter
 from loopstall.monitor.kernel import Alarm, UnavailableError
 from loopstall.monitor.series import Peaks, Tally
@@ -50,6 +51,7 @@ class JobLog:
         self.service = Tally()
         self.response = Tally()
         self.peaks = Peaks()
+        self.flow = Flow()
         self._settled = 0
         self._check = check
         self._started_ns = 0
@@ -82,6 +84,7 @@ class JobLog:
             self.service.add(end_ns - start_ns)
             self.response.add(end_ns - due_ns)
             self.peaks.add(end_ns - self._started_ns, end_ns - due_ns)
+            self.flow.add(due_ns - self._started_ns, end_ns - self._started_ns)
             self._check(seed, result)
 
 

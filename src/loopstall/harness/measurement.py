@@ -1,9 +1,11 @@
 """The figures of a run, taken over one burst of jobs or over several with pauses between."""
 
 from collections.abc import Callable
+import time
 from typing import Any
 
 from loopstall.dispatch import Call
+from loopstall.harness.gauge import Gauge
 from loopstall.harness.load import JobLog, WrongResultError, drive
 from loopstall.loops import LoopAdapter
 from loopstall.monitor import LagMeter, Monitor, StallLog
@@ -46,6 +48,8 @@ class Measurement:
         self._stall_log = StallLog(_STALLS)
         self._meter = LagMeter(clock=clock, later=adapter.later, readable=adapter.readable)
         self._log = JobLog(_checker(workload, kwargs))
+        self._gauge = Gauge()
+        self._began = (0, 0.0)  # by the clock, and in s since 1970
         self._bursts: list[Burst] = []
         self._used: list[tuple[Usage, Usage]] = []
         self._noises: list[Noise | None] = []
@@ -62,13 +66,16 @@ class Measurement:
         monitor = Monitor(threshold_ns=self._threshold_ns, clock=self._clock, stall_log=self._stall_log)
         before, quiet = usage_now(), noise.read()
         started_ns = self._clock()
+        self._began = self._began if self._bursts else (started_ns, time.time())
         self._log.begin(started_ns)
         monitor.start(self._adapter.watched)
-        self._meter.start(monitor.expect)
+        self._gauge.read(started_ns)
+        self._meter.start(self._passing(monitor.expect))
         await drive(call, load, self._log, seed=seed, started_ns=started_ns, adapter=self._adapter, clock=self._clock)
         wall_ns = self._clock() - started_ns
         self._meter.stop()
         monitor.stop()
+        self._gauge.read(started_ns + wall_ns)
         after = usage_now()
         self._noises.append(noise.between(quiet, noise.read()))
         self._used.append((before, after))
@@ -76,6 +83,16 @@ class Measurement:
         burst = Burst(jobs=self._log.jobs - done, wall_ns=wall_ns, cpu_ns=after.cpu_ns - before.cpu_ns)
         self._bursts.append(burst)
         return burst
+
+    def _passing(self, expect: Callable[[int], object]) -> Callable[[int], None]:
+        """Returns what is told of each beat of the heart: the monitor, and then the gauge."""
+        pass_by, interval_ns = self._gauge.pass_by, self._meter.interval_ns
+
+        def told(due_ns: int) -> None:
+            expect(due_ns)
+            pass_by(due_ns - interval_ns)
+
+        return told
 
     def figures(self, *, setup_ns: int, priming_ns: int, by_turns: bool) -> Measured:
         """Sums the bursts up.
@@ -91,6 +108,7 @@ class Measurement:
         log, meter, stall_log = self._log, self._meter, self._stall_log
         log.settle()
         wall_ns = sum(burst.wall_ns for burst in self._bursts)
+        cpu, memory = self._gauge.courses(self._began[0])
 
         def used(read: Callable[[Usage], int]) -> int:
             return sum(read(after) - read(before) for before, after in self._used)
@@ -121,6 +139,10 @@ class Measurement:
             descheduled_ns=min(stall_log.ns_by_cause[DESCHEDULED], wall_ns),
             bursts=tuple(self._bursts) if by_turns else (),
             noise=noise.total(*self._noises),
+            began_at=self._began[1],
+            cpu=cpu,
+            memory=memory,
+            in_flight=log.flow.course(),
         )
 
 

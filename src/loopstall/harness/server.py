@@ -63,10 +63,14 @@ def measure(cell: Cell, *, seed: int, threshold_ns: int, turns: Turns | None = N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Slice:
-    """A span of load: the answers to its requests, when it began, how long it took and the CPU time of the server."""
+    """A span of load: the answers to its requests, when it began, how long it took and the CPU time of the server.
+
+    ``began_at`` is when it began in seconds since 1970, UTC.
+    """
 
     answers: list[Answer]
     started_ns: int
+    began_at: float
     wall_ns: int
     cpu_ns: int
 
@@ -114,6 +118,7 @@ def _observe(cell: Cell, *, seed: int, threshold_ns: int, turns: Turns | None) -
         stalls=[stall for stall in told if any(one.holds(stall.start_ns) for one in slices)],
         bursts=() if turns is None else tuple(one.burst for one in slices),
         started_ns=slices[0].started_ns,
+        began_at=slices[0].began_at,
         wall_ns=sum(one.wall_ns for one in slices),
         setup_ns=setup_ns,
         priming_ns=priming_ns,
@@ -125,11 +130,12 @@ def _observe(cell: Cell, *, seed: int, threshold_ns: int, turns: Turns | None) -
 async def _slice(port: int, planned: Sequence[Planned]) -> _Slice:
     """Puts a load on the server and waits for the last answer."""
     cpu_before, _ = children_usage()
-    started_ns = now_ns()
+    started_ns, began_at = now_ns(), time.time()
     answers = await drive(port, planned, started_ns=started_ns, limit_s=_ANSWER_LIMIT_S)
     wall_ns = now_ns() - started_ns
     cpu_after, _ = children_usage()
-    return _Slice(answers=answers, started_ns=started_ns, wall_ns=wall_ns, cpu_ns=cpu_after - cpu_before)
+    cpu_ns = cpu_after - cpu_before
+    return _Slice(answers=answers, started_ns=started_ns, began_at=began_at, wall_ns=wall_ns, cpu_ns=cpu_ns)
 
 
 async def _by_turns(port: int, load: Load, turns: Turns, seed: int) -> list[_Slice]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from loopstall.harness.client import Answer
+from loopstall.harness.gauge import Flow
 from loopstall.monitor import StallLog
 from loopstall.monitor.series import Peaks, Tally
 from loopstall.records import DESCHEDULED, Burst, Histogram, Load, Measured, Series, Stall
@@ -30,6 +31,7 @@ class Observed:
         stalls: that the server's own loops reported while the load lasted; none where it has no loops.
         bursts: by turns, the heavy requests of each turn and the sum of their response times; else none.
         started_ns: when the load began, on the clock of ``now_ns``.
+        began_at: the same in seconds since 1970, UTC.
         wall_ns: how long it lasted, without the other side's turns.
         setup_ns: what the workload's context took.
         priming_ns: what the server took to start.
@@ -41,6 +43,7 @@ class Observed:
     stalls: Sequence[Stall]
     bursts: tuple[Burst, ...] = ()
     started_ns: int
+    began_at: float
     wall_ns: int
     setup_ns: int
     priming_ns: int
@@ -62,6 +65,9 @@ def sum_up(seen: Observed, load: Load, *, threshold_ns: int) -> Measured:
         stall_log.add(replace(stall, start_ns=stall.start_ns - seen.started_ns))
     light, heavy = ([one for one in seen.answers if one.heavy == wanted and not one.error] for wanted in (False, True))
     lag = [one.end_ns - one.due_ns for one in light]
+    flow = Flow()
+    for one in (*light, *heavy):
+        flow.add(one.due_ns - seen.started_ns, one.end_ns - seen.started_ns)
     return Measured(
         jobs=len(heavy),
         wall_ns=seen.wall_ns,
@@ -88,6 +94,8 @@ def sum_up(seen: Observed, load: Load, *, threshold_ns: int) -> Measured:
         light=len(light),
         errors=sum(bool(one.error) for one in seen.answers),
         bursts=seen.bursts,
+        began_at=seen.began_at,
+        in_flight=flow.course(),
         faults=tuple(dict.fromkeys(one.error for one in seen.answers if one.error))[:_FAULTS],
     )
 

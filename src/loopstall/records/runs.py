@@ -9,6 +9,7 @@ __all__ = [
     "NOT_TRIED",
     "Burst",
     "Code",
+    "Course",
     "Environment",
     "Histogram",
     "Measured",
@@ -50,6 +51,14 @@ class Series:
     at_ns: tuple[int, ...]
     peak_ns: tuple[int, ...]
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A figure over the time of a run: ``at_ns`` from the start of the measurement, and a value for each."""
+
+    at_ns: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +159,14 @@ class Measured:
     """Of a server: requests that were not answered, or not well."""
     noise: Noise | None = None
     """The noise of the machine meanwhile; None where the system does not record it."""
+    began_at: float = 0.0
+    """When the load began, in seconds since 1970, UTC; 0 where that was not recorded."""
+    cpu: Course = Course()
+    """CPU time of the process since the moment before, as a share of one core; its children's is no part of it."""
+    memory: Course = Course()
+    """Resident memory of the process in bytes."""
+    in_flight: Course = Course()
+    """Jobs that were due and had not ended."""
 
     @property
     def throughput(self) -> float:

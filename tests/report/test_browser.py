@@ -75,12 +75,12 @@ def test_hovering_and_stepping_tell_of_each_stall(browser, tmp_path):
     assert errors(browser) == []
 
 
-def test_charts_have_tables_and_the_icicle_can_be_read(browser, tmp_path):
+def test_charts_have_tables_and_the_flame_graph_can_be_read(browser, tmp_path):
     opened(browser, tmp_path, matrix_page())
     count = "return document.querySelectorAll('#{} tbody tr').length"
     assert browser.execute_script(count.format("line-table")) == 2
     assert browser.execute_script(count.format("curve-table")) > 2
-    browser.execute_script("document.querySelector('.icicle button').click()")
+    browser.execute_script("document.querySelector('.flame .culprit').click()")
     assert "/app/user.py:7" in browser.execute_script("return document.querySelector('#block').innerText")
     browser.execute_script("const s = document.querySelector('#kind'); s.value = 'service';"
                            "s.dispatchEvent(new Event('change'))")  # fmt: skip

@@ -132,8 +132,12 @@ def test_page_renders_without_errors_and_without_scrolling_sideways(browser, tmp
     assert opened(browser, tmp_path, to_page(rich()), width=width, dark=dark) == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return document.querySelectorAll('.lane rect').length") == 58
-    browser.execute_script("document.querySelector('.icicle button').click()")
-    assert "/srv/other.py:3" in browser.execute_script("return document.querySelector('#block').innerText")
+    head = browser.execute_script("return document.querySelector('.lane-head').innerText")
+    assert head.split("\n") == ["worker-0 0", "19 stalls, 74.0 ms at worst, 893 ms drawn in all"]
+    ticks = browser.execute_script(
+        "return [...document.querySelectorAll('.ticks-text span')].map((e) => e.textContent)"
+    )
+    assert (ticks[0], ticks[-1]) == ("00:16:40.000", "00:16:42.000")
 
 
 @pytest.mark.browser

@@ -9,8 +9,7 @@ from loopstall.records.units import counted, format_ns
 from loopstall.report.escape import csv_row, github_command, markdown_text
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_summary import overview
-from loopstall.report.stall_text import culprit_line, described
-from loopstall.report.text import place
+from loopstall.report.stall_text import blamed, culprit_line, described
 
 __all__ = ["annotations", "stalls_to_csv", "stalls_to_github", "stalls_to_markdown"]
 

@@ -10,7 +10,6 @@ from loopstall.analysis.culprits import Blame, Culprit, StallSummary, blame
 from loopstall.errors import InconclusiveError, InputError
 from loopstall.records import SCHEMA_VERSION, StallEvent
 from loopstall.records.clock import NS_PER_S
-from loopstall.records.frames import is_users, library_of
 from loopstall.report.stall_document import CulpritReport, Session, StallDocument
 
 __all__ = ["read_document", "read_lines"]
@@ -61,9 +60,7 @@ def read_document(path: Path, content: bytes) -> Session:
 
 def _culprit(item: CulpritReport, stalls: Sequence[StallEvent]) -> Culprit:
     put_down = Blame(frame=item.frame, library=item.library, work=item.work)
-    if item.frame is not None and not is_users(item.frame.file):  # before, each line of a library was a culprit
-        put_down = Blame(frame=None, library=library_of(item.frame.file))
-    own = [seen.stall for seen in stalls if blame(seen.stall) == put_down]
+    own = [seen.stall for seen in stalls if blame(seen.stall) == put_down or seen.blamed == item.frame is not None]
     return Culprit(
         blame=put_down,
         count=item.count,

@@ -23,7 +23,8 @@ from loopstall.report.escape import paragraph
 from loopstall.report.layout import is_served
 from loopstall.report.page.charts import chart_data, worst_run
 from loopstall.report.page.decision import FIGURES, decision_table
-from loopstall.report.page.icicle import icicle, source_line
+from loopstall.report.page.icicle import flames, source_line
+from loopstall.report.stall_text import blamed
 from loopstall.report.text import place, printable, remarks, verdict
 from loopstall.report.trend import moved, sentences
 from loopstall.report.verdict_text import gate_sentence, ordered, sentence
@@ -34,6 +35,8 @@ _CULPRITS = 40  # rows of the table of stalls
 _FINDINGS = 8  # shown at once; the others unfold
 _AXIS = 0.005  # least half-width of the comparison's axis
 _SPARK = (640, 120)
+_STYLES = ("page.css", "flame.css", "timelines.css")
+_SCRIPTS = ("charts.js", "page.js", "timelines.js", "flame.js")
 
 
 def to_html(made: Digest) -> str:
@@ -63,7 +66,7 @@ def to_html(made: Digest) -> str:
             culprits=blamed[:_CULPRITS],
             culprit_count=len(blamed),
             stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),
-            blocks=icicle(stall for run in content.runs if run.measured is not None for stall in run.measured.stalls),
+            flames=flames(stall for run in content.runs if run.measured is not None for stall in run.measured.stalls),
             charts=chart_data(made.summaries, made.samples, bases),
             comparison=_comparison(content),
             drawn=[_drawn(trend) for trend in content.trends],
@@ -114,7 +117,8 @@ def environment() -> jinja2.Environment:
     made.filters["counted"] = counted
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
-        page_script=_text_of("templates", "page.js"), source_line=source_line, rule_of=rule_of, had_gil=had_gil,
+        stall_script=_text_of("templates", "flame.js"), source_line=source_line, rule_of=rule_of, had_gil=had_gil,
+        blamed=blamed,
     )  # fmt: skip
     return made
 
@@ -125,11 +129,12 @@ def _text_of(*parts: str) -> str:
 
 
 def _style() -> str:
-    return _text_of("vendor", "uPlot-1.6.32.min.css") + _text_of("templates", "page.css")
+    return _text_of("vendor", "uPlot-1.6.32.min.css") + "".join(_text_of("templates", name) for name in _STYLES)
 
 
 def _script() -> str:
-    return _text_of("vendor", "uPlot-1.6.32.iife.min.js") + "\n" + _text_of("templates", "page.js")
+    own = (_text_of("templates", name) for name in _SCRIPTS)
+    return "\n".join([_text_of("vendor", "uPlot-1.6.32.iife.min.js"), *own])
 
 
 def _other_machines(environments: Sequence[Environment]) -> list[str]:

@@ -8,7 +8,7 @@ from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import counted, format_ns
 from loopstall.report.page.html import environment
-from loopstall.report.page.icicle import icicle
+from loopstall.report.page.icicle import flames
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import culprit_line, without_cpu
 
@@ -19,6 +19,7 @@ _LISTED = 100  # stalls told one by one
 _LANES = 12  # processes that are drawn
 _WIDTH = 1000  # of the drawing, in its own units
 _LEAST = 1.5  # of a bar that would be too narrow to be seen
+_TICKS = 5  # of the axis, with one more at its end
 
 
 def sentence(session: Session) -> str:
@@ -48,7 +49,7 @@ def to_page(session: Session) -> str:
             began=dt.datetime.fromtimestamp(session.began, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
             culprits=summary.culprits[:_CULPRITS],
             culprit_count=len(summary.culprits),
-            blocks=icicle(seen.stall for seen in longest),
+            flames=flames(seen.stall for seen in longest),
             drawing=_drawing(session, longest),
             listed=longest[:_LISTED],
             without_cpu=without_cpu,
@@ -66,7 +67,13 @@ def _drawing(session: Session, longest: Sequence[StallEvent]) -> dict[str, Any]:
             at = max(0.0, seen.at - session.began)
             width = max(_LEAST, _WIDTH * seen.length_ns / NS_PER_S / span)
             lanes[seen.process].append({"x": round(_WIDTH * at / span, 2), "width": round(width, 2), "seen": seen})
+    each = {name: [bar["seen"].length_ns for bar in bars] for name, bars in lanes.items()}
     return {
+        "ticks": _ticks(session.began, span),
+        "figures": {
+            name: {"count": session.summary.processes[name], "longest": max(some, default=0), "total": sum(some)}
+            for name, some in each.items()
+        },
         "lanes": lanes,
         "count": sum(map(len, lanes.values())),
         "width": _WIDTH,
@@ -74,3 +81,13 @@ def _drawing(session: Session, longest: Sequence[StallEvent]) -> dict[str, Any]:
         "causes": sorted({seen.stall.cause for seen in longest}),
         "left": len(session.summary.processes) - len(lanes),
     }
+
+
+def _ticks(began: float, span_s: float) -> list[tuple[float, str]]:
+    """Returns where on the axis, in percent, a moment of the clock is written, and the moment in UTC."""
+    ticks = []
+    for number in range(_TICKS + 1):
+        moment = dt.datetime.fromtimestamp(began + span_s * number / _TICKS, tz=dt.UTC)
+        whole = f"{moment:%H:%M:%S}"
+        ticks.append((100 * number / _TICKS, whole if span_s >= _TICKS else f"{whole}.{moment.microsecond // 1000:03}"))
+    return ticks

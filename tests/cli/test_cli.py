@@ -188,6 +188,18 @@ def test_compare_names_the_cell_that_got_worse(measured):
     assert not any("blocker" in line for line in lines[: at + 4])
 
 
+def test_compare_writes_a_page_with_both_distributions(measured):
+    done = loopstall("compare", "base", "head", "--noise", "50%", "-o", "new/page.html", cwd=measured)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.endswith(f"new{os.sep}page.html\n")
+    page = (measured / "new" / "page.html").read_text(encoding="utf-8")
+    assert "Of 2 cells: 1 got worse, 1 did not change." in page
+    assert page.count('class="dot"') == 2 * 5 * 2 * 4
+    wrong = loopstall("compare", "base", "head", "-o", "page.txt", cwd=measured)
+    assert wrong.returncode == 2
+    assert "page.txt does not end in .html or .htm" in wrong.stderr
+
+
 def test_compare_of_a_result_with_itself_is_fine(measured):
     done = loopstall("compare", "base", "base", cwd=measured)
     assert done.returncode == 0

@@ -11,6 +11,7 @@ import click
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.types import SHARE
+from loopstall.files import write_output
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
 from loopstall.report.compared import comparisons_shown
@@ -23,6 +24,8 @@ __all__ = ["command"]
 
 _NAMED = 2
 """So many cells are named; more are counted."""
+
+_PAGES = (".html", ".htm")
 
 _WORDS = ("regressed", "failed", "improved", "inconclusive", "ok", "added", "removed")
 
@@ -44,13 +47,21 @@ _EXAMPLES = (
     help="Smallest change that counts, in percentage points for the availability.",
 )
 @click.option("--all", "everything", is_flag=True, help="Also show the cells in which nothing changed.")
-def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # noqa: FBT001
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Page to write, with the distribution of each figure; it ends in .html.",
+)
+def command(base: Path, head: Path, noise: float, everything: bool, output: Path | None) -> int:  # noqa: FBT001
     """Compare two results cell by cell: the change from BASE to HEAD with its 95% bootstrap interval over runs.
 
     Either side is a results folder, a JSON file of pyperf's or pytest-benchmark's, or a folder of such files, each of
     one process. Exit 1 where a cell got worse beyond its interval and the noise threshold, 5 where a cell has too few
     runs to tell, 3 where one holds a failure.
     """
+    if output is not None and output.suffix.lower() not in _PAGES:
+        raise click.UsageError(f"-o writes a page, and {output} does not end in {' or '.join(_PAGES)}")
     sides = [stored.read(path) for path in (base, head)]
     for warning in (text for side in sides for text in side.warnings):
         say(f"loopstall: {warning}", err=True)
@@ -68,6 +79,14 @@ def command(base: Path, head: Path, noise: float, everything: bool) -> int:  # n
     terminal.print(f"{printable(f'{base} → {head}')}: {said} (one line per cell and metric).", soft_wrap=True)
     for note in found.notes if compared else ():
         terminal.print(printable(note), style="dim", soft_wrap=True)
+    if output is not None:
+        from loopstall.report.page.compare_page import Compared, to_page  # for those who ask for a page
+
+        made = Compared(
+            names=(str(base), str(head)), sides=(one.figures, other.figures), comparisons=compared, notes=found.notes
+        )
+        write_output(output, to_page(made))
+        say(str(output))
     return _status(compared)
 
 

@@ -35,7 +35,7 @@ _CULPRITS = 40  # rows of the table of stalls
 _FINDINGS = 8  # shown at once; the others unfold
 _AXIS = 0.005  # least half-width of the comparison's axis
 _SPARK = (640, 120)
-_STYLES = ("page.css", "flame.css", "timelines.css")
+_STYLES = ("page.css", "flame.css", "timelines.css", "compare.css")
 _SCRIPTS = ("charts.js", "page.js", "timelines.js", "flame.js")
 
 

@@ -33,7 +33,7 @@ def sleep():
 
 
 def deep():
-    down(200, lambda: time.sleep(600))
+    down(400, lambda: time.sleep(600))
 
 
 def named(name, then):

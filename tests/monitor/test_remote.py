@@ -15,7 +15,7 @@ from loopstall.monitor import layout
 from loopstall.monitor.elf import find_runtime
 from loopstall.monitor.gil import FREE_THREADED
 from loopstall.monitor.process_memory import ProcessMemory
-from loopstall.monitor.remote import RemoteReader
+from loopstall.monitor.remote import DEPTH, RemoteReader
 from loopstall.monitor.unavailable import UnavailableError
 
 pytestmark = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def test_stack_is_as_the_program_itself_tells_it(scene):
 def test_of_a_deep_stack_the_innermost_frames_are_kept():
     with running("deep", 1, "tell") as target:
         (thread_id,), told = target.said(), target.said()
-        assert target.reader.look(thread_id) == tuple(told[:64])
+        assert target.reader.look(thread_id) == tuple(told[:DEPTH])
 
 
 def test_threads_are_listed_and_one_that_is_not_there_stands_nowhere():

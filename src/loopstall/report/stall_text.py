@@ -61,8 +61,8 @@ def described(seen: StallEvent) -> str:
     if stall.holder is not None:
         lines.append(f"  the GIL was held by thread {stall.holder_thread or 'without a name'} at {place(stall.holder)}")
     if stall.culprit is not None:
-        users = is_users(stall.culprit.file)
-        lines.append(f"  {'culprit' if users else 'in the framework'}: {place(stall.culprit)}")
+        own = is_users(stall.culprit.file)
+        lines.append(f"  {'culprit' if own else 'in the framework'}: {place(stall.culprit)}")
     if stall.task:
         lines.append(f"  task: {stall.task}{f' ({stall.coroutine})' if stall.coroutine else ''}")
     if stall.label:

@@ -4,6 +4,7 @@ import pytest
 
 from loopstall.monitor.outside.seen import stall_from
 from loopstall.monitor.outside.slot import Seen
+from loopstall.monitor.stack import DEPTH
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 
 S, MS = 1_000_000_000, 1_000_000
@@ -62,4 +63,4 @@ def test_want_of_a_cpu_is_the_cause_where_it_alone_made_the_stall():
 
 def test_stack_is_bounded():
     seen = [looks("read", 1)[0]._replace(stack=STACK[:1] * 1000)]
-    assert len(made(seen).stack) == 64
+    assert len(made(seen).stack) == DEPTH

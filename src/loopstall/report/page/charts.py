@@ -62,7 +62,7 @@ def chart_data(
 
 def _timeline(cell: Cell, worst: Measured, other: Measured | None, stacks: dict[str, int]) -> dict[str, Any]:
     """Returns a run over its time: loop lag and stalls, and what else was recorded on the same axis."""
-    timeline = {
+    timeline: dict[str, Any] = {
         "name": printable(f"{cell.row} · {cell.strategy}"),
         "wall": _ms(worst.wall_ns),
         "began": worst.began_at,

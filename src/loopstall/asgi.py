@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from loopstall.monitor.core import Monitor
-from loopstall.monitor.labels import following, labelled
+from loopstall.monitor.labels import following, labelled, route_of
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, NS_PER_S, now_ns
 from loopstall.records.units import format_ns
@@ -99,7 +99,7 @@ class StallMiddleware:
             request = _Request()
             watched.requests.add(request)
             try:
-                with labelled(lambda: _route(scope)):
+                with labelled(lambda: route_of(scope)):
                     await self._app(scope, receive, self._timed(send, watched.monitor, request))
             finally:
                 watched.requests.discard(request)
@@ -145,13 +145,6 @@ class StallMiddleware:
             await send(message)
 
         return timed
-
-
-def _route(scope: _Scope) -> str:
-    """Names a request by its route where the framework gives it, because the number of paths is unbounded."""
-    method = scope.get("method", "WS")
-    path = getattr(scope.get("route"), "path", None)
-    return f"{method} {path or scope.get('path', '')}"
 
 
 def _logged(stall: Stall) -> None:

@@ -36,7 +36,7 @@ def test_page_holds_everything_and_asks_for_nothing():
 
 def test_page_shows_figures_trap_culprit_and_environment():
     html = page(run(figures=measured(stalls_ms=[60])), plan=plan(processes=1))
-    for text in ("▲ TRAP", "100/s", "60.0 ms", "/app/user.py:7 in handler", "CPython 3.11.7", "a CPU"):
+    for text in ("▲&nbsp;stall", "100/s", "60.0 ms", "/app/user.py:7 in handler", "CPython 3.11.7", "a CPU"):
         assert text in html, text
 
 

@@ -1,17 +1,20 @@
 """Findings: rules over the summaries of a matrix, in the manner of Clinic.js Doctor."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+import shlex
 
+from loopstall.analysis.blocked import Blocked, of_stalls
 from loopstall.analysis.contrasts import LEAST, contrasted
 from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.recommend import alternative, recommended
 from loopstall.analysis.rules import RULES, Rule, rule_named, rule_of
 from loopstall.analysis.summary import Budgets
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
 from loopstall.records.units import counted, format_ns, format_value
 
-__all__ = ["Diagnosis", "diagnose", "interval"]
+__all__ = ["Diagnosis", "diagnose", "interval", "measure_again"]
 
 
 _QUEUED = 2.0  # response time over service time from which jobs wait longer than they take
@@ -23,7 +26,11 @@ _CONFIDENT = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """A finding: the rule, the measured value and its threshold, and the cell; ``weight`` sorts the worst first."""
+    """A finding: the rule, the measured value and its threshold, and the cell; ``weight`` sorts the worst first.
+
+    Of a trap, ``blocked`` is what its stalls have in common, ``recommended`` the cell of its row to take instead, of
+    which ``better`` says what it does, and ``alternative`` which one has far less lag at a loss of throughput.
+    """
 
     rule: Rule
     weight: tuple[float, float]
@@ -32,9 +39,17 @@ class Diagnosis:
     cell: Cell | None = None
     culprit: Frame | None = None
     better: str = ""
+    alternative: str = ""
     command: str = ""
+    blocked: Blocked | None = None
+    recommended: Cell | None = None
     others: tuple[Cell, ...] = ()
     """Further cells of the same row that the finding holds for, less badly."""
+
+    @property
+    def advice(self) -> str:
+        """What to do: what was measured goes before what is usual for the cause."""
+        return f"Use {self.recommended.strategy}." if self.recommended is not None else self.rule.advice
 
 
 def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budgets: Budgets) -> list[Diagnosis]:
@@ -95,7 +110,22 @@ def _command(rule: Rule, cell: Cell) -> str:
     strategy, told = cell.strategy, rule.command
     if cell.load.heavy is not None and told.startswith(_RUN):
         told = told.replace(_RUN, "loopstall serve-bench", 1).replace("-s ", "")
-    return told.format(workload=cell.workload.name, loop=strategy.loop, dispatch=strategy.way, folder="…")
+    return told.format(workload=_named(cell), loop=strategy.loop, dispatch=strategy.way, folder="…")
+
+
+def _named(cell: Cell) -> str:
+    """Writes a workload as the command line finds it: by its name, or by its file where that lies elsewhere."""
+    path = Path(cell.workload.path)
+    return shlex.quote(cell.workload.name if path.parent.name == "workloads" or not path.suffix else str(path))
+
+
+def measure_again(cell: Cell, *others: Cell) -> str:
+    """Writes the command that measures a cell, and others of its row beside it."""
+    strategies = [shlex.quote(str(item.strategy)) for item in (cell, *others)]
+    if cell.load.heavy is not None:
+        return f"loopstall serve-bench {' '.join(strategies)}"
+    params = [f"-p {shlex.quote(f'{name}={value}')}" for name, value in cell.params]
+    return " ".join(["loopstall run", _named(cell), *params, *(f"-s {name}" for name in strategies)])
 
 
 def _failed(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:
@@ -115,11 +145,11 @@ def _traps(
     for item in summaries:
         if not item.trap:
             continue
-        cause = _main_cause(samples[item.cell])
-        gil = _had_gil(samples[item.cell])
-        served = item.cell.load.heavy is not None and cause == "unknown"
-        rule = rule_named("server-busy", gil=gil) if served else rule_of(cause, gil=gil)
+        gil, seen = _had_gil(samples[item.cell]), _blocked(samples[item.cell])
+        served = item.cell.load.heavy is not None and seen.cause == "unknown"
+        rule = rule_named("server-busy", gil=gil) if served else rule_of(seen.cause, gil=gil)
         stall, available, budget = item["longest_stall"], item["availability"], budgets.of(item.cell)
+        best = recommended(rows[item.cell.row], loop=item.cell.strategy.loop)
         yield Diagnosis(
             rule=rule,
             weight=(1 if not item.cell.control else 1.5, -stall.value),
@@ -127,9 +157,12 @@ def _traps(
             f" in {item.broke} of {counted(item.runs, 'run')}",
             threshold=f"stall {format_ns(budget.stall_ns)}, availability {budget.availability:.0%}",
             cell=item.cell,
-            culprit=_holder(samples[item.cell]) if rule.name == "gil-contention" else item.culprit,
-            better=_better(item, rows[item.cell.row]),
-            command=_command(rule, item.cell),
+            culprit=seen.frame,
+            blocked=seen,
+            recommended=best.cell if best is not None else None,
+            better=_better(item, best) if best is not None else "",
+            alternative=_alternative(best, rows[item.cell.row], item.cell.strategy.loop) if best is not None else "",
+            command=measure_again(item.cell, best.cell) if best is not None else _command(rule, item.cell),
         )
 
 
@@ -138,42 +171,36 @@ def _had_gil(runs: Sequence[Run]) -> bool:
     return not runs or any(run.environment is None or run.environment.gil for run in runs)
 
 
-def _main_cause(runs: Sequence[Run]) -> str:
-    """Returns the cause to which most stalled time is put down, the machine's own apart."""
-    spent: Counter[str] = Counter()
-    for run in runs:
-        for stall in run.measured.own_stalls if run.measured is not None else ():
-            spent[stall.cause] += stall.duration_ns
-    return spent.most_common(1)[0][0] if spent else ""
-
-
-def _holder(runs: Sequence[Run]) -> Frame | None:
-    """Returns the line that held the GIL for most of the stalled time."""
-    spent: Counter[Frame] = Counter()
-    for run in runs:
-        for stall in run.measured.own_stalls if run.measured is not None else ():
-            if stall.holder is not None:
-                spent[stall.holder] += stall.duration_ns
-    return spent.most_common(1)[0][0] if spent else None
-
-
-def _better(item: Summary, row: Sequence[Summary]) -> str:
-    """Names a strategy of the same row that does the work and is no trap.
-
-    The one with the best throughput, or, under an open load, where that is the rate, with the least lag.
-    """
-    others = [other for other in row if other.runs and not other.trap and other.error is None]
-    if not others:
-        return ""
-    if item.cell.load.rate is not None:
-        best = min(others, key=lambda other: other["lag_p99"].value)
-        return f"{best.cell.strategy} does the same here with a p99 loop lag of {format_ns(best['lag_p99'].value)}"
-    best = max(others, key=lambda other: other["throughput"].value)
-    ratio = best["throughput"].value / item["throughput"].value
-    return (
-        f"{best.cell.strategy} does the same here at {format_value(best['throughput'].value, '1/s')} ({ratio:.2g} times"
-        f" as many) with a p99 loop lag of {format_ns(best['lag_p99'].value)}"
+def _blocked(runs: Sequence[Run]) -> Blocked:
+    """Puts the stalls of a cell's runs together, those left out that the machine made; all of them are counted."""
+    good = [run.measured for run in runs if run.measured is not None]
+    seen = of_stalls(stall for measured in good for stall in measured.own_stalls)
+    machine = sum(len(measured.stalls) - len(measured.own_stalls) for measured in good)
+    return replace(
+        seen,
+        count=sum(measured.stall_count for measured in good) - machine,
+        total_ns=sum(max(0, measured.stalled_ns - measured.descheduled_ns) for measured in good),
     )
+
+
+def _better(item: Summary, best: Summary) -> str:
+    """Says what the recommended strategy does."""
+    said = f"{best.cell.strategy} does the same here"
+    lag = f"with a p99 loop lag of {format_ns(best['lag_p99'].value)}"
+    if item.cell.load.rate is not None:
+        return f"{said} {lag}"
+    there = best["throughput"].value
+    return f"{said} at {format_value(there, '1/s')} ({there / item['throughput'].value:.2g} times as many) {lag}"
+
+
+def _alternative(best: Summary, row: Sequence[Summary], loop: str) -> str:
+    """Says which strategy has far less lag than the recommended one at a loss of throughput, "" for none."""
+    other = alternative(row, best, loop=loop)
+    if other is None:
+        return ""
+    loss = 1 - other["throughput"].value / best["throughput"].value
+    lag = format_ns(other["lag_p99"].value)
+    return f"{other.cell.strategy} has a p99 loop lag of {lag} at {loss:.0%} less throughput"
 
 
 def _saturated(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:

@@ -61,18 +61,25 @@ def budgets_of(plan: Plan) -> Budgets:
 
 
 def breach(measured: Measured, budget: Budget) -> str:
-    """Describes in words, with both values, how a run broke the budget; empty where it kept it.
+    """Describes in words, with both values, how a run broke the budget; empty where it kept it."""
+    return _told(_broken(measured, budget))
 
-    Stalls that the machine made break none.
-    """
-    broken: list[str] = []
+
+def _told(broken: Mapping[str, str]) -> str:
+    return " and ".join(broken.values())
+
+
+def _broken(measured: Measured, budget: Budget) -> dict[str, str]:
+    """Returns which metrics of a run broke the budget, each in words; stalls that the machine made break none."""
+    broken: dict[str, str] = {}
     longest_ns = measured.longest_own_stall_ns
     if longest_ns > budget.stall_ns:
-        broken.append(f"a stall of {format_ns(longest_ns)} is over {format_ns(budget.stall_ns)}")
+        broken["longest_stall"] = f"a stall of {format_ns(longest_ns)} is over {format_ns(budget.stall_ns)}"
     long_enough = measured.wall_ns >= _LEAST_THRESHOLDS * measured.threshold_ns
     if long_enough and measured.own_availability < budget.availability:
-        broken.append(f"loop availability of {measured.own_availability:.0%} is under {budget.availability:.0%}")
-    return " and ".join(broken)
+        share = measured.own_availability
+        broken["availability"] = f"loop availability of {share:.0%} is under {budget.availability:.0%}"
+    return broken
 
 
 def samples(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
@@ -96,7 +103,7 @@ def summarise(cell: Cell, runs: Sequence[Run], budget: Budget) -> Summary:
     """
     good = [run.measured for run in runs if run.measured is not None]
     failures = [run.error for run in runs if run.error is not None]
-    breaches = [text for measured in good if (text := breach(measured, budget))]
+    broken = [one for measured in good if (one := _broken(measured, budget))]
     return Summary(
         cell=cell,
         runs=len(good),
@@ -105,22 +112,26 @@ def summarise(cell: Cell, runs: Sequence[Run], budget: Budget) -> Summary:
         )
         if good
         else (),
-        trap=len(breaches) * 2 > len(good),
-        broke=len(breaches),
-        why=breaches[0] if breaches else "",
+        trap=len(broken) * 2 > len(good),
+        broke=len(broken),
+        why=_told(broken[0]) if broken else "",
+        broken=tuple(dict.fromkeys(name for one in broken for name in one)),
         culprit=_culprit(good),
         error=failures[0] if failures else None,
     )
 
 
 def _culprit(good: Sequence[Measured]) -> Frame | None:
-    """Returns the line of the user's to which most stalled time is put down, None where none was seen."""
+    """Returns the user's worst line of the function to which most stalled time is put down, None for none."""
     blamed: Counter[Frame] = Counter()
+    functions: Counter[tuple[str, str]] = Counter()
     for measured in good:
         for stall in measured.own_stalls:
             if stall.culprit is not None and is_users(stall.culprit.file):
                 blamed[stall.culprit] += stall.duration_ns
-    return blamed.most_common(1)[0][0] if blamed else None
+                functions[stall.culprit.file, stall.culprit.function] += stall.duration_ns
+    worst = functions.most_common(1)[0][0] if functions else None
+    return next((frame for frame, _ in blamed.most_common() if (frame.file, frame.function) == worst), None)
 
 
 def stack_of(runs: Sequence[Run], culprit: Frame | None) -> tuple[Frame, ...]:

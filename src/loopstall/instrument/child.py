@@ -6,6 +6,7 @@ Every Python that the program starts imports this module, and only those with an
 import os
 from typing import Any
 
+from loopstall.instrument.routes import FRAMEWORKS
 from loopstall.monitor.import_hook import ImportHook
 
 __all__ = ["BEGUN", "VARIABLE", "begin", "environment"]
@@ -60,3 +61,4 @@ def begin() -> None:
         started[-1].start()
 
     ImportHook(dict.fromkeys(("asyncio", "trio", "curio"), arm))
+    ImportHook(FRAMEWORKS)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 from contextvars import ContextVar
 from functools import partial
@@ -14,7 +14,7 @@ from loopstall.monitor.coroutines import frame_of
 from loopstall.monitor.gil import FREE_THREADED
 from loopstall.records.clock import now_ns
 
-__all__ = ["Label", "following", "label_at", "label_here", "label_of", "labelled"]
+__all__ = ["Label", "following", "label_at", "label_here", "label_of", "labelled", "route_of"]
 
 _PAST = 512
 
@@ -77,6 +77,12 @@ def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     finally:
         if loop.get_task_factory() is make:
             loop.set_task_factory(None)
+
+
+def route_of(scope: Mapping[str, Any]) -> str:
+    """Names a request of ASGI by its route where the framework gives it, because the number of paths is unbounded."""
+    path = getattr(scope.get("route"), "path", None)
+    return f"{scope.get('method', 'WS')} {path or scope.get('path', '')}"
 
 
 def label_at(frame: int, at_ns: int) -> Label | None:

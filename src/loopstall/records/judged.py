@@ -46,8 +46,8 @@ class Estimate:
 class Summary:
     """The summary of a cell's runs: estimates by metric, and whether the cell is a trap.
 
-    ``broke`` says how many of the ``runs`` that went well broke the budget, ``why`` what they broke; ``error`` is
-    the first failure of the cell, which leaves it without a verdict.
+    ``broke`` says how many of the ``runs`` that went well broke the budget, ``why`` in words what the first did, and
+    ``broken`` which metrics any did; ``error`` is the first failure of the cell, which leaves it without a verdict.
     """
 
     cell: Cell
@@ -56,6 +56,7 @@ class Summary:
     trap: bool = False
     broke: int = 0
     why: str = ""
+    broken: tuple[str, ...] = ()
     culprit: Frame | None = None
     error: RunError | None = None
 

@@ -31,7 +31,7 @@ def _of_finding(item: Diagnosis, root: Path) -> str:
     title = f"{item.rule.name}: {item.cell.row} · {item.cell.strategy}"
     return github_command(
         "error" if item.rule.name == "failed" else "warning",
-        f"{item.rule.title}: {item.measured}. {item.rule.advice}",
+        f"{item.rule.title}: {item.measured}. {item.advice}",
         file=file, line=line, title=title, root=root,
     )  # fmt: skip
 

@@ -96,7 +96,7 @@ def to_json(made: Digest) -> str:
                 title=item.rule.title,
                 measured=item.measured,
                 threshold=item.threshold,
-                advice=item.rule.advice,
+                advice=item.advice,
                 command=item.command,
                 row=item.cell.row if item.cell is not None else "",
                 strategies=tuple(str(cell.strategy) for cell in (item.cell, *item.others) if cell is not None),

@@ -83,7 +83,12 @@ def _advice(item: Summary, diagnoses: Sequence[Diagnosis]) -> str:
     lines: list[str] = [place(item.culprit)] if item.culprit is not None else []
     for found in diagnoses:
         if item.cell in (found.cell, *found.others):
-            lines += [f"{found.rule.name}: {found.rule.cause} {found.rule.advice}", found.better, found.command]
+            lines += [
+                f"{found.rule.name}: {found.rule.cause} {found.advice}",
+                found.better,
+                found.alternative,
+                found.command,
+            ]
     return "\n".join(filter(None, lines))
 
 

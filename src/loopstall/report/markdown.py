@@ -46,8 +46,8 @@ def _finding(item: Diagnosis) -> str:
     where = f" `{_code(place(item.culprit))}`" if item.culprit is not None else ""
     cells = [str(cell.strategy) for cell in (item.cell, *item.others) if cell is not None]
     name = f" {_short(item.cell.row)} · {', '.join(map(_short, cells))}:" if item.cell is not None else ""
-    better = f" {_short(item.better)}." if item.better else ""
-    return f"- **{item.rule.title}**:{name} {_short(item.measured)}.{where} {item.rule.advice}{better}"
+    better = "".join(f" {_short(text)}." for text in (item.better, item.alternative) if text)
+    return f"- **{item.rule.title}**:{name} {_short(item.measured)}.{where} {item.advice}{better}"
 
 
 def _matrix_row(item: Summary) -> str:

@@ -17,12 +17,14 @@ from loopstall.analysis.metrics import METRICS
 from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.analysis.summary import samples
 from loopstall.analysis.told import change
-from loopstall.records import Environment, Finding, Summary, Trend, Verdict
+from loopstall.records import Cell, Environment, Finding, Trend, Verdict
 from loopstall.records.units import counted, format_ns, format_value
 from loopstall.report.escape import paragraph
 from loopstall.report.layout import is_served
+from loopstall.report.page.cards import SHOWN, numbered, stacks_id
 from loopstall.report.page.charts import chart_data, worst_run
 from loopstall.report.page.decision import FIGURES, decision_table
+from loopstall.report.page.finding_cards import cards_of_matrix
 from loopstall.report.page.icicle import flames, source_line
 from loopstall.report.stall_text import blamed
 from loopstall.report.text import place, printable, remarks, verdict
@@ -32,11 +34,11 @@ from loopstall.report.verdict_text import gate_sentence, ordered, sentence
 __all__ = ["environment", "to_html", "trends_to_html"]
 
 _CULPRITS = 40  # rows of the table of stalls
-_FINDINGS = 8  # shown at once; the others unfold
 _AXIS = 0.005  # least half-width of the comparison's axis
 _SPARK = (640, 120)
-_STYLES = ("page.css", "flame.css", "timelines.css", "compare.css")
-_SCRIPTS = ("charts.js", "page.js", "timelines.js", "flame.js")
+_STYLES = ("page.css", "cards.css", "table.css", "flame.css", "timelines.css", "compare.css")
+_SCRIPTS = ("charts.js", "page.js", "timelines.js", "cards.js", "table.js", "flame.js")
+_STALL_SCRIPTS = ("cards.js", "flame.js")
 
 
 def to_html(made: Digest) -> str:
@@ -45,7 +47,8 @@ def to_html(made: Digest) -> str:
     environments = [run.environment for run in content.runs if run.environment is not None]
     names = [f"{item.cell.row} · {item.cell.strategy}" for item in made.summaries]
     bases = {cell.key: worst for cell, runs in samples(content.baselines).items() if (worst := worst_run(runs))}
-    blamed = culprits(enumerate(made.samples.values()))
+    to_blame = culprits(enumerate(made.samples.values()))
+    cards = cards_of_matrix(made)
     return (
         environment()
         .get_template("page.html.j2")
@@ -53,18 +56,19 @@ def to_html(made: Digest) -> str:
             content=content,
             title=content.title,
             verdict=gate_sentence(content.verdicts) if content.verdicts else verdict(made.summaries),
-            diagnoses=made.diagnoses,
-            shown=_FINDINGS,
-            numbers={item.cell: number for number, item in enumerate(made.summaries)},
+            cards=cards,
+            shown=SHOWN,
+            with_stacks={stacks_id(item.frame) for item in to_blame[:_CULPRITS]},
+            card_of=numbered(cards),
             names=names,
             failures=[item for item in made.summaries if item.error is not None],
-            table=decision_table(made.summaries, made.skipped),
-            figures=[(name, METRICS[name].label) for name in _figures(made.summaries)],
+            table=decision_table(made.summaries, made.skipped, content.budgets, _recommended(made)),
+            figures=[(name, METRICS[name].label) for name in FIGURES],
             served=is_served(made.summaries, made.skipped),
             skipped=made.skipped,
             remarks=remarks(content.runs),
-            culprits=blamed[:_CULPRITS],
-            culprit_count=len(blamed),
+            culprits=to_blame[:_CULPRITS],
+            culprit_count=len(to_blame),
             stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),
             flames=flames(stall for run in content.runs if run.measured is not None for stall in run.measured.stalls),
             charts=chart_data(made.summaries, made.samples, bases),
@@ -79,11 +83,13 @@ def to_html(made: Digest) -> str:
     )
 
 
-def _figures(summaries: Sequence[Summary]) -> Sequence[str]:
-    """Returns the figures that can be chosen, the first at first: under an open load the throughput is the rate."""
-    if summaries and all(item.cell.load.rate is not None for item in summaries):
-        return ("lag_p99", *(name for name in FIGURES if name != "lag_p99"))
-    return FIGURES
+def _recommended(made: Digest) -> dict[Cell, int]:
+    """Returns by cell the number of the first finding that recommends it."""
+    found: dict[Cell, int] = {}
+    for number, item in enumerate(made.diagnoses, 1):
+        if item.recommended is not None:
+            found.setdefault(item.recommended, number)
+    return found
 
 
 def trends_to_html(trends: Sequence[Trend], *, title: str) -> str:
@@ -117,8 +123,8 @@ def environment() -> jinja2.Environment:
     made.filters["counted"] = counted
     made.globals.update(
         format_ns=format_ns, format_value=format_value, text_of=_text_of, any=any, style=_style(), script=_script(),
-        stall_script=_text_of("templates", "flame.js"), source_line=source_line, rule_of=rule_of, had_gil=had_gil,
-        blamed=blamed,
+        stall_script=_own(_STALL_SCRIPTS), source_line=source_line, rule_of=rule_of, had_gil=had_gil,
+        blamed=blamed, stacks_id=stacks_id,
     )  # fmt: skip
     return made
 
@@ -129,12 +135,15 @@ def _text_of(*parts: str) -> str:
 
 
 def _style() -> str:
-    return _text_of("vendor", "uPlot-1.6.32.min.css") + "".join(_text_of("templates", name) for name in _STYLES)
+    return _text_of("vendor", "uPlot-1.6.32.min.css") + _own(_STYLES)
 
 
 def _script() -> str:
-    own = (_text_of("templates", name) for name in _SCRIPTS)
-    return "\n".join([_text_of("vendor", "uPlot-1.6.32.iife.min.js"), *own])
+    return _text_of("vendor", "uPlot-1.6.32.iife.min.js") + "\n" + _own(_SCRIPTS)
+
+
+def _own(names: Sequence[str]) -> str:
+    return "\n".join(_text_of("templates", name) for name in names)
 
 
 def _other_machines(environments: Sequence[Environment]) -> list[str]:

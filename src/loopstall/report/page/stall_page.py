@@ -7,8 +7,10 @@ from typing import Any
 from loopstall.records import StallEvent
 from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import counted, format_ns
+from loopstall.report.page.cards import SHOWN, numbered, stacks_id
 from loopstall.report.page.html import environment
 from loopstall.report.page.icicle import flames
+from loopstall.report.page.session_cards import cards_of_session
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_text import culprit_line, without_cpu
 
@@ -38,6 +40,7 @@ def to_page(session: Session) -> str:
     """Renders a session as one self-contained page."""
     summary = session.summary
     longest = summary.longest
+    cards = cards_of_session(session)
     return (
         environment()
         .get_template("stall_page.html.j2")
@@ -47,6 +50,10 @@ def to_page(session: Session) -> str:
             summary=summary,
             verdict=sentence(session),
             began=dt.datetime.fromtimestamp(session.began, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            cards=cards,
+            shown=SHOWN,
+            with_stacks={stacks_id(item.frame) for item in summary.culprits[:_CULPRITS]},
+            card_of=numbered(cards),
             culprits=summary.culprits[:_CULPRITS],
             culprit_count=len(summary.culprits),
             flames=flames(seen.stall for seen in longest),

@@ -43,6 +43,14 @@
     drawn.line?.redraw();
   }
 
+  /** The longest stall at the line that the finding of the cell names, else the longest of all. */
+  function first(cell) {
+    const place = document.querySelector(`.card a[data-cell="${byId("cell").value}"][data-place]`)?.dataset.place;
+    const there = ([, , , stack]) => data.stacks[stack].startsWith(`${place}\n`) || data.stacks[stack].includes(`at ${place}\n`);
+    const named = place && cell.stalls.some(there);
+    return cell.stalls.reduce((best, stall, index) => (!named || there(stall)) && (best < 0 || stall[1] > cell.stalls[best][1]) ? index : best, -1);
+  }
+
   function legend(cell) {
     const swatch = (background, text, dashed) => {
       const item = document.createElement("span"), mark = document.createElement("i");
@@ -111,7 +119,7 @@
     }
     byId("left-out").textContent = cell.left_out;
     table("line-values", ["", "median", "99th percentile", "greatest"], cell.values);
-    tell(cell.stalls.reduce((best, stall, index) => best < 0 || stall[1] > cell.stalls[best][1] ? index : best, -1));
+    tell(first(cell));
     table("line-table", ["from, ms", "length, ms", "cause", "where"], cell.stalls.map(([start, length, cause, stack]) => [start, length, cause, data.stacks[stack].split("\n")[0]]));
   }
 
@@ -121,7 +129,7 @@
   }
 
   for (const [name, cell] of Object.entries(data.timelines)) byId("cell").add(new Option(cell.name, name));
-  const worst = document.querySelector("ol.findings a[data-cell]");
+  const worst = document.querySelector(".card a[data-cell]");
   if (worst) byId("cell").value = worst.dataset.cell;
   byId("cell").addEventListener("change", timeline);
   byId("previous").addEventListener("click", () => step(-1));

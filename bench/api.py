@@ -29,7 +29,7 @@ _Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 def api_page() -> str:
     """Returns the page as Markdown."""
     parts = [HEAD, *_package()]
-    for name in ("asgi", "metrics"):
+    for name in ("asgi", "integrations.logs", "integrations.otel", "metrics"):
         module = _parsed(f"loopstall.{name}")
         parts += [f"## `loopstall.{name}`\n", _prose(ast.get_docstring(module))]
         for one in _listed(module):

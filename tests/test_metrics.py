@@ -10,6 +10,7 @@ from loopstall.metrics import BUCKETS, LoopMetrics
 from loopstall.monitor.pool import MonitorPool
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stall_log import StallLog
+from loopstall.records import Stall
 
 LONG = 0.1
 
@@ -108,6 +109,18 @@ def test_prometheus_reads_it(metrics):
     assert 0 <= registry.get_sample_value("loopstall_loop_availability") < 1
     counts = [registry.get_sample_value("loopstall_loop_lag_seconds_bucket", {"le": str(bound)}) for bound in BUCKETS]
     assert counts == sorted(counts)
+
+
+def test_routes_are_counted_up_to_a_bound_and_without_what_is_not_theirs():
+    made = LoopMetrics()
+    for cause, label in (("blocking-call", "GET /a"), ("gil-wait", "GET /b"), ("descheduled", "GET /c"), ("gc", "")):
+        made._count(Stall(start_ns=0, duration_ns=10**9, cause=cause, label=label))
+    assert made.figures().stalled_s_by_route == {"GET /a": 1.0}
+    for number in range(200):
+        made._count(Stall(start_ns=0, duration_ns=10**9, label=f"GET /{number}"))
+    figures = made.figures()
+    assert len(figures.stalls_by_route) == 101
+    assert (figures.stalls_by_route["GET /a"], figures.stalls_by_route["others"]) == (1, 101)
 
 
 def test_opentelemetry_reads_it(metrics):

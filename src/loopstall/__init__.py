@@ -1,7 +1,8 @@
 """Benchmarks and regression tests for the CPU-bound trap on event loops.
 
-``__all__`` is the public interface, with ``loopstall.asgi``, ``loopstall.metrics`` and the pytest plugin's fixtures;
-docs/api.md is written from it. Importing this package imports the standard library alone.
+``__all__`` is the public interface, with ``loopstall.asgi``, ``loopstall.metrics``, ``loopstall.integrations.logs``,
+``loopstall.integrations.otel`` and the pytest plugin's fixtures; docs/api.md is written from it. Importing this package
+imports the standard library alone.
 """
 
 import importlib

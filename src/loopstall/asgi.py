@@ -11,16 +11,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 import contextlib
 from dataclasses import dataclass, field
-import logging
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from loopstall.integrations.logs import StallLogger
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.labels import following, labelled, route_of
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, NS_PER_S, now_ns
-from loopstall.records.units import format_ns
-from loopstall.report.text import place, printable
 
 __all__ = ["StallMiddleware"]
 
@@ -28,8 +26,6 @@ _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
-
-_LOGGER = logging.getLogger("loopstall")
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +63,8 @@ class StallMiddleware:
     Args:
         app: the application.
         threshold: seconds from which on a span without progress is a stall.
-        on_stall: called with every stall when it has ended, in the loop's thread; logs a warning by default.
+        on_stall: called with every stall when it has ended, in the loop's thread; by default a ``StallLogger``,
+            which logs a warning, 60 times a minute at most.
         server_timing: whether responses get the header.
 
     Raises:
@@ -86,7 +83,7 @@ class StallMiddleware:
             raise ValueError(f"threshold must be a positive number of seconds, not {threshold!r}")
         self._app = app
         self._threshold_ns = round(threshold * NS_PER_S)
-        self._on_stall = on_stall or _logged
+        self._on_stall = on_stall or StallLogger()
         self._server_timing = server_timing
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
@@ -145,10 +142,3 @@ class StallMiddleware:
             await send(message)
 
         return timed
-
-
-def _logged(stall: Stall) -> None:
-    frame = stall.holder or stall.culprit
-    where = place(frame) if frame is not None else "no culprit was seen"
-    said = printable(stall.label or stall.task or "no task")
-    _LOGGER.warning("event loop stalled for %s, %s: %s, %s", format_ns(stall.duration_ns), stall.cause, where, said)

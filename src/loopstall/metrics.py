@@ -7,17 +7,15 @@ Example:
     >>> metrics.to_opentelemetry()  # pip install 'loopstall[opentelemetry]'
 """
 
-import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 import threading
 from typing import Any
 
-from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool
+from loopstall.records import DESCHEDULED, Stall
 from loopstall.records.clock import NS_PER_S, Clock, now_ns
 
 __all__ = ["BUCKETS", "LoopFigures", "LoopMetrics"]
@@ -39,6 +37,9 @@ class LoopFigures:
         spans: those by length in ns: what a callback that fell due in one had to wait, at most.
         stalls: the number of stalls by cause.
         stalled_s: the time in stalls by cause, in seconds.
+        stalls_by_route: the number of stalls by the label of what ran, such as a route, where ``StallMiddleware`` gives
+            one; without those that the machine or another thread made. The first hundred, the rest as "others".
+        stalled_s_by_route: the time in these, in seconds.
         availability: share of the last minute that no callback kept, 0 to 1; of the time since figures were last asked
             for, where that was longer ago.
         lag_max_s: the longest span of that time, 0 where none was over 1 ms.
@@ -50,6 +51,8 @@ class LoopFigures:
     spans: dict[int, int]
     stalls: dict[str, int]
     stalled_s: dict[str, float]
+    stalls_by_route: dict[str, int]
+    stalled_s_by_route: dict[str, float]
     availability: float
     lag_max_s: float
 
@@ -82,21 +85,20 @@ class LoopMetrics:
         self._threshold_ns = round(threshold * NS_PER_S)
         self._clock = clock
         self._lock = threading.Lock()
-        self._pool = MonitorPool(lambda: Monitor(threshold_ns=self._threshold_ns, kept=1))
+        self._pool = MonitorPool(lambda: Monitor(threshold_ns=self._threshold_ns, kept=1, on_stall=self._count))
         self._past: deque[_Totals] = deque()
+        self._by_route: Counter[str] = Counter()
+        self._ns_by_route: Counter[str] = Counter()
 
     def start(self) -> "LoopMetrics":
         """Watches the loop that runs in this thread, if one does, and every loop that begins to run from now on."""
-        everywhere.add(self._pool.begin, self._pool.join)
-        with contextlib.suppress(RuntimeError):
-            self._pool.join(asyncio.get_running_loop())
+        self._pool.watch_all()
         self.figures()  # from where the first minute is counted
         return self
 
     def stop(self) -> None:
         """Watches no more."""
-        everywhere.discard(self._pool.begin)
-        self._pool.stop()
+        self._pool.watch_none()
 
     def figures(self) -> LoopFigures:
         """Returns what there was so far; any thread may ask."""
@@ -108,6 +110,8 @@ class LoopMetrics:
             spans.update(dict(monitor.spans.counts()))
             stalls.update(monitor.stall_log.by_cause)
             stalled_ns.update(monitor.stall_log.ns_by_cause)
+        with self._lock:
+            by_route, ns_by_route = dict(self._by_route), dict(self._ns_by_route)
         watched_ns = sum(monitor.wall_ns for monitor in monitors)
         now = _Totals(self._clock(), watched_ns, spans)
         before = self._a_minute_before(now)
@@ -120,6 +124,8 @@ class LoopMetrics:
             spans=dict(sorted(spans.items())),
             stalls=dict(stalls),
             stalled_s={cause: spent / NS_PER_S for cause, spent in stalled_ns.items()},
+            stalls_by_route=by_route,
+            stalled_s_by_route={route: spent / NS_PER_S for route, spent in ns_by_route.items()},
             availability=min(1.0, max(0.0, 1 - (now.kept_ns - before.kept_ns) / watched)) if watched > 0 else 1.0,
             lag_max_s=max(meanwhile, default=0) / NS_PER_S,
         )
@@ -159,10 +165,20 @@ class LoopMetrics:
         def told(read: Callable[[LoopFigures], Iterable[tuple[float, dict[str, str]]]]) -> Any:
             return [lambda _options: [metrics.Observation(*one) for one in read(self.figures())]]
 
-        for name, unit, about, read in _COUNTERS:
+        for name, unit, about, _labels, read in _COUNTERS:
             made.create_observable_counter(f"loopstall.{name}", told(read), unit, about)
-        for name, unit, about, read in _GAUGES:
+        for name, unit, about, _labels, read in _GAUGES:
             made.create_observable_gauge(f"loopstall.{name}", told(read), unit, about)
+
+    def _count(self, stall: Stall) -> None:
+        """Counts a stall for the route that made it; called in the loop's thread."""
+        if not stall.label or stall.cause in _NOT_ITS_OWN:
+            return
+        with self._lock:
+            known = stall.label in self._by_route or len(self._by_route) < _ROUTES
+            route = stall.label if known else _OTHERS
+            self._by_route[route] += 1
+            self._ns_by_route[route] += stall.duration_ns
 
     def _a_minute_before(self, now: _Totals) -> _Totals:
         """Returns the newest totals that are a minute old, else the oldest there are, and keeps these."""
@@ -176,29 +192,52 @@ class LoopMetrics:
 
 
 _SNAPSHOTS = 240
+_ROUTES = 100  # where a framework tells no routes, a label is a path, and paths are without number
+_OTHERS = "others"
+_NOT_ITS_OWN = {DESCHEDULED, "gil-wait"}
+"""Causes of stalls that are no matter of the route which the loop happened to run."""
 
 _Read = Callable[[LoopFigures], Iterable[tuple[float, dict[str, str]]]]
 
 
-def _by_cause(values: dict[str, Any]) -> list[tuple[float, dict[str, str]]]:
-    return [(value, {"cause": cause}) for cause, value in sorted(values.items())]
+_Row = tuple[str, str, str, tuple[str, ...], _Read]
+"""Name, unit and help of a figure, the names of its labels, and what reads it."""
 
 
-_COUNTERS: tuple[tuple[str, str, str, _Read], ...] = (
-    ("loop.watched", "s", "For how long event loops have been watched.", lambda f: [(f.watched_s, {})]),
-    ("loop.kept", "s", "For how long callbacks kept a loop for over 1 ms at a time.", lambda f: [(f.kept_s, {})]),
-    ("stalls", "1", "Stalls of event loops, by cause.", lambda f: _by_cause(f.stalls)),
-    ("stalled", "s", "Time spent in stalls, by cause.", lambda f: _by_cause(f.stalled_s)),
+def _by(label: str, values: Mapping[str, float]) -> list[tuple[float, dict[str, str]]]:
+    return [(value, {label: name}) for name, value in sorted(values.items())]
+
+
+_COUNTERS: tuple[_Row, ...] = (
+    ("loop.watched", "s", "For how long event loops have been watched.", (), lambda f: [(f.watched_s, {})]),
+    ("loop.kept", "s", "For how long callbacks kept a loop for over 1 ms at a time.", (), lambda f: [(f.kept_s, {})]),
+    ("stalls", "1", "Stalls of event loops, by cause.", ("cause",), lambda f: _by("cause", f.stalls)),
+    ("stalled", "s", "Time spent in stalls, by cause.", ("cause",), lambda f: _by("cause", f.stalled_s)),
+    (
+        "route.stalls",
+        "1",
+        "Stalls, by the route that made them.",
+        ("route",),
+        lambda f: _by("route", f.stalls_by_route),
+    ),
+    (
+        "route.stalled",
+        "s",
+        "Time spent in stalls, by the route that made them.",
+        ("route",),
+        lambda f: _by("route", f.stalled_s_by_route),
+    ),
 )
-_GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
-    ("loops", "1", "Event loops that are watched now.", lambda f: [(f.loops, {})]),
+_GAUGES: tuple[_Row, ...] = (
+    ("loops", "1", "Event loops that are watched now.", (), lambda f: [(f.loops, {})]),
     (
         "loop.availability",
         "1",
         "Share of the last minute that no callback kept for over 1 ms.",
+        (),
         lambda f: [(f.availability, {})],
     ),
-    ("loop.lag.max", "s", "Longest that a due callback waited in the last minute.", lambda f: [(f.lag_max_s, {})]),
+    ("loop.lag.max", "s", "Longest that a due callback waited in the last minute.", (), lambda f: [(f.lag_max_s, {})]),
 )
 
 
@@ -222,9 +261,8 @@ class _Collector:
 
         figures = self._metrics.figures()
         for kind, rows in ((core.CounterMetricFamily, _COUNTERS), (core.GaugeMetricFamily, _GAUGES)):
-            for name, unit, about, read in rows:
+            for name, unit, about, labels, read in rows:
                 full = f"loopstall_{name.replace('.', '_')}{'_seconds' if unit == 's' else ''}"
-                labels = ["cause"] if name in {"stalls", "stalled"} else []
                 family = kind(full, about, labels=labels)
                 for value, attributes in read(figures):
                     family.add_metric(list(attributes.values()), value)

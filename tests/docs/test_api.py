@@ -13,6 +13,7 @@ import loopstall
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 PUBLIC = {
     "loopstall": loopstall.__all__, "loopstall.asgi": ["StallMiddleware"],
+    "loopstall.integrations.logs": ["StallLogger"], "loopstall.integrations.otel": ["StallSpanProcessor"],
     "loopstall.metrics": ["BUCKETS", "LoopFigures", "LoopMetrics"],
 }  # fmt: skip
 

@@ -107,6 +107,7 @@ COMMANDS = {
     "loopstall watch --pid 4711 --duration 30s -o stalls.html --fail-over 100ms": Read(
         why="tests/cli/test_watch_pid.py watches programs of its own"
     ),
+    "python -m loopstall.integrations.grafana > dashboard.json": Run(),
     "pip install loopstall": Read(why="the name of the project is checked"),
     "pytest --stall-budget 50ms": Read(why="a test of its output runs it"),
     "pytest --stall-budget 50ms --stall-baseline write": Read(why="a test of its output runs it"),

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from documents import blocks
+from documents import ROOT, blocks
 from helpers import loopstall
 import pytest
 from workshop import environment, shell
@@ -36,8 +36,8 @@ def python(text, folder, *, name="program.py", after=""):
 def test_every_block_is_run_by_a_test():
     """Those of ci.md in test_ci.py, the others here."""
     expected = {
-        "README.md": 2, "docs/ci.md": 1, "docs/pytest.md": 1, "docs/results.md": 2, "docs/watch.md": 3,
-        "docs/workloads.md": 1,
+        "README.md": 2, "docs/ci.md": 1, "docs/production.md": 3, "docs/pytest.md": 1, "docs/results.md": 2,
+        "docs/watch.md": 3, "docs/workloads.md": 1,
     }  # fmt: skip
     assert {name: len(found) for name, found in code().items()} == expected
 
@@ -89,6 +89,43 @@ def test_metrics_start_and_are_exported(tmp_path):
     after = "import prometheus_client\nprint(prometheus_client.generate_latest().decode())\nmetrics.stop()\n"
     shown = python(code()["docs/watch.md"][2], tmp_path, after=after)
     assert "loopstall_loop_availability" in shown
+
+
+STALLED = """
+import asyncio
+import time
+
+
+async def main():
+    with trace.get_tracer("mine").start_as_current_span("request"):
+        time.sleep(0.2)
+    await asyncio.sleep(0)
+
+
+asyncio.run(main())
+"""
+
+
+def test_spans_have_the_stalls_that_delayed_them(tmp_path):
+    pytest.importorskip("opentelemetry.sdk")
+    shown = python(code()["docs/production.md"][0], tmp_path, after=f"{STALLED}provider.shutdown()\n")
+    (span,) = json.loads(f"[{shown}]")
+    events = [event["attributes"] for event in span["events"] if event["name"] == "loopstall.stall"]
+    table = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    assert any(event["code.function.name"] == "main" for event in events)
+    assert [name for event in events for name in event if f"`{name}`" not in table] == []
+
+
+def test_stalls_are_logged_by_the_standard_library_and_structlog(tmp_path):
+    pytest.importorskip("structlog")
+    _, plain, structured = code()["docs/production.md"]
+    body = STALLED.replace('with trace.get_tracer("mine").start_as_current_span("request"):', "if True:")
+    after = f"import sys\nhandler.setStream(sys.stdout)\n{body}stall_logger.stop()\n"
+    shown = python(plain + structured, tmp_path, after=after)
+    table = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    written = json.loads(shown.splitlines()[0])
+    assert written["stall_function"] == "main"
+    assert [name for name in written if name.startswith("stall_") and f"`{name}`" not in table] == []
 
 
 def test_workload_of_the_documents_runs_inline_native_and_in_processes(tmp_path):

@@ -44,6 +44,7 @@ def test_wheel_holds_code_workloads_template_and_licences(built):
         *sources,
         *(f"loopstall/_bundled/workloads/{path.name}" for path in (ROOT / "workloads").glob("*.py")),
         "loopstall/py.typed",
+        "loopstall/integrations/grafana/dashboard.json",
         *(f"loopstall/report/page/templates/{path.name}" for path in TEMPLATES.iterdir()),
         "loopstall/report/page/vendor/uPlot-1.6.32.iife.min.js",
         "loopstall/report/page/vendor/uPlot-1.6.32.min.css",

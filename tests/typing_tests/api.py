@@ -3,10 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+import logging
+
+from opentelemetry.sdk.trace import SpanProcessor
 
 import loopstall
 from loopstall import Evidence, Frame, InputError, StackSample, Stall, Workload, workload
 from loopstall.asgi import StallMiddleware
+from loopstall.integrations.logs import StallLogger
+from loopstall.integrations.otel import StallSpanProcessor
 from loopstall.metrics import BUCKETS, LoopFigures, LoopMetrics
 from loopstall.pytest_plugin.benchmark import LoopBenchmark
 from loopstall.pytest_plugin.recorder import Stalls
@@ -80,6 +85,17 @@ def served() -> float:
     metrics: LoopMetrics = LoopMetrics(threshold=0.05).start()
     figures: LoopFigures = metrics.figures()
     return figures.availability + BUCKETS[0]
+
+
+def logged(stall: Stall) -> None:
+    logger: StallLogger = StallLogger(0.05, logger=logging.getLogger("mine"), level=logging.ERROR, per_minute=6).start()
+    logger(stall)
+    logger.stop()
+
+
+def traced(inner: SpanProcessor) -> bool:
+    processor: SpanProcessor = StallSpanProcessor(inner, threshold=0.05)
+    return processor.force_flush(1000)
 
 
 def wrapped(app: StallMiddleware) -> StallMiddleware:

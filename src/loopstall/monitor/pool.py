@@ -4,10 +4,13 @@ Hands on ``MonitorPool``, and ``telling`` for monitors whose stalls are handed o
 and what becomes of their stalls, is no matter of this module.
 """
 
+import asyncio
 from collections.abc import Callable
+import contextlib
 import threading
 from typing import Any
 
+from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.threads import Lock
 from loopstall.records import Stall, StallEvent
@@ -107,6 +110,17 @@ class MonitorPool:
         with self._lock:
             self._known.append(monitor)
         return monitor
+
+    def watch_all(self) -> None:
+        """Has every loop watched: the one that runs in this thread, if one does, and all that begin to run later."""
+        everywhere.add(self.begin, self.join)
+        with contextlib.suppress(RuntimeError):
+            self.join(asyncio.get_running_loop())
+
+    def watch_none(self) -> None:
+        """Ends that, and all monitors."""
+        everywhere.discard(self.begin)
+        self.stop()
 
     def stop(self) -> None:
         """Ends all of them; they can be asked for what they have counted."""

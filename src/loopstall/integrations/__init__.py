@@ -1,0 +1,1 @@
+"""Stalls in other tools: log records, spans of OpenTelemetry, a dashboard for Grafana."""

@@ -2,7 +2,7 @@
 
 ``__all__`` is the public interface, with ``loopstall.asgi``, ``loopstall.metrics``, ``loopstall.integrations.logs``,
 ``loopstall.integrations.otel`` and the pytest plugin's fixtures; docs/api.md is written from it. Importing this package
-imports the standard library alone.
+imports the standard library alone. ``%load_ext loopstall`` makes it an extension of IPython.
 """
 
 import importlib
@@ -47,11 +47,15 @@ _LAZY = {
 }
 """The module of each public name, imported when the name is first used, so that the command line starts quickly."""
 
+_IPYTHON = dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "loopstall.integrations.notebook")
+"""Hooks that IPython looks for in the module that ``%load_ext`` names."""
+
 
 if not TYPE_CHECKING:  # a type checker that saw it would let any name pass
 
     def __getattr__(name: str) -> object:
         """Imports a public name when it is first asked for."""
-        if name in _LAZY:
-            return getattr(importlib.import_module(_LAZY[name]), name)
+        module = _LAZY.get(name) or _IPYTHON.get(name)
+        if module is not None:
+            return getattr(importlib.import_module(module), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ from documents import DOCUMENTS, ILLUSTRATION, ROOT, blocks, commands
 import pytest
 
 BLOCKS = blocks()
-RUN = {"python", "console", "sh", "toml", "yaml", "diff", ""}
-"""Languages that have a test here: "" is an output, which test_outputs.py makes anew, "diff" a change, which test_extending.py applies."""
+RUN = {"python", "ipython", "console", "sh", "toml", "yaml", "diff", ""}
+"""Languages that have a test here: "" is an output, which test_outputs.py makes anew, "diff" a change, which test_extending.py applies, "ipython" cells, which tests/integrations/test_notebook.py runs."""
 
 
 def ids(items):

@@ -138,12 +138,17 @@ class Watch:
         return sum(monitor.stall_log.total_ns for monitor in self._pool.monitors) / NS_PER_S
 
     @property
+    def watched(self) -> float:
+        """Seconds for which loops were watched; two loops count twice, and 0 says that none ran."""
+        return sum(monitor.wall_ns for monitor in self._pool.monitors) / NS_PER_S
+
+    @property
     def availability(self) -> float:
         """Share of the watched time in which the loops were not kept for over 1 ms, 0 to 1, whatever the threshold.
 
         So ten spans of 4 ms are seen, none of which is a stall of 5 ms.
         """
-        wall = sum(monitor.wall_ns for monitor in self._pool.monitors) / NS_PER_S
+        wall = self.watched
         kept = sum(length * count for length, count in self.spans)
         return max(0.0, 1.0 - kept / wall) if wall else 1.0
 

@@ -35,6 +35,8 @@ _LIBRARIES = tuple(
 )
 
 
+_CELL = "<ipython-input-"  # IPython's name for what was typed there; a kernel of Jupyter gives it a path
+
 _ANY_LIBRARY = re.compile(r"[/\\](site-packages|dist-packages|lib(64)?[/\\]python3\.\d+t?)[/\\]")
 """A folder of packages, or of Python's own library, of whatever Python: a process that is looked at may run another."""
 
@@ -44,7 +46,9 @@ _INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|lib(?:64)?[/\\]p
 @lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Returns whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
-    if file.startswith("<") or _ANY_LIBRARY.search(file):
+    if file.startswith("<"):
+        return file.startswith(_CELL)
+    if _ANY_LIBRARY.search(file):
         return False
     try:
         path = Path(file).resolve()

@@ -256,6 +256,35 @@ def test_what_is_done_for_a_span_does_not_grow_with_the_open_ones(traced):
     assert len(few) <= 8
 
 
+def test_loop_is_asked_for_one_call_at_a_time_however_often_spans_are_flushed(traced):
+    async def main():
+        loop, asked = asyncio.get_running_loop(), []
+        inner = loop.call_later
+        loop.call_later = lambda *about, **named: asked.append(about) or inner(*about, **named)
+        for _ in range(3):
+            start_ns = time.time_ns() - 10**9
+            traced.tracer.start_span("long", start_time=start_ns).end()
+            traced.provider.force_flush()
+        return len(asked)
+
+    assert asyncio.run(main()) == 1
+    assert len(traced.exporter.get_finished_spans()) == 3
+
+
+def test_forked_process_leaves_the_spans_of_its_parent_to_it(traced, monkeypatch):
+    async def slow(name):
+        with traced.span(name):
+            await asyncio.sleep(THRESHOLD * 2)
+
+    async def main():
+        await slow("parent")
+        monkeypatch.setattr(otel.os, "getpid", lambda: -1)
+        await slow("child")
+
+    asyncio.run(main())
+    assert list(traced.ended()) == ["child"]
+
+
 def test_span_that_is_never_ended_is_forgotten(traced):
     traced.tracer.start_span("lost")
     gc.collect()

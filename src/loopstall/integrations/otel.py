@@ -18,7 +18,7 @@ import weakref
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool
-from loopstall.monitor.threads import get_ident
+from loopstall.monitor.threads import Lock, get_ident
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_MS, NS_PER_S, now_ns
 
@@ -75,6 +75,9 @@ class StallSpanProcessor(SpanProcessor):
         self._open: dict[int, FollowedSpan] = {}
         self._held: dict[int, list[HeldSpan]] = {}
         self._loops: dict[int, Any] = {}
+        self._due: set[int] = set()
+        """Threads whose loop has been asked to hand on what is held."""
+        self._lock = Lock()
         self._pid = os.getpid()
         self._ended = False
         self._pool = MonitorPool(self._monitor)
@@ -137,7 +140,10 @@ class StallSpanProcessor(SpanProcessor):
         def ended() -> None:
             end()
             self._loops.pop(thread, None)
-            self._hand_on(self._held.pop(thread, []))
+            self._due.discard(thread)
+            with self._lock:
+                held = self._held.pop(thread, [])
+            self._hand_on(held)
 
         return ended
 
@@ -173,29 +179,43 @@ class StallSpanProcessor(SpanProcessor):
         loop: Any = self._loops.get(followed.thread)
         if followed.thread != get_ident() or not hasattr(loop, "call_later") or not loop.is_running():
             return False
-        held = self._held.get(followed.thread)
-        if held is None:
-            held = self._held[followed.thread] = []
-            self._pid = os.getpid()
-            loop.call_later(self._hold_ns / NS_PER_S, self._hand_on_old, loop, followed.thread, context=Context())
-        if len(held) >= _MOST_HELD:
-            return False
-        held.append(HeldSpan(span, followed))
+        with self._lock:
+            self._forget_parents()
+            held = self._held.setdefault(followed.thread, [])
+            if len(held) >= _MOST_HELD:
+                return False
+            held.append(HeldSpan(span, followed))
+        if followed.thread not in self._due:
+            self._come_again(loop, followed.thread)
         return True
+
+    def _come_again(self, loop: Any, thread: int) -> None:
+        self._due.add(thread)
+        loop.call_later(self._hold_ns / NS_PER_S, self._hand_on_old, loop, thread, context=Context())
+
+    def _forget_parents(self) -> None:
+        """Leaves to the parent of a forked process what it holds, for it hands that on itself."""
+        if self._pid != os.getpid():
+            self._pid, self._held = os.getpid(), {}
 
     def _hand_on_old(self, loop: Any, thread: int) -> None:
         """Hands on what has been held for long enough, and comes again for the rest; called by the loop."""
-        held, before_ns = self._held.pop(thread, []), time.time_ns() - self._hold_ns
-        rest = [one for one in held if (one.span.end_time or 0) > before_ns]
+        before_ns = time.time_ns() - self._hold_ns
+        with self._lock:
+            held = self._held.pop(thread, [])
+            rest = [one for one in held if (one.span.end_time or 0) > before_ns]
+            if rest:
+                self._held[thread] = rest
+        self._due.discard(thread)
         if rest:
-            self._held[thread] = rest
-            loop.call_later(self._hold_ns / NS_PER_S, self._hand_on_old, loop, thread, context=Context())
+            self._come_again(loop, thread)
         self._hand_on(one for one in held if (one.span.end_time or 0) <= before_ns)
 
     def _hand_on_all(self) -> None:
-        held, self._held = self._held, {}
-        if self._pid == os.getpid():  # the parent of a forked process hands on its own
-            self._hand_on(one for spans in held.values() for one in spans)
+        with self._lock:
+            self._forget_parents()
+            held, self._held = self._held, {}
+        self._hand_on(one for spans in held.values() for one in spans)
 
     def _hand_on(self, held: Iterable[HeldSpan]) -> None:
         for one in held:

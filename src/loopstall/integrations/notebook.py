@@ -22,7 +22,6 @@ _CALL = "get_ipython().run_line_magic('stalls', {!r})\n"
 _CELL = "--cell"
 _THRESHOLD = "10ms"
 _USAGE = "write %%stalls or %%stalls 20ms at the top of a cell, %stalls on, %stalls on 20ms, %stalls off or %stalls"
-_loaded: dict[Any, "_Magic"] = {}
 
 
 class _Magic:
@@ -40,6 +39,7 @@ class _Magic:
         self._threshold_s = 0.0
         self._began_s = 0.0
         self._always = ""
+        self._asked = False
         self._last: CellStalls | None = None
 
     def replaced(self, lines: list[str]) -> list[str]:
@@ -59,6 +59,7 @@ class _Magic:
         if not words:
             return self._last
         if words[0] == _CELL and len(words) <= 2:  # noqa: PLR2004  # with a threshold
+            self._asked = True
             self._begin(words[1] if len(words) > 1 else _THRESHOLD)
         elif words[0] == "on" and len(words) <= 2:  # noqa: PLR2004
             always = words[1] if len(words) > 1 else _THRESHOLD
@@ -83,8 +84,9 @@ class _Magic:
         took_s = time.perf_counter() - self._began_s
         watch.__exit__(None, None, None)
         self._last = self._result(watch, took_s)
-        if self._last.culprits or not self._always:
+        if self._last.culprits or self._asked:
             self._show(self._last)
+        self._asked = False
 
     def end(self) -> None:
         """Watches no more."""
@@ -134,6 +136,12 @@ def _seconds(text: str) -> float:
         raise _usage_error(f"the threshold {error}") from None
 
 
+def _magic_of(ipython: Any) -> _Magic | None:
+    """Returns what was added to a shell, None where nothing was."""
+    known = getattr(ipython.magics_manager.magics["line"].get("stalls"), "__self__", None)
+    return known if isinstance(known, _Magic) else None
+
+
 def _usage_error(message: str) -> Exception:
     from IPython.core.error import UsageError  # only ever called by IPython
 
@@ -147,11 +155,11 @@ def load_ipython_extension(ipython: Any) -> None:
     Args:
         ipython: the shell.
     """
-    if ipython in _loaded:
+    if _magic_of(ipython) is not None:
         return
     from IPython.display import display  # it is there: it calls this
 
-    magic = _loaded[ipython] = _Magic(ipython, display)
+    magic = _Magic(ipython, display)
     ipython.register_magic_function(magic.run, "line", "stalls")
     ipython.input_transformer_manager.line_transforms.insert(0, magic.replaced)  # before the one for cell magics
     ipython.events.register("pre_run_cell", magic.before_cell)
@@ -164,7 +172,7 @@ def unload_ipython_extension(ipython: Any) -> None:
     Args:
         ipython: the shell.
     """
-    magic = _loaded.pop(ipython, None)
+    magic = _magic_of(ipython)
     if magic is None:
         return
     magic.end()

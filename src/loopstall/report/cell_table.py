@@ -47,7 +47,7 @@ class CellStalls:
         """The result in a sentence."""
         over = f"over {format_ns(self.threshold_ns)}"
         if self.availability is None:
-            return "No event loop ran in this cell, so that there is nothing to tell of one."
+            return "No event loop ran in this cell, so there was nothing to watch."
         free = f"the event loop was available for {self.availability:.0%} of the {format_ns(self.took_ns)}"
         if not self.count:
             return f"No stall {over}: {free} that the cell took."

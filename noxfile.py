@@ -15,9 +15,9 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 LOOSER = [
     "--allow-untyped-defs", "--allow-untyped-calls", "--allow-untyped-decorators", "--check-untyped-defs",
-    *(f"--disable-error-code={code}" for code in ("name-defined", "import-not-found", "empty-body")),
+    *(f"--disable-error-code={code}" for code in ("name-defined", "import-not-found", "empty-body", "no-redef")),
 ]  # fmt: skip
-"""For blocks of documents: they are short, and name what is the reader's own."""
+"""For blocks of documents: they are short, name what is the reader's own, and are programs of their own."""
 
 AGAIN = ("--reruns", "2", "--rerun-show-tracebacks", "-raR")
 """For tests that measure: a shared machine may disturb one, so a failed one runs again, and is listed as RERUN."""
@@ -93,6 +93,8 @@ def lint(session: nox.Session) -> None:
     workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
+    forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
 
 
 @nox.session
@@ -279,10 +281,21 @@ def viewers(session: nox.Session) -> None:
 
 @nox.session
 def schema(session: nox.Session) -> None:
-    """Write the schemas and the API page in docs/ anew."""
+    """Write the schemas and the pages of the API and of the findings in docs/ anew."""
     session.install("--quiet", ".")
     if not smoke_form(session):
         session.run("python", "bench/schemas.py", "docs")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site, strictly; `-- --external` checks other links, `-- --pictures` makes pictures."""
+    session.install("--quiet", ".[web]", "selenium", *group("docs"))
+    if smoke_form(session):
+        return
+    if "--pictures" in session.posargs:
+        session.run("python", "bench/pictures.py")
+    session.run("python", "bench/site.py", *(word for word in session.posargs if word != "--pictures"))
 
 
 @nox.session

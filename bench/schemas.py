@@ -1,4 +1,4 @@
-"""Writes what the documents take from the code: the schemas of reports and of stalls, and the public interface.
+"""Writes what the documents take from the code: schemas of reports and stalls, the public interface, the findings.
 
 Run it with: python bench/schemas.py docs
 """
@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from api import api_page
+from findings import findings_page
 
 from loopstall.report.json_csv import Document, json_schema
 from loopstall.report.stall_document import StallDocument
@@ -24,6 +25,7 @@ def main() -> None:
         text = json.dumps(json_schema(kind), indent=1)
         (folder / f"{name}.schema.json").write_text(f"{text}\n", encoding="utf-8")
     (folder / "api.md").write_text(api_page(), encoding="utf-8")
+    (folder / "findings.md").write_text(findings_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

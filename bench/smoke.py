@@ -252,10 +252,10 @@ def idle_lag(_folder: Path) -> str:
 
 
 def schema(folder: Path) -> str:
-    """The committed schemas and the API page are those that the code writes."""
+    """The committed schemas and the pages of the API and of the findings are those that the code writes."""
     python("bench/schemas.py", folder)
     names = sorted(path.name for path in folder.iterdir())
-    need(len(names) == 3, f"written: {names}")
+    need(len(names) == 4, f"written: {names}")
     for name in names:
         same = (folder / name).read_bytes() == (ROOT / "docs" / name).read_bytes()
         need(same, f"docs/{name} is not what the code writes; run nox -s schema")
@@ -275,6 +275,20 @@ def build(folder: Path) -> str:
     for name in ("noxfile.py", "bench/smoke.py", "tests/conftest.py", "workloads/hashing.py"):
         need(name in kept, f"{sdist.name} lacks {name}")
     return f"{wheel.name} with {len(held)} files, {sdist.name} with {len(kept)}"
+
+
+def docs(folder: Path) -> str:
+    """The documentation site without a warning or a link that leads nowhere, and the pictures of README."""
+    (pages, links) = found(r"^(\d+) pages, (\d+) links within", python("bench/site.py", "-o", folder / "site"))[0]
+    for name in ("index", "tutorial", "cli", "causes", "project/changelog"):
+        need((folder / "site" / f"{name}.html").is_file(), f"the site has no {name}.html")
+    said = python("bench/pictures.py", "-o", folder / "images")
+    picture = (folder / "images" / "watch.svg").read_text(encoding="utf-8")
+    need("hash_password" in picture, "the picture of the terminal does not name the line to blame")
+    need("@font-face" not in picture, "the picture of the terminal asks another site for a font")
+    drawn = "no Chromium" not in said
+    need(drawn or not os.environ.get("LOOPSTALL_REQUIRE_BROWSER"), "LOOPSTALL_REQUIRE_BROWSER, but no photograph")
+    return f"{pages} pages, {links} links within, {1 + drawn} pictures"
 
 
 BEGINS = {
@@ -301,6 +315,7 @@ SMOKES: dict[str, Callable[[Path], str]] = {
     for function in (
         schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, mutation,
         start_time, suites, service, stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
+        docs,
     )
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "reports").rglob("README.md")),
+    *sorted((ROOT / "reports").rglob("README.md")), ROOT / "examples" / "README.md", ROOT / "SECURITY.md",
 ]  # fmt: skip
 
 ILLUSTRATION = "<!-- illustration -->"
@@ -94,6 +94,7 @@ def shape(text: str) -> list[str]:
 def _shape(line: str) -> str:
     line = re.sub(r"\x1b\[[0-9;]*m", "", line)
     line = re.sub(r"[┏┳┓┃┡╇┩│├┼┤└┴┘━─╞╪╡]+", " ", line)
+    line = re.sub(r" \([^()]+ without a CPU\)", "", line)  # which a busy machine adds
     line = re.sub(r"\d{4}-\d\d-\d\d", "<date>", line)
     line = re.sub(r"(?<![\w.])\d[\d,.]*( ?(ns|µs|ms|s|%|/s))?(?![\w])", "<n>", line)
     line = re.sub(r"(Task|SpawnProcess)-\d+", r"\1-<n>", line)

@@ -19,9 +19,11 @@ PUBLIC = {
 
 
 @pytest.mark.once
-def test_page_is_what_the_code_writes(tmp_path):
+def test_pages_are_what_the_code_writes(tmp_path):
     subprocess.run([sys.executable, ROOT / "bench" / "schemas.py", tmp_path], check=True)
     assert (tmp_path / "api.md").read_text(encoding="utf-8") == PAGE, "docs/api.md: nox -s schema"
+    findings = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert (tmp_path / "findings.md").read_text(encoding="utf-8") == findings, "docs/findings.md: nox -s schema"
 
 
 def test_list_of_names_and_table_of_their_modules_agree():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 import re
 import shlex
+import tomllib
 
 import click
 from documents import DOCUMENTS, ROOT, commands
@@ -78,6 +79,8 @@ COMMANDS = {
         more="-p variant=pbkdf2 --processes 1 --jobs 2", shows="processes"
     ),
     "loopstall watch app.py --port 8000": Run(),
+    "loopstall watch examples/fastapi_shop.py": Read(why="a test of its output runs it"),
+    "python -m pip install '.[web]'": Read(why="the tests' environment has it"),
     "loopstall watch -o stalls.html -m uvicorn app:app --workers 2": Read(why="a test of its output starts the server"),
     "loopstall gate": Run(more=_PAIRS, shows="measured in turns"),
     "loopstall gate --baseline v1.4": Run(more=_PAIRS, shows="measured in turns"),
@@ -126,7 +129,8 @@ COMMANDS = {
 }
 """Each command of the documents, and how it is tested."""
 
-SHOWN = list(dict.fromkeys(item.text for item in commands()))
+SHOWN = list(dict.fromkeys(item.text for item in commands() if item.block.document != "docs/tutorial.md"))
+"""Those of the tutorial are steps, which test_tutorial.py takes one after the other."""
 
 
 def test_every_command_of_the_documents_is_tested_and_no_other():
@@ -154,7 +158,9 @@ def test_command_can_be_read(workshop, monkeypatch, text):
 def read(text):
     """Reads a command's words as the program does that it names."""
     words = shlex.split(text)
-    if "nox" in words:
+    if words[:4] == ["python", "-m", "pip", "install"] and "nox" not in words:
+        assert {*re.findall(r"\w+", words[-1].partition("[")[2])} <= extras()
+    elif "nox" in words:
         assert "-l" in words or set(re.findall(r"nox -s ([a-z_ ]+)", text)[0].split()) <= sessions()
     elif words[0] == "loopstall":
         parsed(words[1:])
@@ -168,6 +174,12 @@ def read(text):
         pytest.importorskip("distributed")
         shown = shell(shlex.join([*words, "--help"]), ROOT).stdout
         assert [word for word in words if word.startswith("--") and word not in shown] == []
+
+
+def extras():
+    """Returns the names of the project's extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return set(project["optional-dependencies"])
 
 
 def sessions():
@@ -226,9 +238,12 @@ def test_commands_within_sentences_can_be_read(workshop, monkeypatch):
 FOREIGN = {
     "--benchmark-autosave",
     "--cap-add",
+    "--external",
     "--group",
     "--hook-type",
+    "--pictures",
     "--resources",
+    "--serve",
     "--simulated",
     "--smoke",
     "--stacks",

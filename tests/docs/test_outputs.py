@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 
-from documents import blocks, commands, shape
+from documents import ROOT, blocks, commands, shape
 import pytest
 from workshop import environment, shell
 
@@ -34,8 +34,8 @@ def test_every_output_of_the_documents_is_made_anew_here():
     plain = [block for block in blocks() if not block.language and not block.illustration]
     below = [item for item in commands() if item.output.strip()]
     shown = {block.document for block in plain} | {item.block.document for item in below}
-    assert shown == {"README.md", "docs/pytest.md", "docs/watch.md"}
-    assert (len(plain), len(below)) == (2, 3)
+    assert shown == {"README.md", "docs/pytest.md", "docs/tutorial.md", "docs/watch.md"}
+    assert (len(plain), len(below)) == (2, 4)  # the tutorial's in test_tutorial.py
 
 
 def test_table_of_the_readme_is_what_run_prints(tmp_path):
@@ -53,11 +53,12 @@ def cells(lines):
     return {word for line in lines[2:] for word in line.split() if word not in {"▲", "TRAP"}}
 
 
-@pytest.mark.parametrize("document", ["README.md"])
-def test_line_below_watch_is_what_it_prints(workshop, document):
-    done = shell("loopstall watch app.py --port 8000", workshop)
+def test_line_below_watch_is_what_it_prints():
+    for name in ("fastapi", "uvicorn"):
+        pytest.importorskip(name)
+    done = shell("loopstall watch examples/fastapi_shop.py", ROOT)
     assert done.returncode == 0, done.stderr
-    (shown,) = lines_of(output(document, " loopstall: stall of"))
+    (shown,) = lines_of(output("README.md", " loopstall: stall of"))
     assert shown in shape(done.stderr)
 
 

@@ -13,8 +13,11 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("phrases.txt")
-LOOKED_THROUGH = ("src", "docs", "bench", "workloads", "README.md", "CONTRIBUTING.md", "noxfile.py", "action.yml")
-WRITTEN_BY_US = {".py", ".md", ".html", ".j2", ".css", ".js", ".toml", ".yml"}
+LOOKED_THROUGH = (
+    "src", "docs", "bench", "workloads", "examples", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md",
+    "noxfile.py", "action.yml", "hatch_build.py",
+)  # fmt: skip
+WRITTEN_BY_US = {".py", ".md", ".rst", ".html", ".j2", ".css", ".js", ".toml", ".yml"}
 
 
 def phrases() -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_sdist_holds_what_builds_and_tests_it(built):
         names = {name.partition("/")[2] for name in archive.getnames()}
     for name in ("pyproject.toml", "hatch_build.py", "noxfile.py", "README.md", "LICENSE", "CHANGELOG.md"):
         assert name in names
-    for folder in ("workloads", "tests", "bench", "docs", "src/loopstall"):
+    for folder in ("workloads", "tests", "bench", "docs", "examples", "src/loopstall"):
         files = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
         assert files <= names
     assert not any("__pycache__" in name or name.startswith("reports/") for name in names)
@@ -130,6 +130,7 @@ def works_from_anywhere(python, folder):
     for name in ("blocking_sleep", "hashing", "file_io", "mine"):
         assert name in shown
     assert (folder / "out" / "index.html").is_file()
+    assert "inline" in run(python, "-m", "loopstall", "compare", "out", "out", cwd=folder)
 
 
 @pytest.mark.once

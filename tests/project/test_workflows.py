@@ -37,11 +37,14 @@ def steps():
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
-        ("vendor.github-workflows", [".github/workflows/ci.yml", ".github/workflows/release.yml"]),
+        ("vendor.github-workflows", [str(path) for path in sorted(FOLDER.glob("*.yml"))]),
         ("vendor.github-actions", ["action.yml"]),
+        ("vendor.github-issue-forms", [f".github/ISSUE_TEMPLATE/{name}.yml" for name in ("bug", "idea")]),
+        ("vendor.github-issue-config", [".github/ISSUE_TEMPLATE/config.yml"]),
+        ("vendor.citation-file-format", ["CITATION.cff"]),
     ],
 )
-def test_workflows_are_as_githubs_schemas_say(schema, files):
+def test_workflows_forms_and_citation_are_as_their_schemas_say(schema, files):
     pytest.importorskip("check_jsonschema")
     words = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files)
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -60,8 +63,8 @@ def test_every_action_is_pinned_to_a_version_and_every_job_may_do_little():
     for step in steps():
         if "uses" in step:
             assert re.fullmatch(r"[\w./-]+@(v\d+|release/v1)", step["uses"])
-    for name in ("ci.yml", "release.yml"):
-        made = workflow(name)
+    for path in FOLDER.glob("*.yml"):
+        made = workflow(path.name)
         assert made["permissions"] in ({"contents": "read"}, {})
         assert "concurrency" in made
     rights = [job.get("permissions", {}) for job in workflow("release.yml")["jobs"].values()]
@@ -73,8 +76,20 @@ def test_no_script_is_made_of_what_somebody_else_may_have_named():
         assert "github." not in step.get("run", "")
 
 
+def test_site_is_published_from_the_default_branch_alone_and_by_one_job_that_may():
+    made = workflow("pages.yml")
+    assert made["triggers"]["push"]["branches"] == ["main"]
+    assert made["jobs"]["publish"]["if"] == "github.event_name == 'push'"
+    assert [name for name, job in made["jobs"].items() if "permissions" in job] == ["publish"]
+    (uploaded,) = (
+        step["with"]["path"] for step in made["jobs"]["build"]["steps"] if "pages-artifact" in step.get("uses", "")
+    )
+    assert '"build" / "site"' in (ROOT / "bench" / "site.py").read_text(encoding="utf-8")
+    assert uploaded == "build/site"
+
+
 def test_what_ci_calls_is_there():
-    text = (FOLDER / "ci.yml").read_text(encoding="utf-8")
+    text = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("ci.yml", "pages.yml"))
     known = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE))
     named = {
         word for words in re.findall(r"--session ([a-z_ ]+?)(?: --|$)", text, re.MULTILINE) for word in words.split()

@@ -4,11 +4,11 @@ from dataclasses import replace
 import math
 
 from helpers import cell, failed, pair
-from paired_samples import alike, joined, untimed
+from paired_samples import alike, computing_alike, joined, untimed
 import pytest
 
 from loopstall.analysis.summary import Budget
-from loopstall.gate.certainty import better, new_trap, p_value, perhaps_worse, undecided, urgency, wide
+from loopstall.gate.certainty import SURE, better, new_trap, p_value, perhaps_worse, undecided, urgency, wide
 from loopstall.gate.criteria import AVAILABILITY, QUICK_CONFIRM, QUICK_DOUBT, QUICK_ROUNDS, TIME, TRAP, Criteria, Look
 from loopstall.gate.evidence import PairedSample, differences, finding
 from loopstall.records import Estimate, Finding, Pair
@@ -32,7 +32,7 @@ def test_urgent_first_is_a_new_trap_and_then_what_is_most_surely_slower():
     slow, slower = alike(102.0), alike(104.0)
     assert urgency(alike(head_stalls=(90,)), RULES) == 0.0
     assert 0.0 < urgency(slower, RULES) < urgency(slow, RULES) < urgency(alike(), RULES)
-    assert urgency(slow, RULES) == student_p([math.log(1.02)] * 8, least_spread=0.005)
+    assert urgency(computing_alike(slow), RULES) == student_p([math.log(1.02)] * 8, least_spread=0.005)
     assert urgency(alike(head_stalls=(90,)), replace(RULES, budgets={"work": UNBOUNDED})) == 0.5
 
 
@@ -46,7 +46,7 @@ def test_new_trap_is_one_of_the_candidate_alone():
 @pytest.mark.parametrize(
     ("metric", "sample", "margin"),
     [
-        (TIME, of([101, 103, 105, 107, 109, 111, 113, 115]), math.log1p(0.02)),
+        (TIME, computing_alike(of([101, 103, 105, 107, 109, 111, 113, 115])), math.log1p(0.02)),
         (AVAILABILITY, of([100] * 8, base_stalls=(), head_stalls=(40, 40)), 0.02),
     ],
 )
@@ -78,6 +78,12 @@ def test_many_pairs_are_tested_by_ranks_and_each_look_has_its_own():
     assert p_value(alike(90.0), TIME, RULES, [FEW]) == 1.0
 
 
+def test_trap_by_many_pairs_is_one_by_the_workloads_own_budget():
+    sample = alike(head_stalls=(90,), count=16)
+    assert p_value(sample, TRAP, RULES, [MANY]) == signed_rank_p([1.0] * 16) / 0.5
+    assert p_value(sample, TRAP, replace(RULES, budgets={"work": UNBOUNDED}), [MANY]) == 1.0
+
+
 def test_look_whose_pairs_are_not_there_says_nothing_and_no_later_one_either():
     assert p_value(alike(120.0, 7), TIME, RULES, [FEW, MANY]) == 1.0
     assert p_value(alike(120.0, 8), TIME, RULES, [FEW, MANY]) < 1e-9
@@ -95,6 +101,19 @@ def test_cell_looks_worse_by_half_the_effect_first_and_by_all_of_it_later():
     assert not perhaps_worse(alike(102.5, counts[-1]), rules, 1)
     assert perhaps_worse(alike(101.2), replace(RULES, effects={"work": 0.01}), 30_000)
     assert not perhaps_worse(alike(101.2), replace(RULES, effects={"work": 0.03}), 1)
+
+
+def test_cell_that_looks_worse_is_open_up_to_the_look_before_the_last():
+    looks = [look.pairs for look in RULES.looks(1)]
+    assert looks[-2:] == [24, 40]
+    assert perhaps_worse(of([98, 108] * 12), RULES, 1)
+    assert not perhaps_worse(of([98, 108] * 20), RULES, 1)
+
+
+def test_time_that_is_too_noisy_is_open_however_steady_the_cpu_time_is():
+    wild = of([50, 200] * 4)
+    assert perhaps_worse(computing_alike(wild), RULES, 1)
+    assert perhaps_worse(wild, RULES, 1)
 
 
 def test_change_of_exactly_half_the_effect_does_not_look_worse():
@@ -135,6 +154,21 @@ def test_certain_regression_is_decided_and_an_uncertain_or_small_one_is_not():
     assert undecided(alike(102.0, 8), RULES, 1)
 
 
+def test_change_of_exactly_the_effect_is_not_certainly_over_it():
+    sample = alike(110.0, 16)
+    exactly = replace(RULES, effect=differences(sample.pairs, TIME)[0])
+    assert undecided(sample, exactly, 1)
+    assert not undecided(sample, replace(exactly, effect=exactly.effect - 1e-9), 1)
+
+
+def test_stalls_that_grow_for_sure_are_no_certain_trap_while_half_of_the_runs_break_no_budget():
+    half = joined(alike(head_stalls=(90, 90), count=4), alike(head_stalls=(49, 49), count=4))
+    rules = replace(RULES, effect=0.99)
+    assert not new_trap(half, rules)
+    assert p_value(half, TRAP, rules, rules.looks(1)) * 3 < rules.alpha
+    assert undecided(half, rules, 1)
+
+
 @pytest.mark.parametrize("metric", [TIME, AVAILABILITY])
 def test_certainty_is_a_p_below_alpha_after_the_correction_for_all_tests(metric):
     sample = of([109, 110, 111, 112] * 2) if metric == TIME else alike(head_stalls=(20, 20))
@@ -155,6 +189,10 @@ def test_cell_that_looks_much_better_is_measured_on_while_its_pairs_are_few():
     assert not undecided(alike(70.0, 4), QUICK, 10)  # sure already
     assert not undecided(of([92, 94, 97, 99]), QUICK, 10)  # better by less than 5%
     assert not undecided(of(wild), replace(QUICK, effects={"work": 0.5}), 10)
+    assert undecided(computing_alike(of(wild)), QUICK, 10)
+    exactly = -differences(alike(70.0, 4).pairs, TIME)[0]
+    assert not undecided(alike(70.0, 4), replace(QUICK, effect=exactly), 10)
+    assert undecided(alike(70.0, 4), replace(QUICK, effect=exactly - 1e-9), 10)
 
 
 def test_better_is_sure_by_ranks_or_by_student():
@@ -167,6 +205,22 @@ def test_better_is_sure_by_ranks_or_by_student():
     assert not better(of([80, 99, 85, 104]), RULES)
     assert not better(alike(1.0, 4), replace(RULES, effect=5.0))
     assert better(alike(0.9, 4), replace(RULES, effect=0.99))
+
+
+def test_better_is_a_time_and_its_ranks_are_asked_first():
+    assert better(computing_alike(alike(80.0, 40)), RULES)
+    assert better(of([80] * 36 + [10_000] * 4), RULES)  # the mean says otherwise
+    assert not better(alike(50.0, 40), replace(RULES, effect=0.5))
+    assert better(alike(50.0, 40), replace(RULES, effect=0.4999))
+
+
+def test_better_by_few_pairs_is_under_half_a_percent_of_chance(monkeypatch):
+    sample = alike(96.45, 4)
+    p = student_p([-value for value in differences(sample.pairs, TIME)], margin=-math.log(0.98), least_spread=0.005)
+    assert (1 - SURE) / 3 < p < (1 - SURE) / 2
+    assert better(sample, RULES)
+    monkeypatch.setattr("loopstall.gate.certainty.student_p", lambda *_, **__: (1 - SURE) / 2)
+    assert not better(sample, RULES)
 
 
 def test_width_that_hides_a_change_is_too_wide():

@@ -7,7 +7,8 @@ from paired_samples import alike, joined, untimed
 import pytest
 
 from loopstall.analysis.summary import Budget
-from loopstall.gate.criteria import Criteria
+from loopstall.gate.certainty import p_value
+from loopstall.gate.criteria import TRAP, Criteria
 from loopstall.gate.evidence import PairedSample
 from loopstall.gate.paired import judge
 from loopstall.records import Pair
@@ -60,6 +61,24 @@ def test_regression_is_one_over_the_effect_and_under_alpha():
     assert said(alike(110.0, 40), replace(RULES, effect=change)).verdict == "ok"
     assert said(alike(110.0, 40), replace(RULES, effect=change - 1e-6)).verdict == "regressed"
     assert said(alike(110.0, 40), replace(RULES, effects={"work": 0.2})).verdict == "ok"
+
+
+def test_p_of_exactly_alpha_confirms_nothing():
+    def at(alpha):
+        return replace(RULES, effect=0.05, alpha=alpha, confirm=200)
+
+    slow = said(alike(110.0), at(1e-4)).findings[0].p
+    assert said(alike(110.0), at(slow)).verdict == "inconclusive"
+    assert said(alike(110.0), at(1.01 * slow)).verdict == "regressed"
+    grown = tuple(pair(index=index, base_stalls=(6,), head_stalls=(60 + index,) * 2) for index in range(8))
+    trapped = PairedSample(cell=cell(), pairs=grown)
+
+    def lenient(alpha):
+        return replace(at(alpha), effect=0.99)
+
+    trap = 3 * p_value(trapped, TRAP, lenient(1e-6), lenient(1e-6).looks(1))
+    assert said(trapped, lenient(trap)).verdict == "inconclusive"
+    assert said(trapped, lenient(1.01 * trap)).verdict == "regressed"
 
 
 def test_less_available_loop_is_told_in_points_with_its_longest_stall():

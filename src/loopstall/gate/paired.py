@@ -44,7 +44,6 @@ class _Case:
 
     evidence: PairedSample
     rules: Criteria
-    effect: float
     p_values: Mapping[str, float]
     findings: Mapping[str, Finding]
     heads: Summary
@@ -60,7 +59,6 @@ class _Case:
         return cls(
             evidence=evidence,
             rules=rules,
-            effect=effect,
             p_values=p_values,
             findings={item.metric: item for item in found if item is not None},
             heads=summarise(evidence.cell, evidence.heads, budget),

@@ -279,7 +279,8 @@ def build(folder: Path) -> str:
 
 def docs(folder: Path) -> str:
     """The documentation site without a warning or a link that leads nowhere, and the pictures of README."""
-    (pages, links) = found(r"^(\d+) pages, (\d+) links within", python("bench/site.py", "-o", folder / "site"))[0]
+    said = python("bench/site.py", "-o", folder / "site")
+    counted = found(r"^(\d+ pages, \d+ links) within", said)[0]
     for name in ("index", "tutorial", "cli", "causes", "project/changelog"):
         need((folder / "site" / f"{name}.html").is_file(), f"the site has no {name}.html")
     said = python("bench/pictures.py", "-o", folder / "images")
@@ -288,7 +289,7 @@ def docs(folder: Path) -> str:
     need("@font-face" not in picture, "the picture of the terminal asks another site for a font")
     drawn = "no Chromium" not in said
     need(drawn or not os.environ.get("LOOPSTALL_REQUIRE_BROWSER"), "LOOPSTALL_REQUIRE_BROWSER, but no photograph")
-    return f"{pages} pages, {links} links within, {1 + drawn} pictures"
+    return f"{counted} within, {1 + drawn} pictures"
 
 
 BEGINS = {

@@ -7,18 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import warnings
 
 from helpers import loopstall, until
 import psutil
 import pytest
+from terminals import WATCH, Terminal
 
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who has sent a signal"),
 ]
-WATCH = [sys.executable, "-m", "loopstall", "watch"]
 
 
 @contextlib.contextmanager
@@ -192,9 +190,10 @@ def test_program_dies_with_a_command_that_fails(tmp_path):
 
 ELSEWHERE = """
 import os, sys
-from loopstall.instrument.supervisor import _pass_on_elsewhere
+from loopstall.instrument.supervisor import Terminal, _pass_on_elsewhere
 words = [sys.executable, "prog.py"]
-sys.exit(_pass_on_elsewhere(words, dict(os.environ), started=lambda _: None, meanwhile=lambda: None))
+sys.exit(_pass_on_elsewhere(words, dict(os.environ), started=lambda _: None, meanwhile=lambda: None,
+                            terminal=Terminal()))
 """
 
 
@@ -255,49 +254,14 @@ except KeyboardInterrupt:
 """
 
 
-class Terminal:
-    """A terminal of its own, on which the command is the shell's child in the foreground."""
-
-    def __init__(self, folder, code, shell=""):
-        import pty
-
-        (folder / "prog.py").write_text(code)
-        self.said = b""
-        with warnings.catch_warnings():  # a thread that a test before has left harms no child that is replaced at once
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.pid, self._handle = pty.fork()
-        if not self.pid:
-            os.chdir(folder)
-            words = [*WATCH, "prog.py"]
-            if shell:
-                words = ["bash", "--norc", "-c", shell.format(" ".join(words))]
-            os.execvp(words[0], words)  # noqa: S606  # what a terminal begins with
-
-    def type(self, keys):
-        os.write(self._handle, keys)
-
-    def reads(self, text):
-        """Reads until a text has come, or the end."""
-        deadline = time.monotonic() + 60
-        while text not in self.said and time.monotonic() < deadline:
-            try:
-                piece = os.read(self._handle, 4096)
-            except OSError:  # all that had it open have ended
-                piece = b""
-            if not piece:
-                break
-            self.said += piece
-        return text in self.said
-
-    def close(self):
-        os.close(self._handle)
-
-    def ended(self):
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+def terminal_with(folder, code, shell=""):
+    """Runs a program under the command on a terminal of its own."""
+    (folder / "prog.py").write_text(code)
+    return Terminal(folder, *WATCH, "prog.py", under=shell)
 
 
 def test_ctrl_c_reaches_the_program_once_and_the_summary_follows(tmp_path):
-    terminal = Terminal(tmp_path, INTERRUPTED)
+    terminal = terminal_with(tmp_path, INTERRUPTED)
     assert terminal.reads(b"up")
     terminal.type(b"\x03")
     assert terminal.reads(b"0 stalls"), terminal.said
@@ -314,7 +278,7 @@ def test_end_of_the_terminal_reaches_the_program(tmp_path):
         "def hear(number, _):\n    open('heard', 'w').write(str(number))\n    sys.exit(0)\n"
         "signal.signal(signal.SIGHUP, hear)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
     )
-    terminal = Terminal(tmp_path, code)
+    terminal = terminal_with(tmp_path, code)
     assert until((tmp_path / "ready").exists)
     terminal.close()
     terminal.ended()
@@ -333,7 +297,7 @@ def test_ctrl_z_stops_both_and_both_go_on(tmp_path, how):
         f"import os, signal, sys\n{STOPS[how]}print('up', flush=True)\nprint('got', input(), flush=True)\nsys.exit(8)\n"
     )
     shell = "set -m; {}; echo stopped $?; fg; echo ended $?"
-    terminal = Terminal(tmp_path, code, shell)
+    terminal = terminal_with(tmp_path, code, shell)
     assert terminal.reads(b"up")
     terminal.type(b"\x1a")
     assert terminal.reads(b"stopped 1"), terminal.said

@@ -105,6 +105,9 @@ COMMANDS = {
     ),
     "loopstall dump 4711": Read(why="tests/cli/test_dump.py looks at programs of its own"),
     "loopstall dump 4711 --json": Read(why="tests/cli/test_dump.py looks at programs of its own"),
+    "loopstall watch --live app.py": Read(why="it needs a terminal; tests/cli/test_watch_live.py has one"),
+    "loopstall watch --serve 8765 -m uvicorn app:app --workers 2": Read(why="tests/cli/test_watch_live.py serves"),
+    "loopstall watch --live --pid 4711": Read(why="it needs a terminal; tests/cli/test_watch_live.py has one"),
     "loopstall watch --pid 4711": Read(why="it runs until it is stopped; tests/cli/test_watch_pid.py starts one"),
     "loopstall watch --pid 4711 --inject": Read(why="tests/cli/test_watch_inject.py watches programs of its own"),
     "loopstall watch --pid 4711 --duration 30s -o stalls.html --fail-over 100ms": Read(

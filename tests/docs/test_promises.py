@@ -187,12 +187,16 @@ def stall_event(**changes):
 
 @pytest.mark.parametrize(("cause", "over"), [("blocking-call", True), ("descheduled", False)])
 def test_stall_that_the_machine_made_breaks_no_budget_of_watch(tmp_path, cause, over):
-    from loopstall.cli.watch import _Account
+    from loopstall.instrument.account import StallAccount
     from loopstall.instrument.inbox import Inbox
+    from loopstall.instrument.live.views import Views
     from loopstall.report.watch_output import WatchOutput
 
     silent = SimpleNamespace(take=list, last=list)
-    account = _Account(Inbox(tmp_path), silent, WatchOutput(stacks=False), fail_over_ns=100 * MS, lines=None)
+    views = Views(live=False, serve=None, title="", threshold_ns=20 * MS, runs=True)
+    account = StallAccount(
+        Inbox(tmp_path), silent, WatchOutput(stacks=False), views, fail_over_ns=100 * MS, lines=None, hang_after_ns=0
+    )
     (tmp_path / "1.jsonl").write_text(json.dumps(to_plain(stall_event(cause=cause))) + "\n")
     account.take()
     assert account.summary.count == 1

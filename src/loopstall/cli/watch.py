@@ -1,9 +1,6 @@
 """``loopstall watch``."""
 
 from collections.abc import Sequence
-import contextlib
-from dataclasses import replace
-import json
 import os
 from pathlib import Path
 import shlex
@@ -14,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loopstall.analysis.culprits import StallSummary
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
 from loopstall.cli.options.types import DURATION
 from loopstall.errors import InputError
 from loopstall.files import write_output
+from loopstall.instrument.account import StallAccount
 from loopstall.instrument.child import BEGUN, environment
 from loopstall.instrument.inbox import Inbox
+from loopstall.instrument.live.views import Views
 from loopstall.instrument.outside import OutsideHelper
 from loopstall.instrument.runnable import check
 from loopstall.instrument.supervisor import interpreter, supervise
 from loopstall.monitor.samplers import SAMPLER_VARIABLE, SAMPLERS
-from loopstall.records import DESCHEDULED, StallEvent, to_plain
 from loopstall.records.clock import NS_PER_S, now_ns
 from loopstall.report.formats import stall_format_of, stalls_rendered
 from loopstall.report.opening import open_page
@@ -49,7 +46,7 @@ _EXAMPLES = (
 _GROUPS = {
     "What to watch": ("module", "pid", "inject", "duration"),
     "What counts": ("threshold", "hang_after", "fail_over", "sampler"),
-    "Output": ("output", "open_", "stacks", "json_lines"),
+    "Output": ("output", "open_", "stacks", "json_lines", "live", "serve"),
 }
 
 
@@ -72,6 +69,9 @@ _GROUPS = {
     "--json-lines", type=click.Path(path_type=Path), help="Append each stall to this file, as a line of JSON."
 )
 @click.option("--stacks", is_flag=True, help="Print the stack of each stall, and what to do.")
+@click.option("--live", is_flag=True, help="Show lag, the worst lines and what blocks now on the terminal.")
+@click.option("--serve", metavar="[HOST:]PORT", help="Show the same as a page over HTTP, to this machine alone where no"
+              " HOST is given; others need the token that is printed.")  # fmt: skip
 @open_option
 @click.option("-m", "module", help="Run a module, as python -m does.")
 @click.option("--pid", type=click.IntRange(min=1), help="Watch a running process, from outside.")
@@ -92,6 +92,9 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     code runs in it, and it is not stopped. The exit code is 0, or 1 after a stall over --fail-over. With --inject as
     well, the process watches itself, as exactly as a program that is run: its main thread runs a script of loopstall's,
     which undoes everything in the end. The exit code is 5 where that thread never ran the script.
+
+    With --live, the end of the program's output is shown, and all of it printed when the program has ended; what is
+    redirected is left alone. --serve shows the same as a page over HTTP.
     """
     _check(module, words, options)
     output, lines = options["output"], options["json_lines"]
@@ -99,23 +102,10 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     for path in filter(None, (output, lines)):
         _probe(path)
     threshold_ns, given = round(options["threshold"] * NS_PER_S), ["-m", module, *words] if module else list(words)
-    account: Any
-    missed: Sequence[str] = ()
-    if options["inject"]:
-        from loopstall.instrument.attended_within import attend_within
-
-        account, session, status = attend_within(
-            options["pid"], options, lambda inbox, helper: _account(inbox, helper, options)
-        )
-    elif options["pid"] is not None:
-        from loopstall.instrument.attended import Handed, attend  # a program is started without it
-
-        handed = Handed()
-        account = _account(None, handed, options)
-        session, status = attend(options["pid"], options, handed, account)
-    else:
-        account, session, status = _run(given, threshold_ns, options)
-        missed = session.about[1:]  # after how it has ended
+    views = Views(live=options["live"], serve=options["serve"], title=_title(given, options["pid"]),
+                  threshold_ns=threshold_ns, runs=options["pid"] is None)  # fmt: skip
+    with views:
+        account, session, status, missed = _watched(given, threshold_ns, options, views)
     account.said.summary(session)
     for sentence in missed:
         say(f"loopstall: {sentence}", err=True)
@@ -129,30 +119,70 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _account(inbox: Inbox | None, helper: "OutsideHelper | Handed", options: dict[str, Any]) -> "_Account":
+def _title(given: list[str], pid: int | None) -> str:
+    """Returns the name of a watch."""
+    return printable(f"loopstall watch {shlex.join(given) if pid is None else f'--pid {pid}'}")
+
+
+def _watched(
+    given: list[str], threshold_ns: int, options: dict[str, Any], views: Views
+) -> tuple[StallAccount, Session, int, Sequence[str]]:
+    """Watches what the options name; returns what came of it, the exit code, and sentences on what was missed."""
+    pid = options["pid"]
+    seen_from = {**options, "hang_after": views.hang_after_s(options["hang_after"])}
+    if options["inject"]:
+        from loopstall.instrument.attended_within import attend_within
+
+        account: Any
+        account, session, status = attend_within(
+            pid, seen_from, lambda inbox, helper: _account(inbox, helper, options, views)
+        )
+        return account, session, status, ()
+    if pid is not None:
+        from loopstall.instrument.attended import Handed, attend  # a program is started without it
+
+        handed = Handed()
+        account = _account(None, handed, options, views)
+        session, status = attend(pid, seen_from, handed, account)
+        return account, session, status, ()
+    account, session, status = _run(given, threshold_ns, options, views)
+    return account, session, status, session.about[1:]  # after how it has ended
+
+
+def _account(
+    inbox: Inbox | None, helper: "OutsideHelper | Handed", options: dict[str, Any], views: Views
+) -> StallAccount:
     """Returns the account that the options ask for."""
     fail_over_ns, said = round((options["fail_over"] or 0) * NS_PER_S), WatchOutput(stacks=options["stacks"])
-    return _Account(inbox, helper, said, fail_over_ns=fail_over_ns, lines=options["json_lines"])
+    if inbox is not None:
+        views.lags_in(inbox.folder)
+    return StallAccount(inbox, helper, said, views, fail_over_ns=fail_over_ns, lines=options["json_lines"],
+                    hang_after_ns=round(options["hang_after"] * NS_PER_S))  # fmt: skip
 
 
-def _run(given: list[str], threshold_ns: int, options: dict[str, Any]) -> "tuple[_Account, Session, int]":
+def _run(
+    given: list[str], threshold_ns: int, options: dict[str, Any], views: Views
+) -> tuple[StallAccount, Session, int]:
     """Runs a program, and returns what came of it with its exit code: below zero for the signal that ended it."""
     with (
         tempfile.TemporaryDirectory(prefix="loopstall-watch-", ignore_cleanup_errors=True) as folder,
-        OutsideHelper(Path(folder), hang_after_s=options["hang_after"]) as helper,
+        OutsideHelper(Path(folder), hang_after_s=views.hang_after_s(options["hang_after"])) as helper,
     ):
         inbox = Inbox(Path(folder))
-        account = _account(inbox, helper, options)
+        account = _account(inbox, helper, options, views)
         variables = environment(threshold_ns=threshold_ns, home=os.getpid(), folder=folder) | helper.variables
         variables |= {SAMPLER_VARIABLE: options["sampler"]} if options["sampler"] else {}
         began_ns, began = now_ns(), time.time()
-        status = supervise([*interpreter(), *given], variables, started=account.started, meanwhile=account.take)
+        status = supervise(
+            [*interpreter(), *views.flags, *given], variables, started=account.started, meanwhile=account.take,
+            terminal=views.terminal,
+        )  # fmt: skip
         watched_ns = now_ns() - began_ns
         account.take_last()
         watched = Path(folder, BEGUN).exists()
     faults = (*helper.faults, *map(printable, inbox.faults))
     session = Session(
-        title=printable(f"loopstall watch {shlex.join(given)}"),
+        title=_title(given, None),
         summary=account.summary,
         watched_ns=watched_ns,
         began=began,
@@ -189,80 +219,6 @@ def _ended(status: int) -> str:
     except ValueError:
         name = f"signal {-status}"
     return f"The program was ended by {name}."
-
-
-class _Account:
-    """All that is made of the stalls while the program runs: counted, printed, appended to a file.
-
-    Args:
-        inbox: where they come in; None where all come from the helper.
-        helper: who reports those that have not ended.
-        said: the output for people.
-        fail_over_ns: the length of the program's own part from which a stall breaks the budget; 0 for none.
-        lines: the file to which each is appended as JSON; None for none.
-    """
-
-    def __init__(
-        self,
-        inbox: Inbox | None,
-        helper: "OutsideHelper | Handed",
-        said: WatchOutput,
-        *,
-        fail_over_ns: int,
-        lines: Path | None,
-    ) -> None:
-        self.summary = StallSummary()
-        self.said = said
-        self._inbox = inbox
-        self._helper = helper
-        self._fail_over_ns = fail_over_ns
-        self._lines = lines
-        self._program = 0
-
-    def started(self, program: int) -> None:
-        """Hears which process the program is."""
-        self._program = program
-
-    def take(self) -> None:
-        """Takes what has been handed over since the last time."""
-        for told in self._inbox.take() if self._inbox is not None else ():
-            self._count(told)
-        self._hear(self._helper.take())
-
-    def take_last(self) -> None:
-        """Takes the rest, when the program has ended: also the stall that it ended in."""
-        self.take()
-        self._hear(self._helper.last())
-
-    def _hear(self, news: Sequence[tuple[StallEvent, bool]]) -> None:
-        for told, goes_on in news:
-            if goes_on:
-                with contextlib.suppress(OSError, ValueError):
-                    self.said.hang(told, self._elsewhere(told))
-            else:
-                self._count(told)
-
-    def _count(self, told: StallEvent) -> None:
-        limit_ns = self._fail_over_ns
-        over = bool(limit_ns) and told.own_ns > limit_ns and told.stall.cause != DESCHEDULED
-        seen = replace(told, over=over)
-        self.summary.add(seen)
-        for tell in (self._keep, self._print):  # a disk may be full, stderr be closed: what one of them cannot do,
-            with contextlib.suppress(OSError, ValueError):  # the other still does
-                tell(seen)
-
-    def _keep(self, seen: StallEvent) -> None:
-        if self._lines is not None:
-            with self._lines.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(to_plain(seen)) + "\n")
-
-    def _print(self, seen: StallEvent) -> None:
-        self.said.stall(seen, self._elsewhere(seen))
-
-    def _elsewhere(self, seen: StallEvent) -> str:
-        """Returns the name of the process of a stall, "" for the program's own."""
-        own = seen.process.rpartition(" ")[2] == str(self._program)
-        return "" if own else printable(seen.process)
 
 
 def _probe(path: Path) -> None:

@@ -32,6 +32,7 @@ def watch_process(
     duration_ns: int,
     found: Callable[[int, str], object],
     told: Callable[[StallEvent, bool], object],
+    meanwhile: Callable[[], object],
 ) -> str:
     """Watches until the process ends or the time is over; returns in a sentence what has ended it.
 
@@ -42,6 +43,7 @@ def watch_process(
         duration_ns: for how long; 0 for as long as it lives.
         found: called with the thread and the kind of each loop that is found; with 0 and "" where none is.
         told: called with each stall, and with whether it goes on.
+        meanwhile: called after each look.
 
     Raises:
         KeyboardInterrupt: somebody has had enough; the stalls that go on have been told.
@@ -54,6 +56,7 @@ def watch_process(
             due_ns = now_ns() + interval_ns
             if not watch.look():
                 return "The process has ended."
+            meanwhile()
             time.sleep(max(0, due_ns - now_ns()) / NS_PER_S)
     finally:
         watch.close()

@@ -1,7 +1,6 @@
 """``loopstall watch --pid``: the loops of a process that runs already."""
 
 from collections.abc import Mapping
-import contextlib
 import math
 import time
 from typing import Any, Protocol
@@ -16,10 +15,9 @@ from loopstall.records.clock import NS_PER_S
 from loopstall.records.units import format_ns
 from loopstall.report.dump_text import children_told
 from loopstall.report.escape import printable
-from loopstall.report.output import say
 from loopstall.report.stall_document import Session
 
-__all__ = ["Account", "Handed", "attached", "attend", "tell"]
+__all__ = ["Account", "Handed", "attached", "attend"]
 
 
 class Handed:
@@ -53,6 +51,9 @@ class Account(Protocol):
     def started(self, program: int) -> None:
         """Hears which process it is."""
 
+    def note(self, text: str) -> None:
+        """Tells people something about the watch."""
+
 
 def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Account) -> tuple[Session, int]:
     """Watches a process until it ends, the time is over, or somebody ends the command.
@@ -79,8 +80,8 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         0,
     )
     python = ".".join(map(str, process.version))
-    tell(f"watching process {pid}, Python {python}, with a look each {format_ns(interval)}; Ctrl-C ends it")
-    used_ns, began = time.process_time_ns(), time.time()
+    account.note(f"watching process {pid}, Python {python}, with a look each {format_ns(interval)}; Ctrl-C ends it")
+    used_ns, began = time.thread_time_ns(), time.time()
     try:
         ended = watch_process(
             process,
@@ -89,15 +90,16 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
             duration_ns=duration_ns,
             found=telling.found,
             told=telling.told,
+            meanwhile=account.take,
         )
     except KeyboardInterrupt as error:
         ended = "The watch was interrupted."
         status = 128 + error.number if isinstance(error, Terminated) else 0
     finally:
         process.close()
-    share = (time.process_time_ns() - used_ns) / NS_PER_S / (time.time() - began)
+    share = (time.thread_time_ns() - used_ns) / NS_PER_S / (time.time() - began)
     cost = f"Lengths are exact to {format_ns(interval)}; the looks took {share:.1%} of a CPU."
-    tell(f"{ended} {cost}")
+    account.note(f"{ended} {cost}")
     return _session(process, account, min(began, telling.since), threshold_ns, (ended, cost)), status
 
 
@@ -137,18 +139,12 @@ class _Telling:
     def found(self, thread_id: int, kind: str) -> None:
         """Says that a loop has been found, or none."""
         if kind:
-            tell(f"thread {thread_id} runs an event loop ({kind})")
+            self._account.note(f"thread {thread_id} runs an event loop ({kind})")
         else:
-            tell(f"no event loop runs in it so far{children_told(self._process.children)}")
+            self._account.note(f"no event loop runs in it so far{children_told(self._process.children)}")
 
     def told(self, seen: StallEvent, lasts: bool) -> None:  # noqa: FBT001  # a callback
         """Hands a stall over."""
         self.since = min(self.since, seen.at)
         self._handed.add(seen, lasts)
         self._account.take()
-
-
-def tell(text: str) -> None:
-    """Prints a sentence on stderr, if that is open."""
-    with contextlib.suppress(OSError, ValueError):
-        say(f"loopstall: {text}", err=True)

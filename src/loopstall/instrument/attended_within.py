@@ -7,7 +7,7 @@ import time
 from typing import Any, Protocol
 
 from loopstall.errors import Terminated
-from loopstall.instrument.attended import Account, attached, tell
+from loopstall.instrument.attended import Account, attached
 from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.injection import Injection, check
 from loopstall.instrument.outside import OutsideHelper
@@ -75,7 +75,7 @@ def attend_within(
         about=(ended, *map(printable, (*helper.faults, *inbox.faults))),
     )
     for sentence in session.about:
-        tell(sentence)
+        account.note(sentence)
     return account, session, status
 
 
@@ -100,7 +100,7 @@ def _followed(process: Attached, injection: Injection, account: Account, duratio
 def _follow(process: Attached, injection: Injection, account: Account, duration_s: float | None) -> str:
     """Takes stalls until the process ends or the time is over."""
     python = ".".join(map(str, process.version))
-    tell(f"watching process {process.pid}, Python {python}, from within; Ctrl-C ends it")
+    account.note(f"watching process {process.pid}, Python {python}, from within; Ctrl-C ends it")
     began_s = time.monotonic()
     said, search_due_s, known = False, 0.0, set[int]()
     while duration_s is None or time.monotonic() - began_s < duration_s:
@@ -110,22 +110,22 @@ def _follow(process: Attached, injection: Injection, account: Account, duration_
         if not process.alive or injection.ended:
             return "The process has ended."
         if injection.begun and now_s >= search_due_s:
-            _tell_loops(process, known, first=not search_due_s)
+            _tell_loops(process, account, known, first=not search_due_s)
             search_due_s = now_s + _SEARCH_S
         elif not injection.begun and not said and now_s - began_s > _PATIENCE_S:
             said = True
-            tell(
+            account.note(
                 "its main thread waits for events, or is in C code: the watch begins as soon as that runs Python again"
             )
         time.sleep(_TICK_S)
     return "The time to watch was over."
 
 
-def _tell_loops(process: Attached, known: set[int], *, first: bool) -> None:
+def _tell_loops(process: Attached, account: Account, known: set[int], *, first: bool) -> None:
     """Says which loops have been found that were not known, or that there is none."""
     for thread_id, kind in process.loops():
         if thread_id not in known:
-            tell(f"thread {thread_id} runs an event loop ({kind})")
+            account.note(f"thread {thread_id} runs an event loop ({kind})")
             known.add(thread_id)
     if first and not known:
-        tell(f"no event loop runs in it so far{children_told(process.children)}")
+        account.note(f"no event loop runs in it so far{children_told(process.children)}")

@@ -20,7 +20,7 @@ class Inbox:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.faults: dict[str, None] = {}
         """What the processes could not do, in the order in which they said so."""
         self._read: dict[str, int] = {}  # name of a file: how many bytes of it have been taken
@@ -30,7 +30,7 @@ class Inbox:
 
         A line that its process was killed in is left out, and so is one that is nothing of ours.
         """
-        for path in sorted(self._folder.glob("*.jsonl"), reverse=True):  # what was put aside comes first
+        for path in sorted(self.folder.glob("*.jsonl"), reverse=True):  # what was put aside comes first
             for line in self._lines(path):
                 with contextlib.suppress(ValueError, TypeError, KeyError):
                     told = json.loads(line)

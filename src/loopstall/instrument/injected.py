@@ -164,8 +164,8 @@ class _Session:
     def _clear(self) -> None:
         """Removes the folder, which nobody else does any more."""
         with contextlib.suppress(OSError):
-            for path in Path(self._folder).iterdir():
-                path.unlink()
+            for path in sorted(Path(self._folder).rglob("*"), reverse=True):  # what is in a folder goes before it
+                path.rmdir() if path.is_dir() else path.unlink()
             Path(self._folder).rmdir()
 
 

@@ -6,8 +6,11 @@ import json
 import os
 from pathlib import Path
 import sys
+from typing import Any
 
+from loopstall.instrument.child import LAG
 from loopstall.monitor import everywhere
+from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool, telling
 from loopstall.records import StallEvent, to_plain
 
@@ -30,7 +33,13 @@ class StallReporter:
         self._then = then
         self._said: set[str] = set()
         self.pool = MonitorPool(
-            telling(self._tell, threshold_ns=threshold_ns, process=process_name, on_fault=self._tell_fault)
+            telling(
+                self._tell,
+                threshold_ns=threshold_ns,
+                process=process_name,
+                on_fault=self._tell_fault,
+                monitor=_monitor_of(folder),
+            )
         )
         """The monitors of the loops."""
 
@@ -63,6 +72,23 @@ class StallReporter:
             os.write(handle, json.dumps(plain).encode() + b"\n")
         finally:
             os.close(handle)
+
+
+def _monitor_of(folder: str) -> Callable[..., Monitor]:
+    """Returns what makes a monitor: one that hands over the lag as well, where somebody wants to see it live."""
+    if not os.path.isdir(f"{folder}/{LAG}"):  # noqa: PTH112  # pathlib would cost each process some milliseconds
+        return Monitor
+    from loopstall.instrument.live.lag_file import LagFile  # who is not looked at live starts without it
+    from loopstall.instrument.live.lag_monitor import LagMonitor
+
+    def make(**options: Any) -> Monitor:
+        try:
+            lag = LagFile(f"{folder}/{LAG}", process_name())
+        except (OSError, AttributeError):  # nobody sees its lag, and its stalls are seen as ever
+            return Monitor(**options)
+        return LagMonitor(lag, **options)
+
+    return make
 
 
 def process_name() -> str:

@@ -4,8 +4,9 @@ The program has this process' terminal, session, process group and open files. W
 terminal; what is sent to this process alone is passed on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
+from dataclasses import dataclass, field
 import os
 from pathlib import Path
 import signal
@@ -14,7 +15,7 @@ import sys
 
 from loopstall.errors import InputError
 
-__all__ = ["interpreter", "supervise"]
+__all__ = ["Terminal", "interpreter", "supervise"]
 
 _TICK_S = 0.1
 _STOPS = [getattr(signal, name) for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU") if hasattr(signal, name)]
@@ -22,6 +23,19 @@ _OWN = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP"
 """Signals that are not passed on: nobody can catch them, or they are about this process' own code."""
 _ELSEWHERE = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 """Signals that are passed on where the system does not say who sent one; the terminal's own are not among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """A program's part of the terminal.
+
+    Args:
+        streams: descriptors of this process that it has in the place of its own, like 1 for stdout.
+        pausing: entered while this process is stopped together with it.
+    """
+
+    streams: Mapping[int, int] = field(default_factory=dict)
+    pausing: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
 
 def interpreter() -> list[str]:
@@ -39,6 +53,7 @@ def supervise(
     *,
     started: Callable[[int], object],
     meanwhile: Callable[[], object],
+    terminal: "Terminal | None" = None,
 ) -> int:
     """Runs a program until it ends, and returns its exit code: below zero for the signal that ended it.
 
@@ -47,16 +62,21 @@ def supervise(
         variables: of its environment, besides those of this process.
         started: called with the number of its process.
         meanwhile: called ten times a second while it runs.
+        terminal: what it has of the terminal; all that this process has for None.
 
     Raises:
         InputError: it cannot be started.
     """
     run = _pass_on if sys.platform == "linux" else _pass_on_elsewhere
-    return run(command, {**os.environ, **variables}, started, meanwhile)
+    return run(command, {**os.environ, **variables}, started, meanwhile, terminal or Terminal())
 
 
 def _pass_on(
-    command: list[str], environ: dict[str, str], started: Callable[[int], object], meanwhile: Callable[[], object]
+    command: list[str],
+    environ: dict[str, str],
+    started: Callable[[int], object],
+    meanwhile: Callable[[], object],
+    terminal: Terminal,
 ) -> int:
     """Supervises where the system says who has sent a signal (Linux)."""
     awaited = signal.valid_signals() - {getattr(signal, name) for name in _OWN if hasattr(signal, name)}
@@ -64,7 +84,7 @@ def _pass_on(
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears of a child's end
     child, typed = 0, False
     try:
-        child = _spawned(command, environ, before)
+        child = _spawned(command, environ, before, terminal.streams)
         started(child)
         while True:
             sent = signal.sigtimedwait(awaited, _TICK_S)
@@ -75,7 +95,8 @@ def _pass_on(
             meanwhile()
             ended, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
             if ended and os.WIFSTOPPED(status):
-                _stop_too(os.WSTOPSIG(status), typed=typed)
+                with terminal.pausing():
+                    _stop_too(os.WSTOPSIG(status), typed=typed)
                 typed = False
             elif ended:
                 child = 0
@@ -89,14 +110,17 @@ def _pass_on(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _spawned(command: list[str], environ: dict[str, str], mask: set[int | signal.Signals]) -> int:
+def _spawned(
+    command: list[str], environ: dict[str, str], mask: set[int | signal.Signals], streams: Mapping[int, int]
+) -> int:
     """Starts a child with every signal as this process found it.
 
     The kernel takes the thread that does this for the child's parent: it has to live as long as this process.
     """
     changed = [number for name in ("SIGPIPE", "SIGXFSZ") if (number := getattr(signal, name, None)) is not None]
+    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in streams.items()]
     try:
-        return os.posix_spawn(command[0], command, environ, setsigmask=mask, setsigdef=changed)
+        return os.posix_spawn(command[0], command, environ, file_actions=actions, setsigmask=mask, setsigdef=changed)
     except OSError as error:
         raise InputError(f"cannot start {command[0]}: {error.strerror or error}") from error
 
@@ -149,15 +173,19 @@ def _send(child: int, number: int) -> None:
         os.kill(child, number)
 
 
-def _opened(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+def _opened(command: list[str], environ: dict[str, str], streams: Mapping[int, int]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, env=environ, close_fds=False)
+        return subprocess.Popen(command, env=environ, close_fds=False, stdout=streams.get(1), stderr=streams.get(2))
     except OSError as error:
         raise InputError(f"cannot start {command[0]}: {error.strerror or error}") from error
 
 
 def _pass_on_elsewhere(
-    command: list[str], environ: dict[str, str], started: Callable[[int], object], meanwhile: Callable[[], object]
+    command: list[str],
+    environ: dict[str, str],
+    started: Callable[[int], object],
+    meanwhile: Callable[[], object],
+    terminal: Terminal,
 ) -> int:
     """Supervises where nothing says who has sent a signal: what is typed is the program's alone."""
     numbers = [getattr(signal, name) for name in (*_ELSEWHERE, "SIGINT", "SIGBREAK") if hasattr(signal, name)]
@@ -172,7 +200,7 @@ def _pass_on_elsewhere(
 
     before = {number: signal.signal(number, heard) for number in numbers}
     try:
-        process = _opened(command, environ)
+        process = _opened(command, environ, terminal.streams)
         processes.append(process)
         started(process.pid)
         while True:

@@ -9,7 +9,7 @@ import linecache
 import time
 from typing import Any
 
-from loopstall.analysis.culprits import Culprit
+from loopstall.analysis.culprits import Blame, Culprit, blame
 from loopstall.monitor.context_manager import Watch
 from loopstall.records import Frame
 from loopstall.records.clock import NS_PER_S
@@ -104,10 +104,10 @@ class _Magic:
         self._watch.__enter__()
 
     def _result(self, watch: Watch, took_s: float) -> CellStalls:
-        culprits: dict[Frame | None, Culprit] = {}
+        culprits: dict[Blame, Culprit] = {}
         for stall in watch:
-            frame = stall.holder or stall.culprit
-            culprits.setdefault(frame, Culprit(frame=frame)).add(stall, stall.duration_ns, "")
+            put_down = blame(stall)
+            culprits.setdefault(put_down, Culprit(blame=put_down)).add(stall, stall.duration_ns, "")
         return CellStalls(
             culprits=tuple(sorted(culprits.values(), key=lambda one: -one.longest_ns)),
             count=watch.count,

@@ -26,6 +26,7 @@ def telling(
     process: Callable[[], str],
     on_fault: Callable[[str], object] = lambda _: None,
     sampler: str | None = None,
+    monitor: Callable[..., Monitor] = Monitor,
 ) -> Callable[[], Monitor]:
     """Returns what makes a monitor that tells every stall as it ends, in the loop's thread.
 
@@ -35,6 +36,7 @@ def telling(
         process: gives the name and the number of this process.
         on_fault: called with each sentence of what a monitor could not do.
         sampler: as a monitor has it.
+        monitor: makes one, as ``Monitor`` does.
     """
 
     def make() -> Monitor:
@@ -49,7 +51,7 @@ def telling(
             )
             tell(event, began_ns)
 
-        made = Monitor(threshold_ns=threshold_ns, kept=1, on_stall=seen, on_fault=on_fault, sampler=sampler)
+        made = monitor(threshold_ns=threshold_ns, kept=1, on_stall=seen, on_fault=on_fault, sampler=sampler)
         return made
 
     return make

@@ -7,7 +7,7 @@ from loopstall.analysis.culprits import StallSummary
 from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, StallEvent
 from loopstall.report.escape import json_text
 
-__all__ = ["CulpritReport", "Session", "StallDocument", "document", "stalls_to_json"]
+__all__ = ["CulpritReport", "Session", "StallDocument", "document", "stalls_to_json", "to_json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,4 +103,9 @@ def document(session: Session) -> StallDocument:
 
 def stalls_to_json(session: Session) -> str:
     """Renders a session as JSON; docs/stalls.schema.json says of what shape."""
-    return json_text(json.dumps(asdict(document(session)), indent=1)) + "\n"
+    return to_json(document(session))
+
+
+def to_json(stalls: StallDocument) -> str:
+    """Renders the data of a session as JSON."""
+    return json_text(json.dumps(asdict(stalls), indent=1)) + "\n"

@@ -24,7 +24,7 @@ finally:
     {lock}.release()"""
 
 WAYS = {
-    "native": Fix(advice="Await its asynchronous twin.", code="result = await {function}_async(...)"),
+    "native": Fix(advice="Await its async version.", code="result = await {function}_async(...)"),
     "to_thread": Fix(
         advice="Send the call to a thread of asyncio's own executor.",
         code="result = await asyncio.to_thread({function}, ...)",
@@ -105,7 +105,7 @@ def _of_wait(statement: ast.stmt | None, call: ast.Call | None, *, locked: bool)
     if statement is not None and call is not None and ast.unparse(call.func) in {"time.sleep", "sleep"}:
         length = ", ".join(map(ast.unparse, call.args))
         return Fix(advice="Sleep asynchronously.", code=_with(statement, call, f"await asyncio.sleep({length})"))
-    advice = "Await an asynchronous twin of the call, or send it to a thread: waiting needs no CPU."
+    advice = "Await an async version of the call, or send it to a thread: waiting needs no CPU."
     return Fix(advice=advice, code=_in_thread(statement, call))
 
 

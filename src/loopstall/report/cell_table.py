@@ -8,6 +8,7 @@ from loopstall.analysis.culprits import Culprit
 from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import Frame
 from loopstall.records.units import format_ns
+from loopstall.report.stall_text import blamed
 from loopstall.report.text import place, printable
 
 __all__ = ["CellStalls"]
@@ -62,7 +63,7 @@ class CellStalls:
     def _row(self, one: Culprit) -> tuple[str, str, str, str, str, str]:
         gil = one.longest is None or had_gil(one.longest)
         advice = rule_of(one.cause, gil=gil).advice
-        where = self._place(one.frame) if one.frame is not None else "no culprit was seen"
+        where = self._place(one.frame) if one.frame is not None else blamed(one.blame)
         source = printable(self.source_of(one.frame)) if one.frame is not None else ""
         return format_ns(one.longest_ns), str(one.count), one.cause, where, source, advice
 

@@ -70,7 +70,7 @@ def advised(ways, *, of=None, load=None, rounds=ROUNDS, missing=None, cores=2, j
         ("inline", {"inline": (0.3, 0.5), "to_thread": (0.5, 0.4), "processes": (0.9, 0.4)}, {"of": profile(0.2)}),
         ("to_thread", {"inline": (10, 10), "to_thread": (10.2, 0.4), "processes": (10.9, 0.4)}, {"of": profile(gil=0)}),
         ("processes", {"inline": (10, 10), "to_thread": (15, 8), "processes": (11, 0.4)}, {}),
-        ("native", {"inline": (10, 10), "native": (10, 0.2), "to_thread": (10, 0.2), "processes": (11, 0.4)}, {}),
+        ("async", {"inline": (10, 10), "native": (10, 0.2), "to_thread": (10, 0.2), "processes": (11, 0.4)}, {}),
         ("task queue", {"inline": (900, 90), "processes": (400, 1)}, {"load": Load(jobs=40, rate=200.0)}),
         ("task queue", {"inline": (9000, 9000), "processes": (9000, 1)}, {"of": profile(9000), "load": Load(jobs=4)}),
         ("native code", {"inline": (10, 10), "to_thread": (12, 9)}, {"of": profile(unpicklable="the result cannot")}),
@@ -195,7 +195,7 @@ def test_queue_is_recommended_without_measuring_ways():
     for of, load in ((profile(9000), Load(jobs=4, rate=0.1)), (profile(100), Load(jobs=4, rate=50.0))):
         advice = advised({}, of=of, load=load)
         assert advice.choice == "task queue"
-        assert "Measured by turns" not in words.told(advice)
+        assert "Measured in turns" not in words.told(advice)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_busy_machine_gives_no_recommendation_and_says_what_was_seen(extra, seen
     assert advice.noise == seen
     assert advice.reason.startswith("too noisy to say: other programs took 75% of the time of this machine's 2 CPUs")
     assert "waited 40% of its time" in advice.reason
-    assert "stop what else runs" in advice.reason
+    assert "stop the other programs" in advice.reason
 
 
 def test_few_disturbed_rounds_are_left_out_and_told():
@@ -283,7 +283,7 @@ def test_limit_that_cannot_do_is_said_before_anything_is_measured_with_one_that_
 @pytest.mark.parametrize(
     ("of", "load", "part"),
     [
-        (profile(10), Load(jobs=20, rate=20.0), "inline, to_thread, processes by turns"),
+        (profile(10), Load(jobs=20, rate=20.0), "inline, to_thread, processes in turns"),
         (profile(9000), Load(jobs=4), "a task queue is needed"),
         (replace(profile(10), noise=BUSY), Load(jobs=20, rate=20.0), "the machine is busy"),
     ],

@@ -24,7 +24,7 @@ if __name__ == "__main__":
     asyncio.run(main())
 """
 BEFORE = {"processes": "await app.start()", "task queue": "app.queue.conf.task_always_eager = True"}
-CHOICES = ("inline", "native", "to_thread", "processes", "task queue", "native code")
+CHOICES = ("inline", "async", "to_thread", "processes", "task queue", "native code")
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -35,7 +35,7 @@ def test_code_to_paste_runs_as_it_is(tmp_path, choice):
     (tmp_path / "your_module.py").write_text(
         "from loopstall.records.units import format_ns\nasync def format_ns_async(value): return format_ns(value)\n"
     )
-    target = "format_ns[value=1]" if choice == "native" else TARGET
+    target = "format_ns[value=1]" if choice == "async" else TARGET
     (tmp_path / "app.py").write_text(words.code_for(choice, target))
     (tmp_path / "program.py").write_text(PROGRAM.format(before=BEFORE.get(choice, "pass")))
     done = subprocess.run(
@@ -48,7 +48,7 @@ def test_code_to_paste_runs_as_it_is(tmp_path, choice):
     )
 
 
-@pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice != "native"])
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice != "async"])
 def test_code_whose_types_are_checked_is_the_code_to_paste(choice):
     assert (PASTED / f"{choice.replace(' ', '_')}.py").read_text() == words.code_for(choice, TARGET)
 

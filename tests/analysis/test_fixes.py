@@ -36,7 +36,7 @@ def test_waiting_call_is_awaited_where_it_stands(source, callee, code):
 def test_line_that_cannot_be_rewritten_gets_a_pattern(source):
     fix = fix_of_line(WAIT, source)
     assert fix.code.startswith("result = await asyncio.to_thread(work, ...)")
-    assert "asynchronous twin" in fix.advice
+    assert "async version" in fix.advice
 
 
 def test_lock_that_another_thread_holds_is_waited_for_in_a_thread():

@@ -60,7 +60,7 @@ def test_trap_is_never_recommended_and_without_another_strategy_none_is():
     found = finding(threads=outcome(per_second=900, stalls=TRAP))
     assert found.recommended is None
     assert found.better == ""
-    assert found.command == "loopstall run /somewhere/save.py -s asyncio/native -s asyncio/to_thread"
+    assert found.command == "loopstall run /somewhere/save.py -s asyncio/async -s asyncio/to_thread"
 
 
 def test_strategy_on_the_loop_of_the_trap_goes_first():

@@ -44,4 +44,4 @@ def test_without_a_gil_no_rule_speaks_of_one_that_is_held(name):
 
 
 def test_stall_that_the_machine_made_asks_for_a_quiet_machine():
-    assert "what to do: Measure again while the machine is quiet" in words(stall("descheduled", gil=True))
+    assert "what to do: Measure again on an idle machine" in words(stall("descheduled", gil=True))

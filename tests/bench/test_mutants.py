@@ -1,8 +1,8 @@
 """What explains the changes that no test notices is about the code of today, and what it does not explain fails."""
 
-import importlib
 import inspect
 from pathlib import Path
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.once
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["function"])
 def test_explained_lines_stand_in_the_function(entry):
-    module, _, name = entry["function"].rpartition(".")
-    lines = [line.strip() for line in inspect.getsource(getattr(importlib.import_module(module), name)).splitlines()]
+    lines = [line.strip() for line in inspect.getsource(pkgutil.resolve_name(entry["function"])).splitlines()]
     assert entry["why"]
     for before, after in entry["changes"]:
         assert before != after

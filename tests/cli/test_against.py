@@ -47,7 +47,7 @@ def said(folder):
 def test_same_cells_are_measured_again_and_judged_as_measured_apart(project):
     done = gate(project, *TOLERANT, "--results", "now")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Measured apart" in done.stdout
+    assert "Measured one side after the other" in done.stdout
     (verdict,) = said(project / "now")
     assert verdict["verdict"] == "ok"
     assert "measured apart" in verdict["rule"]

@@ -234,13 +234,6 @@ def test_report_writes_a_page_of_folders_and_of_single_files(measured):
     assert "</html>" in (measured / "one.html").read_text()
 
 
-def test_report_needs_to_know_where_a_single_file_goes(measured):
-    file = min((measured / "base" / "runs").iterdir())
-    done = loopstall("report", file, cwd=measured)
-    assert done.returncode == 2
-    assert "-o" in done.stderr
-
-
 def test_pyperf_reads_the_export(measured):
     pytest.importorskip("pyperf", reason="pyperf is an extra")
     for name in ("base", "head"):

@@ -122,7 +122,7 @@ def test_few_pairs_of_a_trap_that_may_be_chance_do_not_decide():
 
 
 def test_what_was_not_measured_to_the_end_says_what_is_missing():
-    assert said(alike(count=3)).rule == "3 of 8 pairs were measured in the time there was"
+    assert said(alike(count=3)).rule == "3 of 8 pairs were measured in the available time"
     assert said(alike(count=3)).verdict == "inconclusive"
     small = said(alike(101.5))
     assert (small.verdict, small.rule) == (

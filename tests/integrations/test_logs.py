@@ -68,7 +68,7 @@ def test_no_more_than_so_many_a_minute_are_logged_and_the_rest_is_counted(logger
     now[0] = MINUTE
     log(STALL)
     assert logger.records[-1].stall_suppressed == 3
-    assert logger.records[-1].getMessage().endswith("(3 stalls before it were not logged)")
+    assert logger.records[-1].getMessage().endswith("(3 earlier stalls not logged)")
     log(STALL)
     assert logger.records[-1].stall_suppressed == 0
     for _ in range(3):

@@ -73,7 +73,7 @@ def test_cell_with_await_shows_a_table_with_the_line_and_its_source(cells):
     assert "In[3], line 6, in main" in table
     assert "time.sleep(0.2)  # &lt;b&gt;" in table
     assert "blocking-call" in table
-    assert "Await an asynchronous twin" in table
+    assert "Await an async version" in table
 
 
 def test_cell_keeps_its_own_result_and_there_is_a_text_beside_the_table(cells):

@@ -13,7 +13,7 @@ WHOLE = {
     "cli/test_against.py", "cli/test_dump.py", "cli/test_gate.py", "cli/test_gate_revisions.py", "cli/test_gate_servers.py",
     "cli/test_watch.py", "cli/test_watch_children.py", "cli/test_watch_hangs.py", "cli/test_watch_inject.py",
     "cli/test_watch_live.py", "cli/test_watch_page.py",
-    "cli/test_watch_pid.py", "cli/test_watch_process.py", "docs/test_causes.py", "docs/test_outputs.py",
+    "cli/test_watch_pid.py", "cli/test_watch_process.py", "cli/test_watch_sampler.py", "docs/test_causes.py", "docs/test_outputs.py",
     "docs/test_tutorial.py", "examples/test_examples.py",
     "end_to_end/test_theory.py", "end_to_end/test_traps.py", "end_to_end/test_ways_out.py",
     "harness/test_load.py", "harness/test_profile.py", "pytest_plugin/test_hang.py",

@@ -130,7 +130,10 @@ def works_from_anywhere(python, folder):
     for name in ("blocking_sleep", "hashing", "file_io", "mine"):
         assert name in shown
     assert (folder / "out" / "index.html").is_file()
-    assert "inline" in run(python, "-m", "loopstall", "compare", "out", "out", cwd=folder)
+    done = subprocess.run([python, "-m", "loopstall", "compare", "out", "out"], cwd=folder, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 5, done.stdout + done.stderr  # one process a cell is too few to tell
+    assert "42 inconclusive" in done.stdout
 
 
 @pytest.mark.once

@@ -109,7 +109,8 @@ def test_own_lines_come_before_those_of_libraries_and_the_machine_has_no_card(ap
     cards = cards_of_session(
         session(event(app(8), length_ms=30), event(library, length_ms=900), event(app(7), cause="descheduled"))
     )
-    assert [card.frame for card in cards] == [app(8), library]
+    assert [card.frame for card in cards] == [app(8), None]
+    assert cards[1].where == "in the framework (selectors)"
     assert cards[1].code == ""
     (machine,) = cards_of_session(session(event(app(7), cause="descheduled")))
     assert (machine.rule.name, machine.tone) == ("noisy-machine", "")

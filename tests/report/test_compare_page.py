@@ -75,7 +75,7 @@ def test_failure_of_a_side_is_a_verdict_and_no_drawing():
 def test_runs_that_are_too_few_are_shown_and_not_judged():
     few = figures_of([run(cell(), index=number) for number in range(2)])
     html = to_page(compared(few, few))
-    assert "an interval needs 4 a side" in html
+    assert "an interval needs 4 on each side" in html
     assert html.count('class="dot"') == 5 * 2 * 2
 
 

@@ -80,6 +80,8 @@ def test_cells_that_are_inconclusive_for_one_reason_are_told_together():
     few = [item for where in cells for item in side(100, where, runs=2)]
     lines = shown(verdicts_shown(judge_apart(few, few, Criteria(), 0.1), []), 200)
     reasons = [line for line in lines if "an interval needs 4" in line]
-    assert [line.strip() for line in reasons] == ["2 runs against 2, and an interval needs 4 a side; measured apart"]
+    assert [line.strip() for line in reasons] == [
+        "2 runs against 2, and an interval needs 4 on each side; measured apart"
+    ]
     assert "inconclusive: 24 cells" in lines
     assert len(lines) == 24 * 2 + 1 + 2

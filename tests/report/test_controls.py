@@ -116,7 +116,7 @@ def test_copy_buttons_copy_what_stands_beside_them(browser, tmp_path):
         "return document.querySelector('#card-1 p.check + .copied code').textContent"
     )
     row = browser.execute_async_script(copied, "#table tbody tr:nth-child(2) .copy")
-    assert row.startswith("loopstall run /somewhere/load.py -p size=4096 -s asyncio/inline -s asyncio/native")
+    assert row.startswith("loopstall run /somewhere/load.py -p size=4096 -s asyncio/inline -s asyncio/async")
     unnamed = "return [...document.querySelectorAll('button.copy')].filter((b) => !b.getAttribute('aria-label')).length"
     assert browser.execute_script(unnamed) == 0
 

@@ -8,7 +8,7 @@ from helpers import MS, measured
 import pytest
 from rich.console import Console
 
-from loopstall.analysis.culprits import Culprit
+from loopstall.analysis.culprits import Blame, Culprit
 from loopstall.analysis.live import Blocked, LiveView, LoopView
 from loopstall.records import Frame, StallEvent
 from loopstall.report.live_text import drawn, sparkline
@@ -26,7 +26,7 @@ def loop(*lags_ms, name="prog.py 7", runs=True, blocked=None, thread="MainThread
 
 
 def view(*loops, count=3, culprits=1, **more):
-    item = Culprit(frame=FRAME, count=3, total_ns=500 * MS, longest_ns=204 * MS, longest=STALL,
+    item = Culprit(blame=Blame(frame=FRAME), count=3, total_ns=500 * MS, longest_ns=204 * MS, longest=STALL,
                    causes=Counter({"cpu-python": 1}))  # fmt: skip
     return LiveView(
         title="loopstall watch prog.py", at=0.0, watched_ns=83_000 * MS, threshold_ns=20 * MS, count=count,

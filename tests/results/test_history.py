@@ -42,7 +42,7 @@ def test_result_that_is_there_already_is_replaced(tmp_path):
 
 def test_failed_runs_leave_no_value_and_nothing_is_added_of_failures_alone(tmp_path):
     with History(tmp_path / "h.sqlite", create=True) as history:
-        with pytest.raises(InputError, match="no run that went well"):
+        with pytest.raises(InputError, match="no successful run"):
             history.add(result(1), [failed()])
         assert history.readings() == []
 

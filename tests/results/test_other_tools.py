@@ -94,7 +94,7 @@ def test_compare_takes_either_tool_on_either_side(tmp_path):
     done = loopstall("compare", fast, slow, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 regressed" in done.stdout
-    assert "Measured apart" in done.stdout
+    assert "Measured one side after the other" in done.stdout
     assert loopstall("compare", slow, fast, cwd=tmp_path).returncode == 0
     one = rounds(tmp_path, 1.0, file="one.json")
     done = loopstall("compare", one, one, cwd=tmp_path)

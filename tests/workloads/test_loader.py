@@ -151,7 +151,7 @@ def test_async_function_alone_is_its_own_twin(tmp_path):
     assert item.ref.path == str(path)
     assert asyncio.run(item.async_function(2)) == item(2) == 6
     assert item.why_not("native", {}) is None
-    assert item.why_not("inline", {}) == "the workload is about native alone"
+    assert item.why_not("inline", {}) == "the workload is about async alone"
 
 
 def test_workload_says_itself_what_it_has_not(tmp_path):
@@ -292,7 +292,7 @@ def test_downloads_are_n_a_where_a_client_has_no_such_side(tmp_path):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("awaits", "-p", "how=gather"), "the workload is about native alone"),
+        (("awaits", "-p", "how=gather"), "the workload is about async alone"),
         (("http_download", "-p", "how=task_group"), "aiohttp has no synchronous side"),
     ],
 )
@@ -307,4 +307,4 @@ def test_servers_do_not_do_work_that_is_an_async_function_alone(tmp_path):
     words = ("--work", "awaits", "-p", "how=gather", "--seconds", "0.2s", "--processes", 1)
     done = loopstall("serve-bench", "socket", *words, cwd=tmp_path)
     assert done.returncode == 5
-    assert "the workload is about native alone" in " ".join(done.stdout.split())
+    assert "the workload is about async alone" in " ".join(done.stdout.split())

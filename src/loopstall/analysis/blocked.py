@@ -1,4 +1,4 @@
-"""What stalls that belong together have in common: how long, how often, at which lines, and why."""
+"""The things that stalls of one line or route have in common: how long, how often, at which lines, and why."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from loopstall.analysis.culprits import Culprit
 from loopstall.analysis.rules import rule_of
-from loopstall.monitor.syscalls import GIL, READY, RUNNING
 from loopstall.records import Frame, Stall
+from loopstall.records.thread_states import GIL, READY, RUNNING
 
 __all__ = ["Blocked", "Part", "blocked", "by_function", "of_stalls"]
 
@@ -91,7 +91,7 @@ class Blocked:
 
     @property
     def confidence(self) -> str:
-        """How much of the time speaks for the cause: high, medium or low."""
+        """The confidence: how much of the time speaks for the cause: high, medium or low."""
         kinds = self.kinds
         if not kinds or kinds[0][0] == "stall-of-unknown-cause":
             return "low"

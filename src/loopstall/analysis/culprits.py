@@ -20,7 +20,7 @@ _UNNAMED_TASK = re.compile(r"(Task-)?\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blame:
-    """What a stall is put down to: a line of the user's, or else a library and what it was doing.
+    """The thing that a stall is put down to: a line of the user's, or else a library and what it was doing.
 
     Args:
         frame: the user's line; None where no line of the user's was seen.

@@ -48,7 +48,7 @@ class Diagnosis:
 
     @property
     def advice(self) -> str:
-        """What to do: what was measured goes before what is usual for the cause."""
+        """The advice: what was measured goes before what is usual for the cause."""
         return f"Use {self.recommended.strategy}." if self.recommended is not None else self.rule.advice
 
 

@@ -1,4 +1,4 @@
-"""What to write instead of a line that blocks the loop: sentences and code to copy, made of the line itself."""
+"""Code to write instead of a line that blocks the loop: sentences and code to copy, made of the line itself."""
 
 import ast
 from dataclasses import dataclass

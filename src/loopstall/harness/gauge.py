@@ -1,4 +1,4 @@
-"""What a run takes over its time: CPU, memory and the jobs in flight, in bounded memory.
+"""The course of a run: CPU, memory and the jobs in flight, in bounded memory.
 
 Hands on ``Gauge``, which reads CPU and memory of this process where the loop's heartbeat passes by, so that nothing
 wakes for it, and ``Flow``, which counts jobs after the clock has stopped.

@@ -22,7 +22,7 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.faults: dict[str, None] = {}
-        """What the processes could not do, in the order in which they said so."""
+        """Sentences on what the processes could not do, in the order in which they said so."""
         self._read: dict[str, int] = {}  # name of a file: how many bytes of it have been taken
 
     def take(self) -> Iterator[StallEvent]:

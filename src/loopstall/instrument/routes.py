@@ -49,4 +49,4 @@ def _aiohttp(module: Any) -> None:
 
 
 FRAMEWORKS: "dict[str, Callable[[Any], object]]" = {"starlette.applications": _starlette, "aiohttp.web_app": _aiohttp}
-"""What to do with a module of a framework when it has come, by its name."""
+"""The things to do with a module of a framework when it has come, by its name."""

@@ -14,7 +14,7 @@ from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, Clock, now_ns
-from loopstall.records.units import format_ns
+from loopstall.records.units import counted, format_ns
 from loopstall.report.text import place, printable
 
 __all__ = ["StallLogger"]
@@ -93,7 +93,7 @@ class StallLogger:
         frame = stall.holder or stall.culprit
         where = place(frame) if frame is not None else "no culprit was seen"
         what = printable(stall.label or stall.task or "no task")
-        more = f" ({suppressed} stalls before it were not logged)" if suppressed else ""
+        more = f" ({counted(suppressed, 'earlier stall')} not logged)" if suppressed else ""
         self._logger.log(
             self._level,
             "event loop stalled for %s, %s: %s, %s%s",

@@ -83,12 +83,7 @@ def stall_of(
     weights = weights_of(within, span.start_ns, span.end_ns)
     evidence = _evidence(span, within, before, after)
     evidence = with_shares(evidence, within, weights) if span.outside else evidence
-    cause, rule = classify(evidence)
-    longest = next(iter(divided(within, weights)), []) if span.outside else []
-    if longest:
-        looks = [within[number] for number in longest]
-        part = with_shares(evidence, looks, [weights[number] for number in longest])
-        cause, rule = of_longest_part(cause, rule, part, len(looks))
+    cause, rule = _cause(evidence, within, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
         holder, thread = holder_of(within, weights)
@@ -112,6 +107,16 @@ def stall_of(
         evidence=evidence,
         parts=parts_of(within, weights),
     )
+
+
+def _cause(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> tuple[str, str]:
+    """Returns the cause of a stall and its rule: of several callbacks that were looked at, that of the longest one."""
+    found = classify(evidence)
+    longest = next(iter(divided(samples, weights)), []) if evidence.outside else []
+    if not longest:
+        return found
+    part = with_shares(evidence, [samples[at] for at in longest], [weights[at] for at in longest])
+    return of_longest_part(*found, part, len(longest))
 
 
 def _within(span: StalledSpan, views: Sequence[ThreadView]) -> list[ThreadView]:

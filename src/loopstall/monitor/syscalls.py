@@ -5,16 +5,9 @@ Hands on ``wait_in``, which knows nothing of where the line comes from: of a thr
 
 import os
 
+from loopstall.records.thread_states import GIL, READY, RUNNING
+
 __all__ = ["GIL", "READY", "RUNNING", "wait_in"]
-
-GIL = "GIL"
-"""Stands among the names of system calls for waiting in futex for the GIL."""
-
-RUNNING = "running"
-"""Stands among them for computing, in the program or in the kernel."""
-
-READY = "ready"
-"""Stands among them for a thread that would compute and has no CPU."""
 
 _NAMES = {
     "x86_64": {

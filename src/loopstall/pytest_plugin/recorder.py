@@ -105,7 +105,7 @@ class Recorder:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What could not be done, in sentences."""
+        """Sentences that say what could not be done."""
         return self._pool.faults
 
     @contextlib.contextmanager

@@ -160,7 +160,7 @@ class Measured:
     noise: Noise | None = None
     """The noise of the machine meanwhile; None where the system does not record it."""
     began_at: float = 0.0
-    """When the load began, in seconds since 1970, UTC; 0 where that was not recorded."""
+    """The begin of the load, in seconds since 1970, UTC; 0 where that was not recorded."""
     cpu: Course = Course()
     """CPU time of the process since the moment before, as a share of one core; its children's is no part of it."""
     memory: Course = Course()

@@ -12,7 +12,7 @@ from loopstall.analysis.told import difference
 from loopstall.records import Change, Reading, Trend
 from loopstall.records.units import format_value
 from loopstall.report.columns import Column, columns
-from loopstall.report.escape import csv_row, printable
+from loopstall.report.escape import csv_row, printable, tamed
 
 __all__ = ["moved", "sentences", "to_csv", "to_otava", "to_text", "trends_shown"]
 
@@ -80,7 +80,7 @@ def to_text(trends: Sequence[Trend]) -> str:
     console.print(trends_shown(trends))
     for sentence in sentences(trends):
         console.print(sentence, soft_wrap=True)
-    return text.getvalue()
+    return "\n".join(map(tamed, text.getvalue().split("\n")))  # a table may fold a text to the start of a line
 
 
 def to_csv(trends: Sequence[Trend]) -> str:

@@ -21,7 +21,7 @@ Place = tuple[int, int]
 """Frame and position of a thread, as ``RemoteReader`` has it."""
 
 Counts = tuple[int, int]
-"""How often a thread was given a CPU, and has left one."""
+"""The number of times that a thread was given a CPU, and has left one."""
 
 _STEPS = 3  # times that steps are watched for in one look, some 70 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there

@@ -35,7 +35,7 @@ _LEAST_SHARE = 0.05  # of the stalled time, for a line beside the worst one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was blocked: a cell, a route, a test or a task; ``cell`` is the number of its timeline, -1 for none."""
+    """A cell, a route, a test or a task that was blocked; ``cell`` is the number of its timeline, -1 for none."""
 
     text: str
     cell: int = -1
@@ -73,6 +73,7 @@ class Card:
     subjects: tuple[Subject, ...] = ()
     told: str = ""
     frame: Frame | None = None
+    where: str = ""
     lines: tuple[SourceLine, ...] = ()
     why: str = ""
     confidence: str = ""

@@ -30,7 +30,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What the page shows.
+    """The content of the page.
 
     Args:
         names: of the results before and after.

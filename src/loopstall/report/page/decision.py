@@ -118,7 +118,7 @@ def decision_table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Maker:
-    """What entries are made of beside their figures."""
+    """The ingredients of entries beside their figures."""
 
     numbers: Mapping[Cell, int]
     budgets: Budgets

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import shlex
 
 from loopstall.analysis.blocked import Blocked, Part, blocked, by_function
+from loopstall.analysis.culprits import blame
 from loopstall.analysis.fixes import Fix, fix_of_line
 from loopstall.analysis.rules import Rule, had_gil, rule_of
 from loopstall.records import DESCHEDULED, Frame, StallEvent
@@ -15,6 +16,7 @@ from loopstall.records.units import format_ns
 from loopstall.report.page.cards import Card, Subject, causes, how_often, lines_of, stacks_id, title_of
 from loopstall.report.page.source import place_to_change, statement_at
 from loopstall.report.stall_document import Session
+from loopstall.report.stall_text import blamed
 
 __all__ = ["cards_of_session"]
 
@@ -40,14 +42,14 @@ def cards_of_session(session: Session) -> list[Card]:
         rest = _Rest(total_ns=sum(left_ns.values()) - left_ns[id(group)], all_ns=sum(left_ns.values()),
                      longest_ns=max((item.longest_ns for item in others), default=0))  # fmt: skip
         frames = {item.frame for item in group}
-        told = [event for event in session.summary.longest if event.blamed in frames]
+        told = [event for event in session.summary.longest if blame(event.stall).frame in frames]
         seen.append(_of_function(blocked(group, [event.stall for event in told]), told, session, rest))
     return seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rest:
-    """What is left of a session's stalls without those of a card, in ns."""
+    """The time that is left of a session's stalls without those of a card, in ns."""
 
     total_ns: int
     all_ns: int
@@ -56,7 +58,7 @@ class _Rest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What was blocked, by kind: routes, tests, else tasks."""
+    """The subjects that were blocked, by kind: routes, tests, else tasks."""
 
     names: Counter[str] = field(default_factory=Counter)
     tests: bool = False
@@ -76,6 +78,7 @@ def _of_function(seen: Blocked, told: Sequence[StallEvent], session: Session, re
         subjects=tuple(Subject(text=name) for name, _ in asked.names.most_common(_NAMES)),
         told=f"{how_often(seen)}.",
         frame=frame,
+        where=blamed(blame(seen.example)) if frame is None and seen.example is not None else "",
         lines=lines_of(seen),
         why=f"{rule.cause} {causes(seen)}",
         confidence=seen.confidence,

@@ -103,4 +103,4 @@ def test_file_of_another_tool_cannot_be_measured_again(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
     done = loopstall("gate", "--against", "a.json", cwd=tmp_path)
     assert done.returncode == 2
-    assert "say --candidate-results" in done.stderr
+    assert "give --candidate-results" in done.stderr

@@ -65,6 +65,6 @@ def test_projects_own_build_is_compared_and_one_that_fails_is_shown(checkout):
     (checkout / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "nowhere"\n')
     done = gate(checkout, *QUICK, env=cache)
     assert done.returncode == 2
-    assert "does not build; the last it said" in done.stderr
+    assert "does not build; its last output" in done.stderr
     assert "nowhere" in done.stderr
     assert path.exists()

@@ -134,7 +134,7 @@ def test_error_of_the_program_is_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "say which program"),
+        ((), "name the program to run"),
         (("--treshold", "5ms", "x.py"), "no such option --treshold"),
         (("no.py",), "does not exist"),
         (("-m", "nothere"), "nothere"),

@@ -7,7 +7,7 @@ import pytest
 
 import loopstall.monitor.probes.heartbeat as own
 from loopstall.records import Frame
-from loopstall.records.frames import library_of, loop_at, shortened
+from loopstall.records.frames import is_librarys, library_of, loop_at, shortened
 
 LIBRARY = "/srv/venv/lib/python3.12/site-packages/starlette/routing.py"
 
@@ -68,3 +68,11 @@ def test_innermost_frames_survive_beneath_any_number_of_the_users():
 def test_short_stack_is_shown_whole(length):
     stack = [library(number) for number in range(length)]
     assert shortened(stack, 5) == stack
+
+
+@pytest.mark.parametrize(
+    ("file", "librarys"),
+    [("/srv/app/main.py", False), ("<string>", False), ("<frozen runpy>", True), (LIBRARY, True), (own.__file__, True)],
+)
+def test_code_without_a_file_is_no_librarys(file, librarys):
+    assert is_librarys(file) == librarys

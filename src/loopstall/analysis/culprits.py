@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from loopstall.records import DESCHEDULED, Frame, Stall, StallEvent
-from loopstall.records.frames import is_users, library_of
+from loopstall.records.frames import is_librarys, library_of
 from loopstall.records.longest import Longest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Blame:
 def blame(stall: Stall) -> Blame:
     """Says what a stall is put down to; where another thread held the GIL, it is that one's line."""
     frame = stall.holder or stall.culprit
-    if frame is None or is_users(frame.file):
+    if frame is None or not is_librarys(frame.file):
         return Blame(frame=frame)
     return Blame(frame=None, library=library_of(frame.file), work=work_of(stall))
 

@@ -9,7 +9,16 @@ import sysconfig
 
 from loopstall.records import Frame
 
-__all__ = ["LOOP_HANDLE", "culprit", "is_users", "library_of", "loop_at", "place_in_library", "shortened"]
+__all__ = [
+    "LOOP_HANDLE",
+    "culprit",
+    "is_librarys",
+    "is_users",
+    "library_of",
+    "loop_at",
+    "place_in_library",
+    "shortened",
+]
 
 LOOP_HANDLE = ("asyncio/events.py", "Handle._run")
 _LOOPS = {
@@ -57,6 +66,11 @@ def is_users(file: str) -> bool:
     if path.is_relative_to(_PACKAGE):
         return path.is_relative_to(_PACKAGE / "_bundled")
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
+
+
+def is_librarys(file: str) -> bool:
+    """Returns whether a file belongs to a library or to Python; that of `python -c` may be anybody's, and does not."""
+    return not is_users(file) and (not file.startswith("<") or file.startswith("<frozen "))
 
 
 def culprit(stack: Sequence[Frame]) -> Frame | None:

@@ -4,7 +4,7 @@ from loopstall.analysis.culprits import Blame, Culprit, StallSummary
 from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import Frame, StallEvent, StallPart
 from loopstall.records.clock import NS_PER_MS
-from loopstall.records.frames import is_users
+from loopstall.records.frames import is_librarys, is_users
 from loopstall.records.units import counted, format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
@@ -93,7 +93,7 @@ def _where(seen: StallEvent) -> str:
     stall, frame = seen.stall, seen.blamed
     where = "no culprit was seen"
     if frame is not None:
-        where = place(frame) if is_users(frame.file) else f"in the framework, at {place(frame)}"
+        where = f"in the framework, at {place(frame)}" if is_librarys(frame.file) else place(frame)
     held = f", GIL held by thread {stall.holder_thread or 'without a name'}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
     return f"{stall.cause}: {where}{held}{task}"

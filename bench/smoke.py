@@ -36,15 +36,15 @@ def bench(folder: Path) -> str:
     said = python(*OURS, "run", *ONCE, "--jobs", "2", "-p", "variant=pure-python", "-o", folder / "out")
     found(r"TRAP|No trap", said)
     cells = result(folder / "out", absent=TWIN)
-    for name in ("inline", "native", "to_thread", "threads", "processes"):
+    for name in ("inline", "async", "to_thread", "threads", "processes"):
         need({f"asyncio/{name}", f"uvloop/{name}"} <= strategies(cells), f"no cell of {name}")
     return f"{len(cells)} cells of {len(strategies(cells))} strategies, and their page"
 
 
 def bench_all(folder: Path) -> str:
-    """Every workload inline and native, one of them under every strategy, and a server of each kind."""
+    """Every workload inline and async, one of them under every strategy, and a server of each kind."""
     words = ("--all", "--jobs", "1", *ONCE)
-    python(*OURS, "run", *words, "-s", "inline", "-s", "native", "-o", folder / "all", codes=(0, 1))
+    python(*OURS, "run", *words, "-s", "inline", "-s", "async", "-o", folder / "all", codes=(0, 1))
     every = result(folder / "all", absent=TWIN)
     names = {cell["workload"] for cell in every}
     listed = set(

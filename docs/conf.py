@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pygments.lexers.python import PythonLexer
+
 from loopstall import __version__
 
 project = "loopstall"
@@ -39,5 +41,6 @@ def _taken_as_it_stands(_app: Any, _context: Any, lines: list[str]) -> None:
 
 def setup(app: Any) -> None:
     """Connects what is above."""
+    app.add_lexer("ipython", PythonLexer)  # its own lexer comes with IPython
     for part in ("description", "options", "arguments", "epilog"):
         app.connect(f"sphinx-click-process-{part}", _taken_as_it_stands)

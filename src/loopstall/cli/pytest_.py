@@ -15,7 +15,7 @@ _EXAMPLES = (
 
 @click.command("pytest", cls=HelpedCommand, examples=_EXAMPLES, add_help_option=False,
                context_settings={"ignore_unknown_options": True})  # fmt: skip
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     """Fail tests that block an event loop: loopstall is a plugin of pytest, so call pytest itself.

@@ -25,6 +25,7 @@ def library(number):
     [
         ("/srv/app/main.py", ""),
         (LIBRARY, "starlette"),
+        ("/elsewhere/src/loopstall/monitor/probes/epoll.py", "loopstall"),
         ("/usr/lib/python3/dist-packages/yaml.py", "yaml"),
         ("C:\\venv\\Lib\\site-packages\\uvicorn\\main.py".replace("Lib\\", "lib\\python3.12\\"), "uvicorn"),
         ("/usr/lib/python3.13t/threading.py", "threading"),
@@ -72,7 +73,15 @@ def test_short_stack_is_shown_whole(length):
 
 @pytest.mark.parametrize(
     ("file", "librarys"),
-    [("/srv/app/main.py", False), ("<string>", False), ("<frozen runpy>", True), (LIBRARY, True), (own.__file__, True)],
+    [
+        ("/srv/app/main.py", False),
+        ("<string>", False),
+        ("<frozen runpy>", True),
+        (LIBRARY, True),
+        (own.__file__, True),
+        ("/elsewhere/src/loopstall/monitor/probes/epoll.py", True),
+        ("/elsewhere/src/loopstall/app.py", False),
+    ],
 )
 def test_code_without_a_file_is_no_librarys(file, librarys):
     assert is_librarys(file) == librarys

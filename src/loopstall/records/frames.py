@@ -57,7 +57,7 @@ def is_users(file: str) -> bool:
     """Returns whether a file is the user's own code: neither Python's, nor a package's, nor loopstall's."""
     if file.startswith("<"):
         return file.startswith(_CELL)
-    if _ANY_LIBRARY.search(file):
+    if _ANY_LIBRARY.search(file) or _is_ours(file):
         return False
     try:
         path = Path(file).resolve()
@@ -66,6 +66,12 @@ def is_users(file: str) -> bool:
     if path.is_relative_to(_PACKAGE):
         return path.is_relative_to(_PACKAGE / "_bundled")
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
+
+
+def _is_ours(file: str) -> bool:
+    """Returns whether a file is one of loopstall's, also in another checkout: a report may be read elsewhere."""
+    _, found, rest = file.replace("\\", "/").rpartition("/src/loopstall/")
+    return bool(found) and not rest.startswith("_bundled/") and (_PACKAGE / rest).is_file()
 
 
 def is_librarys(file: str) -> bool:
@@ -96,7 +102,7 @@ def library_of(file: str) -> str:
     if is_users(file):
         return ""
     path = Path(file)
-    if path.is_absolute() and path.is_relative_to(_PACKAGE):
+    if _is_ours(file) or (path.is_absolute() and path.is_relative_to(_PACKAGE)):
         return _PACKAGE.name
     installed = _INSTALLED.match(file)
     if installed:

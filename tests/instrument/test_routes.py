@@ -2,6 +2,7 @@
 
 import asyncio
 
+from helpers import loopstall
 import pytest
 
 from loopstall.instrument.routes import FRAMEWORKS
@@ -58,3 +59,23 @@ def test_route_of_aiohttp_is_named_while_it_answers(monkeypatch):
 
     FRAMEWORKS["aiohttp.web_app"](web)
     assert asyncio.run(ask()) == ("GET /items/{number}", 404)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("starlette.applications", "class Starlette:\n    async def __call__(self, scope, receive, send): pass\n"),
+        ("aiohttp.web_app", "class Application:\n    async def _handle(self, request): pass\n"),
+        ("aiohttp.web_app", "class Another: pass\n"),  # of a version to come
+    ],
+)
+def test_framework_that_comes_before_asyncio_is_imported_as_ever(tmp_path, name, content):
+    package, _, module = name.partition(".")
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    (tmp_path / package / f"{module}.py").write_text(content)
+    (tmp_path / "prog.py").write_text(
+        f"import sys\nassert 'asyncio' not in sys.modules\nimport {name}\nimport asyncio\nprint('imported')\n"
+    )
+    done = loopstall("watch", "prog.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "imported\n"), done.stderr

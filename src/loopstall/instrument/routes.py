@@ -14,6 +14,8 @@ __all__ = ["FRAMEWORKS"]
 
 def _starlette(module: Any) -> None:
     """Labels what Starlette and FastAPI answer."""
+    import asyncio  # noqa: F401  # its arrival imports modules of ours, and has to come before the next line
+
     from loopstall.monitor.labels import labelled, route_of
 
     answer = module.Starlette.__call__
@@ -31,6 +33,8 @@ def _starlette(module: Any) -> None:
 
 def _aiohttp(module: Any) -> None:
     """Labels what a server of aiohttp answers."""
+    import asyncio  # noqa: F401  # its arrival imports modules of ours, and has to come before the next line
+
     from loopstall.monitor.labels import labelled
 
     answer = module.Application._handle  # noqa: SLF001  # each request goes through it, and nothing public sees them all
@@ -48,5 +52,19 @@ def _aiohttp(module: Any) -> None:
     module.Application._handle = answered  # noqa: SLF001
 
 
-FRAMEWORKS: "dict[str, Callable[[Any], object]]" = {"starlette.applications": _starlette, "aiohttp.web_app": _aiohttp}
+def _harmless(name: "Callable[[Any], object]") -> "Callable[[Any], object]":
+    """Leaves a framework without its routes that is otherwise than known, instead of failing the program's import."""
+
+    def named(module: Any) -> None:
+        try:
+            name(module)
+        except (AttributeError, ImportError):
+            return
+
+    return named
+
+
+FRAMEWORKS: "dict[str, Callable[[Any], object]]" = {
+    "starlette.applications": _harmless(_starlette), "aiohttp.web_app": _harmless(_aiohttp),
+}  # fmt: skip
 """The things to do with a module of a framework when it has come, by its name."""

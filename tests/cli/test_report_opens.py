@@ -149,6 +149,7 @@ ELSEWHERE = {
     "b.json": ('{"benchmarks": []}', "which `loopstall compare` reads"),
     "r.json": ('{"format": "loopstall", "kind": "report", "version": 1}', "give the results folder it was made of"),
     "h.sqlite": ("SQLite format 3\0", "loopstall history show --file h.sqlite"),
+    "dump.json": ('{"pid": 1, "threads": []}', "`loopstall dump --json` prints"),
     "other.json": ('{"a": 1}', "is not a file of loopstall's; report reads results folders"),
     "list.json": ("[1]", "is not a file of loopstall's; report reads results folders"),
     "cut.json": ('{"format": "loopstall", "kind": "sta', "is not whole JSON"),

@@ -74,7 +74,7 @@ def test_no_more_than_so_many_a_minute_are_logged_and_the_rest_is_counted(logger
     for _ in range(3):
         log(STALL)
     log.stop()
-    assert logger.records[-1].getMessage() == "3 more stalls were not logged"
+    assert logger.records[-1].getMessage() == "3 more stalls not logged"
 
 
 def test_formatter_for_json_writes_the_fields(logger):

@@ -77,7 +77,7 @@ class StallLogger:
         with self._lock:
             suppressed, self._suppressed = self._suppressed, 0
         if suppressed:
-            self._logger.log(self._level, "%d more stalls were not logged", suppressed)
+            self._logger.log(self._level, "%s not logged", counted(suppressed, "more stall"))
 
     def __call__(self, stall: Stall) -> None:
         """Logs a stall, or counts it where there were too many within the minute."""

@@ -46,6 +46,27 @@ def test_cpu_is_the_share_of_the_time_since_the_point_before():
     assert memory == Course(at_ns=(20 * MS, 120 * MS), values=(5, 5))
 
 
+def test_reading_soon_after_another_takes_its_place():
+    clock = Clock()
+    gauge = clock.gauge()
+    gauge.read(0)
+    clock.cpu_ns = 20 * MS
+    gauge.pass_by(20 * MS)
+    clock.cpu_ns = 21 * MS  # read by a clock that is a little behind: alone it would be ten times what there was
+    gauge.read(20 * MS + MS // 10)
+    cpu, _ = gauge.courses(0)
+    assert cpu == Course(at_ns=(20 * MS + MS // 10,), values=(1.045,))
+
+
+def test_run_that_is_shorter_than_the_interval_has_one_point():
+    clock = Clock()
+    gauge = clock.gauge()
+    gauge.read(0)
+    clock.cpu_ns = MS
+    gauge.read(2 * MS)
+    assert gauge.courses(0)[0] == Course(at_ns=(2 * MS,), values=(0.5,))
+
+
 def test_points_stay_few_and_lose_no_cpu_time():
     clock = Clock()
     gauge = clock.gauge()

@@ -49,7 +49,9 @@ class Gauge:
             self.read(now_ns)
 
     def read(self, now_ns: int) -> None:
-        """Reads now."""
+        """Reads now; a reading soon after another takes its place, for a share of next to no time says nothing."""
+        if len(self._points) > 1 and now_ns - self._points[-1][0] < self._interval_ns // 2:
+            del self._points[-1]
         self._points.append((now_ns, self._cpu(), self._memory()))
         if len(self._points) > _POINTS:
             del self._points[1::2]

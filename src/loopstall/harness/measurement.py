@@ -73,9 +73,9 @@ class Measurement:
         self._meter.start(self._passing(monitor.expect))
         await drive(call, load, self._log, seed=seed, started_ns=started_ns, adapter=self._adapter, clock=self._clock)
         wall_ns = self._clock() - started_ns
+        self._gauge.read(started_ns + wall_ns)
         self._meter.stop()
         monitor.stop()
-        self._gauge.read(started_ns + wall_ns)
         after = usage_now()
         self._noises.append(noise.between(quiet, noise.read()))
         self._used.append((before, after))

@@ -9,8 +9,6 @@ import pytest
 
 from loopstall.cli.entry import _COMMANDS, _FIRST
 
-pytestmark = pytest.mark.once
-
 
 def commands():
     """Every command by its words, those of a group apart."""

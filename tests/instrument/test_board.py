@@ -9,8 +9,6 @@ from loopstall.instrument.live.board import Board
 from loopstall.instrument.live.lag_file import LoopLag
 from loopstall.records import StallEvent
 
-pytestmark = pytest.mark.once
-
 S = 1000 * MS
 BASE = measured(stalls_ms=(200,)).stalls[0]
 

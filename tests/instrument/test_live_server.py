@@ -14,8 +14,6 @@ from loopstall.instrument.live.guard import Address, Guard, address_of
 from loopstall.instrument.live.server import LiveServer
 from loopstall.records import StallEvent
 
-pytestmark = pytest.mark.once
-
 ALL = "0.0.0.0"  # noqa: S104  # as a user asks for it
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,6 @@ import pytest
 from loopstall.instrument.routes import FRAMEWORKS
 from loopstall.monitor.labels import label_here
 
-pytestmark = pytest.mark.once
-
 
 def named():
     label = label_here()

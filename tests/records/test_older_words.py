@@ -12,8 +12,6 @@ from loopstall.results import store
 from loopstall.results.advice_file import read, to_json
 from loopstall.runner import matrix
 
-pytestmark = pytest.mark.once
-
 
 def test_strategy_is_shown_as_async_and_keeps_its_name_for_older_versions():
     strategy = matrix.parse_strategy("uvloop/async")

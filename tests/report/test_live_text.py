@@ -13,8 +13,6 @@ from loopstall.analysis.live import Blocked, LiveView, LoopView
 from loopstall.records import Frame, StallEvent
 from loopstall.report.live_text import drawn, sparkline
 
-pytestmark = pytest.mark.once
-
 FRAME = Frame(file="/app/service/deep/down/in/folders/that/are/long/login.py", line=49, function="check_password")
 STALL = replace(measured(stalls_ms=(204,), frame=FRAME).stalls[0], cause="cpu-python", label="GET /login")
 EVENT = StallEvent(stall=STALL, length_ns=204 * MS, at=0.0, process="prog.py 7", thread="MainThread")

@@ -10,8 +10,6 @@ from loopstall.records import Evidence, Frame, Stall, StallEvent
 from loopstall.report.stall_document import Session
 from loopstall.report.watch_output import WatchOutput, _shown
 
-pytestmark = pytest.mark.once
-
 MS = 1_000_000
 SOURCE = "result = [number * number for number in range(2000) if number % 7 == 3 and number not in already_taken]"
 

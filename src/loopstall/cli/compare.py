@@ -11,9 +11,9 @@ import click
 from loopstall.analysis.compare import NOISE_THRESHOLD, Figures, compare
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.types import SHARE
-from loopstall.files import write_output
 from loopstall.gate.unpaired import noise_between
 from loopstall.records import Comparison
+from loopstall.records.files import write_output
 from loopstall.report.compared import comparisons_shown
 from loopstall.report.output import console, say
 from loopstall.report.text import printable

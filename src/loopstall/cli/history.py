@@ -12,9 +12,9 @@ from loopstall.analysis.metrics import METRICS
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
 from loopstall.errors import InputError, did_you_mean
-from loopstall.files import write_text
 from loopstall.records import Reading, Trend
 from loopstall.records.cells import strategy_shown
+from loopstall.records.files import write_text
 from loopstall.records.units import counted
 from loopstall.report import trend
 from loopstall.report.opening import open_page

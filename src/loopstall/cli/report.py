@@ -9,8 +9,8 @@ import click
 from loopstall.analysis.content import Content, digest
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
-from loopstall.files import write_output
 from loopstall.records import Advice, Trend
+from loopstall.records.files import write_output
 from loopstall.report.formats import FORMATS, rendered, stalls_rendered
 from loopstall.report.opening import open_page
 from loopstall.report.output import emit, say

@@ -15,7 +15,6 @@ from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
 from loopstall.cli.options.types import DURATION
 from loopstall.errors import InputError
-from loopstall.files import write_output
 from loopstall.instrument.account import StallAccount
 from loopstall.instrument.child import BEGUN, environment
 from loopstall.instrument.inbox import Inbox
@@ -25,6 +24,7 @@ from loopstall.instrument.runnable import check
 from loopstall.instrument.supervisor import interpreter, supervise
 from loopstall.monitor.samplers import SAMPLER_VARIABLE, SAMPLERS
 from loopstall.records.clock import NS_PER_S, now_ns
+from loopstall.records.files import write_output
 from loopstall.report.formats import stall_format_of, stalls_rendered
 from loopstall.report.opening import open_page
 from loopstall.report.output import say

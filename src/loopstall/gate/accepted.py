@@ -11,10 +11,10 @@ import tomllib
 from typing import Any
 
 from loopstall.errors import InputError, did_you_mean
-from loopstall.files import write_text
 from loopstall.records import REGRESSION, STALL, Frame, Verdict
 from loopstall.records.cells import strategy_shown
 from loopstall.records.clock import NS_PER_S
+from loopstall.records.files import write_text
 from loopstall.records.units import DURATION, SHARE, format_ns
 
 __all__ = ["FIELDS", "Accepted", "append", "apply", "parse", "read"]

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from loopstall.analysis.content import Content, Digest, digest
 from loopstall.errors import InputError
-from loopstall.files import write_output
 from loopstall.records import Skipped, Verdict
+from loopstall.records.files import write_output
 from loopstall.report.compared import verdicts_shown
 from loopstall.report.formats import rendered
 from loopstall.report.markdown import gate_to_markdown

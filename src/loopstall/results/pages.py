@@ -5,7 +5,7 @@ from pathlib import Path
 
 from loopstall.analysis.content import Digest, digest
 from loopstall.errors import InputError
-from loopstall.files import write_output
+from loopstall.records.files import write_output
 from loopstall.results import store
 from loopstall.results.content import content_of
 

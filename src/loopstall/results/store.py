@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from loopstall.errors import InputError, MeasurementError
-from loopstall.files import write_text
 from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, Plan, Run, Verdict
 from loopstall.records.cells import strategy_shown
 from loopstall.records.encoding import encode
+from loopstall.records.files import write_text
 
 __all__ = [
     "Results",

@@ -13,6 +13,7 @@ import pytest
 
 from loopstall.monitor import layout
 from loopstall.monitor import memory as module
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.gil import has_gil
 from loopstall.monitor.kernel import OwnMemory, UnavailableError
 from loopstall.monitor.memory import StackReader
@@ -108,9 +109,9 @@ def test_coroutine_is_on_the_stack_of_its_loop(reader):
 
 
 def test_of_a_deep_stack_the_innermost_frames_are_kept(reader):
-    with Standing(lambda standing: down(200, standing.wait)) as thread_id:
+    with Standing(lambda standing: down(DEPTH + 50, standing.wait)) as thread_id:
         names = users(reader.look(thread_id).stack)
-    assert 50 < len(names) <= 64
+    assert DEPTH - 10 < len(names) <= DEPTH
     assert set(names[1:]) == {"down"}
 
 

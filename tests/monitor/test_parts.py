@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.parts import parts_of
 from loopstall.monitor.samples import Sample
-from loopstall.monitor.stack import DEPTH
 
 APP = "/home/someone/app.py"
 FOLDER = Path(asyncio.__file__).parent

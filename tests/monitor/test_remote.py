@@ -12,10 +12,11 @@ import time
 import pytest
 
 from loopstall.monitor import layout
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.elf import find_runtime
 from loopstall.monitor.gil import FREE_THREADED
 from loopstall.monitor.process_memory import ProcessMemory
-from loopstall.monitor.remote import DEPTH, RemoteReader
+from loopstall.monitor.remote import RemoteReader
 from loopstall.monitor.unavailable import UnavailableError
 
 pytestmark = pytest.mark.skipif(

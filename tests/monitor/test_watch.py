@@ -8,8 +8,8 @@ from helpers import import_or_skip
 import pytest
 
 import loopstall
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.gil import FREE_THREADED
-from loopstall.monitor.remote import DEPTH
 
 
 async def blocks(seconds=0.05):

@@ -24,10 +24,10 @@ import sys
 from types import BuiltinFunctionType
 from typing import Any
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.kernel import Poll, UnavailableError
 from loopstall.monitor.labels import label_here
 from loopstall.monitor.probes import TrioRun
-from loopstall.monitor.stack import DEPTH
 from loopstall.records.clock import Clock
 
 __all__ = ["ANSWERS_AT_ONCE", "Answers", "AskingPoll"]

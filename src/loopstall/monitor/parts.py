@@ -7,8 +7,9 @@ Hands on ``parts_of`` and ``divided``. How much time a look stands for is the ma
 from collections.abc import Hashable, Sequence
 
 from loopstall.monitor.blame import blamed, named
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.samples import Sample
-from loopstall.monitor.stack import DEPTH, resolve_all
+from loopstall.monitor.stack import resolve_all
 from loopstall.records import Frame, StallPart
 from loopstall.records.frames import LOOP_HANDLE, is_users, loop_at, place_in_library
 

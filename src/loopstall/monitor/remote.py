@@ -8,16 +8,15 @@ What was read while a thread went on may not fit together; it is checked, and le
 import contextlib
 
 from loopstall.monitor.code_reader import CodeReader, SeenCode, TornError, read_word, word_in
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.interpreter_reader import InterpreterReader
 from loopstall.monitor.layout import Layout, UnknownLayoutError
 from loopstall.monitor.process_memory import Memory
 from loopstall.monitor.thread_numbers import ThreadNumbers
 from loopstall.monitor.unavailable import UnavailableError
 
-__all__ = ["DEPTH", "RemoteReader", "Walk"]
+__all__ = ["RemoteReader", "Walk"]
 
-DEPTH = 256
-"""Frames kept of a stack; the innermost ones, for they say what blocks. One that has fewer is whole."""
 _TAGS = 7  # low bits of a pointer that say how it is counted
 _BY_GENERATOR, _BY_INTERPRETER = 1, 3  # who owns a frame: from the latter on it runs no code in Python
 _THREADS_KEPT = 10_000

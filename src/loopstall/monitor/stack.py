@@ -6,14 +6,10 @@ import selectors
 from types import FrameType
 from typing import Protocol
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.records import Frame
 
-__all__ = ["DEPTH", "Code", "RawStack", "capture", "interrupts_wait", "resolve", "resolve_all"]
-
-DEPTH = 256
-"""Frames kept of a stack, the innermost ones, for they say what blocks: more than a web framework
-puts around a handler and a library beneath it, so that the user's own lines are among them."""
-
+__all__ = ["Code", "RawStack", "capture", "interrupts_wait", "resolve", "resolve_all"]
 
 _OURS = __file__.removesuffix("stack.py")
 _WAITS = (f"{_OURS}probes{os.sep}", f"trio{os.sep}_core{os.sep}_io_")

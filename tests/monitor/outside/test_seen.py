@@ -2,9 +2,9 @@
 
 import pytest
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.outside.seen import stall_from
 from loopstall.monitor.outside.slot import Seen
-from loopstall.monitor.stack import DEPTH
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 
 S, MS = 1_000_000_000, 1_000_000

@@ -15,6 +15,7 @@ import struct
 import time
 from typing import Any
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.outside.looker import Looker
 from loopstall.monitor.outside.messages import (
     ENDED,
@@ -32,7 +33,7 @@ from loopstall.monitor.outside.messages import (
 from loopstall.monitor.outside.slot import Slot
 from loopstall.monitor.outside.target import ProgramTarget
 from loopstall.monitor.process_memory import ProcessMemory
-from loopstall.monitor.remote import DEPTH, RemoteReader
+from loopstall.monitor.remote import RemoteReader
 from loopstall.monitor.unavailable import UnavailableError
 
 __all__ = ["main"]

@@ -11,6 +11,7 @@ import json
 import sys
 from typing import Any
 
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.labels import label_at, label_of
 from loopstall.monitor.outside.link import Link, Place, link
 from loopstall.monitor.outside.news import told
@@ -19,7 +20,7 @@ from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.outside.tasks import tasks_of
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
 from loopstall.monitor.samples import OtherThreads, Sample, ThreadView, names_of
-from loopstall.monitor.stack import DEPTH, RawStack, capture
+from loopstall.monitor.stack import RawStack, capture
 from loopstall.monitor.threads import get_native_id
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S, Clock

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from loopstall.monitor.code_reader import SeenCode
 from loopstall.monitor.counters import CounterReading
+from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.evidence import StalledSpan, stall_of
 from loopstall.monitor.looks import weights_of
 from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.samples import Sample
-from loopstall.monitor.stack import DEPTH, RawStack
+from loopstall.monitor.stack import RawStack
 from loopstall.monitor.syscalls import GIL, RUNNING
 from loopstall.records import Stall
 from loopstall.records.clock import NS_PER_S

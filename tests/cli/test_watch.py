@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def test_stalls_are_told_as_they_end_and_the_programs_exit_code_is_passed_on(pro
     assert "got ['7', '--debug', '-x']" in done.stdout
     assert "blocking-call: prog.py:5 in handler, task Task-" in done.stderr
     assert "1 stall: prog.py:5 in handler (blocking-call)" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the helper needs Linux")
+def test_cpu_time_of_the_helper_is_printed_at_the_end(program, tmp_path):
+    done = loopstall("watch", "-o", "stalls.json", "prog.py", cwd=tmp_path)
+    told = re.search(r"^loopstall: (The helper process took [\d.]+ m?s of CPU time, .*)$", done.stderr, re.MULTILINE)
+    assert told is not None, done.stderr
+    assert told[1] in json.loads((tmp_path / "stalls.json").read_text())["about"]
 
 
 @pytest.mark.parametrize(("limit", "status"), [("100ms", 1), ("60s", 0)])

@@ -180,14 +180,14 @@ def _run(
         watched_ns = now_ns() - began_ns
         account.take_last()
         watched = Path(folder, BEGUN).exists()
-    faults = (*helper.faults, *map(printable, inbox.faults))
+    missed = [*([] if watched else [_UNWATCHED]), *helper.faults, *map(printable, inbox.faults)]
     session = Session(
         title=_title(given, None),
         summary=account.summary,
         watched_ns=watched_ns,
         began=began,
         threshold_ns=threshold_ns,
-        about=(_ended(status), *([] if watched else [_UNWATCHED]), *faults),
+        about=(_ended(status), *helper.cost(watched_ns), *missed),
     )
     return account, session, status
 

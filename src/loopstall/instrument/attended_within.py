@@ -66,13 +66,14 @@ def attend_within(
                 account.take_last()
     finally:
         process.close()
+    watched_ns = now_ns() - began_ns if injection.begun else 0
     session = Session(
         title=printable(f"loopstall watch --pid {pid} --inject: {process.command}"),
         summary=account.summary,
-        watched_ns=now_ns() - began_ns if injection.begun else 0,
+        watched_ns=watched_ns,
         began=began,
         threshold_ns=threshold_ns,
-        about=(ended, *map(printable, (*helper.faults, *inbox.faults))),
+        about=(ended, *helper.cost(watched_ns), *map(printable, (*helper.faults, *inbox.faults))),
     )
     for sentence in session.about:
         account.note(sentence)

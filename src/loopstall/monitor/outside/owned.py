@@ -48,6 +48,7 @@ class OwnedHelper:
             except OSError as error:
                 raise UnavailableError(_fault(error.strerror or str(error))) from error
             undo.pop_all()
+        self.pid = pid
         self.address = f"{pid} {path}"
         """Its number and its socket: the value of the variable by which processes find it."""
 

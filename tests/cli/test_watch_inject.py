@@ -172,7 +172,7 @@ def test_second_watch_is_as_good_as_the_first_and_leaves_as_little(tmp_path):
             done = injected(process, tmp_path, duration="1s")
             assert done.returncode == 0, done.stderr
             assert "in sleeps, task again and again" in done.stderr
-            assert "The time was over." in done.stderr
+            assert "The time to watch was over." in done.stderr
         assert is_again(tmp_path, before)
 
 

@@ -10,7 +10,7 @@ CAUSES = {"blocking-call", "cpu-native", "cpu-python"}  # where the disk is memo
 
 
 async def save(path):
-    end = time.monotonic() + 0.25
+    end = time.monotonic() + 0.7
     while time.monotonic() < end:
         with path.open("wb") as file:  # culprit
             file.write(b"x" * 4_000_000)  # culprit

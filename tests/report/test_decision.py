@@ -31,6 +31,14 @@ def test_cell_over_its_budget_is_green_in_no_figure():
     assert not any(figure.best for figure in bad.figures)
 
 
+@pytest.mark.parametrize("figures", [{"cpu_ms": 0}, {"jobs": 10**6}])
+def test_trap_may_be_better_than_any_choice_in_another_figure(figures):
+    trap = run(cell(), figures=measured(stalls_ms=[60], wall_ms=1000.0, **figures))
+    fine = run(cell(dispatch="threads"), figures=measured(wall_ms=1000.0, cpu_ms=900))
+    (row,) = table_of(trap, fine).rows
+    assert all(shade >= OVER for shade in shades(row.entries[0]).values())
+
+
 @pytest.mark.parametrize(("lag_ms", "shade"), [(0.5, 0), (5, 1), (49, 3), (51, 4), (120, 5), (900, 6)])
 def test_shade_of_a_lag_is_its_share_of_the_budget(lag_ms, shade):
     (row,) = table_of(run(figures=measured(lag_ms=lag_ms, wall_ms=1000.0))).rows

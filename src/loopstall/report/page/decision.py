@@ -200,7 +200,7 @@ def _scale(name: str, row: Sequence[Summary]) -> _Scale:
 
     apart = len(row) > 1 and max(map(ratio, values)) > _NEAR  # where all are as good, none is marked
     return lambda value: (
-        _clamp(2 * math.log2(min(ratio(value), 1e9)), most=_OVER - 1),
+        _clamp(2 * math.log2(min(max(ratio(value), 1.0), 1e9)), most=_OVER - 1),  # a trap may be better than the best
         apart and ratio(value) <= _NEAR,
     )
 

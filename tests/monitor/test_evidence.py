@@ -256,6 +256,19 @@ def test_turn_of_several_callbacks_has_a_part_for_each_by_what_the_looks_stand_f
     assert [part.task for part in inside.beside] == ["two"]  # its culprit is where most samples were
 
 
+def test_longest_callback_is_to_blame_though_it_was_met_in_several_functions():
+    seen = [
+        sample(30, calls=("brief", "<run>"), syscall="read", frame=1, task="one"),
+        *(
+            sample(at, calls=(f"part {at}", "whole", "<run>"), syscall=RUNNING, stepped=True, frame=2, task="two")
+            for at in (60, 75, 90)
+        ),
+    ]
+    told = looked_at(*seen)
+    assert (told.culprit.function, told.task) == ("part 60", "two")
+    assert [part.task for part in told.beside] == ["one"]
+
+
 def test_sample_on_return_is_no_part():
     assert stall([sample(95, calls=("handler",))], on_return=[sample(90, calls=("main",))]).parts == ()
 

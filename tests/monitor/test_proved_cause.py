@@ -66,6 +66,17 @@ def evidence(**known):
         ("blocking-call", {"own": 9, "others": 90, "overran": 49, "gil": False}),
         # somebody did, and the loop was waiting
         ("blocking-call", {"own": 9, "others": 90, "overran": 90, "waiting": 1}),
+        # the machine let it wait for too long, and charged it for that
+        ("descheduled", {"overran": 95, "own": 90, "python": 90, "looks": 1}),
+        ("cpu-python", {"overran": 94, "own": 90, "python": 90, "looks": 1}),
+        ("descheduled", {"overran": 95, "own": 47}),
+        ("cpu", {"overran": 96, "own": 50}),  # a handler of signals, at which nobody looked
+        ("descheduled", {"overran": 95, "own": 90, "others": 9, "python": 90, "looks": 1}),
+        ("cpu-python", {"overran": 95, "own": 90, "others": 10, "python": 90, "looks": 1}),
+        ("descheduled", {"overran": 95, "own": 90, "others": 90, "python": 90, "looks": 1, "gil": False}),
+        ("gil-wait", {"overran": 95, "waited_gil": 1, "looks": 1}),
+        ("descheduled", {"threshold": 50, "overran": 50, "own": 60, "python": 60, "looks": 1}),
+        ("cpu-python", {"threshold": 60, "overran": 49, "own": 60, "python": 60, "looks": 1}),
         # what comes before all that
         ("gc", {"own": 90, "gc": 50, "python": 90}),
         ("cpu-python", {"own": 90, "gc": 49, "python": 90}),
@@ -101,6 +112,8 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("the loop's thread computed 10% of the time, others 20%, and no sample was taken", {"own": 10, "others": 20}),
         ("came back from its wait for events 80% late while other threads computed", {"others": 60, "overran": 80}),
         ("came back from its wait for events 80% late, and no thread here computed", {"overran": 80}),
+        (("came back from its wait for events 95% late, and nothing here kept it; "
+         "without that it would have stayed below the threshold"), {"overran": 95, "own": 90, "looks": 1}),
         (("ready to run without a CPU for 96% of the time (others had the CPU); "
          "without that wait it would have stayed below the threshold"), {"delay": 48, "throttled": 48}),
         (("ready to run without a CPU for 96% of the time (the CPU quota); "
@@ -137,6 +150,12 @@ def test_turn_has_the_cause_of_its_longest_callback(cause, part, looks, told):
 def test_rule_of_the_longest_callback_says_what_was_measured():
     _, rule = of_longest_part("cpu", "", evidence(waiting=60, python=20), 4)
     assert rule == "waited in 75% of the time of its longest callback"
+
+
+@pytest.mark.parametrize(("window", "cause"), [(142, "cpu"), (143, "descheduled")])
+def test_what_was_computed_before_the_stall_is_no_handlers(window, cause):
+    known = evidence(overran=95, own=90)
+    assert classify(replace(known, window_ns=window * MS))[0] == cause
 
 
 def test_stall_without_any_length_has_a_cause():

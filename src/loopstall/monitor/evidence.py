@@ -92,7 +92,9 @@ def stall_of(
     by_time = bool(within) and span.outside
     seen = within if by_time else [*on_return, *within]
     stacks = resolve_all(sample.stack for sample in seen)
-    worst = blamed(stacks, weights if by_time else [1] * len(seen))
+    parts = parts_of(within, weights)
+    longest = parts[0].culprit if parts and by_time else None  # it is to blame, however many functions it is in
+    worst = longest or blamed(stacks, weights if by_time else [1] * len(seen))
     return Stall(
         start_ns=span.start_ns - span.watched_since_ns,
         duration_ns=span.length_ns,
@@ -105,7 +107,7 @@ def stall_of(
         holder=holder,
         holder_thread=thread,
         evidence=evidence,
-        parts=parts_of(within, weights),
+        parts=parts,
     )
 
 

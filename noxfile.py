@@ -193,6 +193,16 @@ def service(session: nox.Session) -> None:
 
 
 @nox.session
+def attached(session: nox.Session) -> None:
+    """Hold `dump` and `watch --pid` against py-spy and others; arguments go to bench/attached.py."""
+    session.install("--quiet", ".[uvloop]", "uvicorn")
+    for package in ("gunicorn", "uvicorn-worker", "py-spy", "perpetuo"):
+        session.install("--quiet", package, success_codes=[0, 1])  # one may not be there, or not for this Python
+    if not smoke_form(session):
+        session.run("python", "bench/attached.py", *session.posargs)
+
+
+@nox.session
 def stress(session: nox.Session) -> None:
     """Stress the monitor for ten minutes; arguments go to bench/stress.py."""
     session.install("--quiet", ".[uvloop]")

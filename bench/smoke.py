@@ -180,6 +180,15 @@ def service(_folder: Path) -> str:
     return f"the slow route was named on both loops; CPU time a request {' and '.join(ratios)} times"
 
 
+def attached(_folder: Path) -> str:
+    """A service that is watched for two seconds, and what that costs an echo server."""
+    said = python("bench/attached.py", "--tool", "loopstall", "--only", "slow", "--only", "cost", "--server",
+                  "uvicorn on asyncio", "--seconds", "2", "--pairs", "1")  # fmt: skip
+    (stalls,) = found(r"loopstall +all +found (\d+) of [1-9]\d*, line \d+ of [1-9]\d*, cause \d+ of [1-9]", said)
+    (ratio,) = found(rf"^  loopstall +({NUMBER}) \[", said)
+    return f"{stalls} stalls of a service seen from outside; an echo server takes {ratio} times the CPU time"
+
+
 def stress(_folder: Path) -> str:
     """Some seconds of stalls on each loop."""
     counts = []
@@ -315,8 +324,8 @@ SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
         schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, mutation,
-        start_time, suites, service, stress, gate_live, gate_power, report_cost, viewers, advise_accuracy, idle_lag,
-        docs,
+        start_time, suites, service, attached, stress, gate_live, gate_power, report_cost, viewers, advise_accuracy,
+        idle_lag, docs,
     )
 }  # fmt: skip
 

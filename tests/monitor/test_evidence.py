@@ -233,6 +233,25 @@ def test_looks_from_outside_count_by_the_time_that_they_stand_for():
     assert stall([*brief, sample(60, calls=("long", "<run>"))]).culprit.function == "brief"
 
 
+def test_wait_that_nobody_looked_at_is_no_looks_own():
+    told = looked_at(
+        sample(70, calls=("handler", "<run>"), syscall=READY),
+        sample(90, calls=("handler", "<run>"), syscall=RUNNING, stepped=True),
+        overran_ns=60 * MS,
+    ).evidence
+    assert (told.ready_ns, told.python_ns) == (20 * MS, 20 * MS)
+
+
+def test_want_of_a_cpu_before_the_loop_came_back_is_part_of_its_being_late():
+    told = looked_at(
+        sample(50, calls=("<run>",), syscall=READY),
+        sample(70, calls=("handler", "<run>"), syscall=READY),
+        sample(90, calls=("handler", "<run>"), syscall=RUNNING, stepped=True),
+        overran_ns=60 * MS,
+    ).evidence
+    assert (told.ready_ns, told.python_ns) == (20 * MS, 20 * MS)
+
+
 def test_looks_from_inside_divide_no_time():
     told = stall([sample(50, syscall=RUNNING)]).evidence
     assert (told.outside, told.python_ns, told.native_ns, told.gil_ns, told.waiting_ns) == (False, 0, 0, 0, 0)

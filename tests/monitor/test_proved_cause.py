@@ -16,7 +16,8 @@ CAUSES = CPU | {"blocking-call", "gil-wait", "gc", "descheduled", "unknown"}
 TIMES = {
     "own": "own_cpu_ns", "others": "other_cpu_ns", "delay": "run_delay_ns", "throttled": "throttled_ns",
     "gc": "gc_ns", "overran": "overran_ns", "python": "python_ns", "native": "native_ns", "waited_gil": "gil_ns",
-    "waiting": "waiting_ns", "length": "duration_ns", "threshold": "threshold_ns",
+    "waiting": "waiting_ns", "ready": "ready_ns",
+    "length": "duration_ns", "threshold": "threshold_ns",
 }  # fmt: skip
 
 
@@ -70,13 +71,23 @@ def evidence(**known):
         ("descheduled", {"overran": 95, "own": 90, "python": 90, "looks": 1}),
         ("cpu-python", {"overran": 94, "own": 90, "python": 90, "looks": 1}),
         ("descheduled", {"overran": 95, "own": 47}),
+        ("descheduled", {"threshold": 80, "overran": 20, "own": 9}),
+        ("blocking-call", {"threshold": 81, "overran": 19, "own": 9}),
+        # it was seen without a CPU, and the system counts as much, also of a time before
+        ("descheduled", {"own": 95, "python": 5, "ready": 95, "delay": 95, "looks": 2}),
+        ("cpu-python", {"own": 95, "python": 6, "ready": 94, "delay": 95, "looks": 2}),
+        ("cpu-python", {"own": 95, "python": 5, "ready": 95, "delay": 94, "looks": 2}),
+        ("descheduled", {"own": 95, "python": 5, "ready": 95, "delay": 45, "throttled": 50, "looks": 2}),
+        ("cpu-python", {"own": 95, "python": 5, "ready": 95, "delay": None, "looks": 2}),
+        ("descheduled", {"own": 95, "overran": 50, "python": 5, "ready": 45, "delay": 45, "looks": 2}),
+        ("cpu-python", {"own": 95, "overran": 49, "python": 6, "ready": 45, "delay": 45, "looks": 2}),
         ("cpu", {"overran": 96, "own": 50}),  # a handler of signals, at which nobody looked
         ("descheduled", {"overran": 95, "own": 90, "others": 9, "python": 90, "looks": 1}),
         ("cpu-python", {"overran": 95, "own": 90, "others": 10, "python": 90, "looks": 1}),
         ("descheduled", {"overran": 95, "own": 90, "others": 90, "python": 90, "looks": 1, "gil": False}),
         ("gil-wait", {"overran": 95, "waited_gil": 1, "looks": 1}),
         ("descheduled", {"threshold": 50, "overran": 50, "own": 60, "python": 60, "looks": 1}),
-        ("cpu-python", {"threshold": 60, "overran": 49, "own": 60, "python": 60, "looks": 1}),
+        ("cpu-python", {"threshold": 50, "overran": 49, "own": 60, "python": 60, "looks": 1}),
         # what comes before all that
         ("gc", {"own": 90, "gc": 50, "python": 90}),
         ("cpu-python", {"own": 90, "gc": 49, "python": 90}),
@@ -112,8 +123,11 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("the loop's thread computed 10% of the time, others 20%, and no sample was taken", {"own": 10, "others": 20}),
         ("came back from its wait for events 80% late while other threads computed", {"others": 60, "overran": 80}),
         ("came back from its wait for events 80% late, and no thread here computed", {"overran": 80}),
-        (("came back from its wait for events 95% late, and nothing here kept it; "
-         "without that it would have stayed below the threshold"), {"overran": 95, "own": 90, "looks": 1}),
+        (("ready to run without a CPU for 96% of the time (came back from its wait for events 50% late); "
+         "without that wait it would have stayed below the threshold"),
+         {"overran": 50, "own": 90, "looks": 1, "ready": 46, "delay": 46}),
+        (("ready to run without a CPU for 96% of the time (others had the CPU); "
+         "without that wait it would have stayed below the threshold"), {"own": 90, "looks": 1, "ready": 96, "delay": 96}),
         (("ready to run without a CPU for 96% of the time (others had the CPU); "
          "without that wait it would have stayed below the threshold"), {"delay": 48, "throttled": 48}),
         (("ready to run without a CPU for 96% of the time (the CPU quota); "

@@ -116,39 +116,41 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
 
 def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a stall that only the want of a CPU made one."""
-    late = _late_wake(evidence)
-    if late:
-        return "descheduled", late
-    length, delay_ns = _length_ns(evidence), evidence.waited_cpu_ns
+    length, late_ns = _length_ns(evidence), _late_wake_ns(evidence)
+    seen_ns = late_ns + min(evidence.ready_ns, (evidence.run_delay_ns or 0) + evidence.throttled_ns)
+    delay_ns = max(evidence.waited_cpu_ns, seen_ns)
     if delay_ns < _DELAY_THAT_TELLS * length or evidence.duration_ns - delay_ns > evidence.threshold_ns:
         return None
-    why = "the CPU quota" if evidence.throttled_ns > delay_ns / 2 else "others had the CPU"
+    share, why = delay_ns / length, "others had the CPU"
+    if evidence.throttled_ns > delay_ns / 2:
+        why = "the CPU quota"
+    if delay_ns > evidence.waited_cpu_ns and late_ns:
+        share = delay_ns / evidence.duration_ns
+        why = f"came back from its wait for events {late_ns / evidence.duration_ns:.0%} late"
     return "descheduled", (
-        f"ready to run without a CPU for {delay_ns / length:.0%} of the time ({why}); "
+        f"ready to run without a CPU for {share:.0%} of the time ({why}); "
         f"without that wait it would have stayed below the threshold"
     )
 
 
-def _late_wake(evidence: Evidence) -> str:
-    """Recognises that the machine let the loop wait for events for too long; "" where it did not.
+def _late_wake_ns(evidence: Evidence) -> int:
+    """Returns by how much the machine let the loop wait for events for too long; 0 where something here kept it.
 
     Nothing of the program's can lengthen that wait but a handler of signals, which a look would meet (evidence then has
     no such wait), and another thread that keeps the GIL. CPU time says little: a virtual machine that the host has
     stopped charges the thread for it.
     """
-    late_ns = evidence.overran_ns
-    if not evidence.outside or late_ns < _OVERRAN_SHARE * evidence.duration_ns or evidence.gil_ns:
-        return ""
-    kept = evidence.gil and evidence.other_cpu_ns >= _SOME_OTHERS_SHARE * late_ns
-    if kept or evidence.duration_ns - late_ns > evidence.threshold_ns:
-        return ""
+    late_ns = min(evidence.overran_ns, evidence.duration_ns)
+    if (
+        not evidence.outside
+        or evidence.gil_ns
+        or (evidence.gil and evidence.other_cpu_ns >= _SOME_OTHERS_SHARE * late_ns)
+    ):
+        return 0
     within_ns = evidence.own_cpu_ns - max(0, evidence.window_ns - evidence.duration_ns)
     if not evidence.looks and within_ns >= _CPU_SHARE * late_ns:  # a handler that nobody has looked at
-        return ""
-    return (
-        f"came back from its wait for events {late_ns / evidence.duration_ns:.0%} late, and nothing here kept it; "
-        "without that it would have stayed below the threshold"
-    )
+        return 0
+    return late_ns
 
 
 def _proved(evidence: Evidence) -> tuple[str, str]:

@@ -80,9 +80,11 @@ def stall_of(
         look_beside: returns the threads as they are now; asked where one held the GIL, and none was seen meanwhile.
     """
     within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
-    weights = weights_of(within, span.start_ns, span.end_ns)
     evidence = _evidence(span, within, before, after)
-    evidence = with_shares(evidence, within, weights) if span.outside else evidence
+    back_ns = span.start_ns + evidence.overran_ns
+    waited = span.outside and not any(sample.at_ns < back_ns for sample in within)  # no look stands for that wait
+    weights = weights_of(within, back_ns if waited else span.start_ns, span.end_ns)
+    evidence = with_shares(evidence, within, weights, back_ns=back_ns) if span.outside else evidence
     cause, rule = _cause(evidence, within, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:

@@ -29,18 +29,21 @@ def weights_of(samples: Sequence[Sample], start_ns: int, end_ns: int) -> list[in
     return [max(1, after - before) for before, after in pairwise(borders)][: len(samples)]
 
 
-def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> Evidence:
+def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int], *, back_ns: int = 0) -> Evidence:
     """Returns evidence of a stall with how its time divides.
 
     Args:
         evidence: the counters.
         samples: of looks from outside, in the order of time.
         weights: how much of the stall each stands for, in ns.
+        back_ns: when the loop came back from waiting for events: by then a want of a CPU is part of its being late.
     """
     shares: Counter[str] = Counter()
     short_calls = _of_short_calls(samples)
     for sample, weight in zip(samples, weights, strict=True):
-        shares[_doing(sample, short_calls)] += weight
+        doing = _doing(sample, short_calls)
+        if doing != "ready" or sample.at_ns >= back_ns:
+            shares[doing] += weight
     return replace(
         evidence,
         outside=True,
@@ -48,6 +51,7 @@ def with_shares(evidence: Evidence, samples: Sequence[Sample], weights: Sequence
         native_ns=shares["native"],
         gil_ns=shares["gil"],
         waiting_ns=shares["waiting"],
+        ready_ns=shares["ready"],
     )
 
 
@@ -78,7 +82,9 @@ def _doing(sample: Sample, short_calls: set[str]) -> str:
         return "python" if sample.stepped or _function(sample) in short_calls else "native"
     if sample.syscall == GIL:
         return "gil" if sample.holder_id else ""
-    return "waiting" if sample.syscall not in {"", READY} else ""
+    if sample.syscall == READY:
+        return "ready"
+    return "waiting" if sample.syscall else ""
 
 
 def holder_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[Frame | None, str]:

@@ -36,7 +36,8 @@ class Evidence:
 
     ``outside`` says that a helper process looked; then nobody was asked and nobody starved, and the time of the
     stall is divided by what the looks saw: steps of Python code, computing without a step, waiting for the GIL while
-    another thread held it, and waiting for anything else.
+    another thread held it, waiting for anything else, and being ready without a CPU (``ready_ns``, since it came back
+    from waiting for events).
     """
 
     duration_ns: int
@@ -63,6 +64,7 @@ class Evidence:
     native_ns: int = 0
     gil_ns: int = 0
     waiting_ns: int = 0
+    ready_ns: int = 0
 
     @property
     def waited_cpu_ns(self) -> int:

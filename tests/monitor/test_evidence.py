@@ -288,6 +288,26 @@ def test_longest_callback_is_to_blame_though_it_was_met_in_several_functions():
     assert [part.task for part in told.beside] == ["one"]
 
 
+def test_work_that_is_divided_among_functions_is_not_passed_over_for_a_lesser_one():
+    seen = [
+        sample(20, calls=("brief", "turn", "<run>"), syscall="read"),
+        *(
+            sample(at, calls=(f"part {at}", "whole", "turn", "<run>"), syscall=RUNNING, stepped=True)
+            for at in (40, 55, 75)
+        ),
+    ]
+    told = looked_at(*seen)
+    assert told.culprit.function == "part 75"
+    assert looked_at(*seen[:2]).culprit.function == "part 40"
+    assert stall([*seen[:1], *seen]).culprit.function == "part 40"
+
+
+def test_own_work_of_a_function_counts_beside_what_it_calls():
+    calls = [sample(at, calls=(f"part {at}", "whole", "<run>"), syscall="read") for at in (20, 40)]
+    assert looked_at(*calls, sample(60, calls=("whole", "<run>"), syscall="read")).culprit.function == "whole"
+    assert looked_at(*calls, sample(95, calls=("whole", "<run>"), syscall="read")).culprit.function == "part 40"
+
+
 def test_sample_on_return_is_no_part():
     assert stall([sample(95, calls=("handler",))], on_return=[sample(90, calls=("main",))]).parts == ()
 

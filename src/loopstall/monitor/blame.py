@@ -9,29 +9,39 @@ from loopstall.records.frames import culprit, is_users
 
 __all__ = ["blamed", "named"]
 
+_Function = tuple[str, str]
+
 
 def blamed(stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]) -> Frame | None:
     """Returns the culprit of most stacks; those that show the loop between two callbacks count where there is no other.
 
-    Such a one ends in a library, and is the outer part of the others. Functions are compared first, for one that
-    computes is met at several of its lines.
+    Such a one ends in a library, and is the outer part of the others. From the outermost function of the user's on the
+    heaviest one that it calls is followed, or its own work, so that what divides its work among several functions is
+    not passed over for a lesser one that does not. Lines come last, for what computes is met at several.
 
     Args:
         stacks: innermost frames first.
         weights: how much each counts.
     """
-    found: Counter[Frame] = Counter()
-    functions: Counter[tuple[str, str]] = Counter()
+    left: list[tuple[list[_Function], Frame, int]] = []
     for stack, weight in zip(stacks, weights, strict=True):
         if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks)):
             frame = culprit(stack)
             if frame is not None:
-                found[frame] += weight
-                functions[frame.file, frame.function] += weight
-    if not found:
-        return None
-    worst = functions.most_common(1)[0][0]
-    return next(frame for frame, _ in found.most_common() if (frame.file, frame.function) == worst)
+                outer = [(one.file, one.function) for one in reversed(stack) if is_users(one.file)]
+                left.append((outer or [(frame.file, frame.function)], frame, weight))
+    depth = 0
+    while len({tuple(path) for path, _, _ in left}) > 1:
+        taken: Counter[_Function | None] = Counter()
+        for path, _, weight in left:
+            taken[path[depth] if depth < len(path) else None] += weight
+        heaviest = taken.most_common(1)[0][0]
+        left = [one for one in left if (one[0][depth] if depth < len(one[0]) else None) == heaviest]
+        depth += 1
+    lines: Counter[Frame] = Counter()
+    for _, frame, weight in left:
+        lines[frame] += weight
+    return lines.most_common(1)[0][0] if lines else None
 
 
 def named(samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], worst: Frame | None) -> dict[str, str]:

@@ -53,7 +53,7 @@ def evidence(**known):
         ("cpu-native", {"own": 90, "native": 1}),
         ("cpu-native", {"own": 90, "python": 1, "native": 2, "waiting": 90}),
         ("cpu", {"own": 90}),
-        ("cpu", {"own": 50, "waiting": 100}),
+        ("blocking-call", {"own": 50, "waiting": 1}),  # the kernel computes: fsync of a file in memory
         # nobody looked
         ("gil-wait", {"own": 9, "others": 50, "overran": 50}),
         ("unknown", {"own": 9, "others": 49, "overran": 50}),
@@ -116,6 +116,8 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("the loop's thread computed 60% of the time that it had a CPU, 75% of it without a step of Python",
          {"own": 60, "python": 10, "native": 30}),
         ("the loop's thread computed 90% of the time that it had a CPU; no sample tells whether in Python or in C", {"own": 90}),
+        ("the loop's thread computed 60% of the time that it had a CPU, where it was seen in fsync: in the kernel",
+         {"own": 60, "waiting": 40, "syscalls": ("fsync", GIL)}),
         ("the loop's thread computed 10% of the time and had a CPU, seen in fsync, read",
          {"own": 10, "waiting": 90, "syscalls": ("fsync", GIL, "read", "fsync")}),
         ("the loop's thread computed 10% of the time and had a CPU", {"own": 10, "waiting": 9, "syscalls": (GIL,)}),

@@ -165,14 +165,21 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
         return "gil-wait", f"waited for the GIL in most of the time that it computed nothing, {own:.0%} of it computing"
     if not looked_ns:
         return _unseen(evidence, own)
+    seen = _in_calls(evidence)
+    return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen and f', seen{seen}'}"
+
+
+def _in_calls(evidence: Evidence) -> str:
+    """Returns the calls in which the loop's thread was seen waiting, "" for none."""
     seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
-    seen = f", seen in {seen}" if seen else ""
-    return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen}"
+    return f" in {seen}" if seen else ""
 
 
 def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
     """Tells Python code from native code by whether the thread took steps while it was looked at and had a CPU."""
     looked_ns = evidence.python_ns + evidence.native_ns
+    if not looked_ns and evidence.waiting_ns:
+        return "blocking-call", f"{computed}, where it was seen{_in_calls(evidence)}: in the kernel"
     if not looked_ns:
         return "cpu", f"{computed}; no sample tells whether in Python or in C"
     share = evidence.native_ns / looked_ns
@@ -241,9 +248,8 @@ def _its_own(evidence: Evidence) -> tuple[str, str]:
     others, kept = evidence.other_cpu_ns / length, _kept(evidence)
     if evidence.gil and others >= _SOME_OTHERS_SHARE and kept and not set(evidence.syscalls) - {GIL}:
         return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}; {kept}"
-    seen = ", ".join(dict.fromkeys(name for name in evidence.syscalls if name != GIL))
-    seen = f", seen in {seen}" if seen else ""
-    return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen}"
+    seen = _in_calls(evidence)
+    return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen and f', seen{seen}'}"
 
 
 def _native(evidence: Evidence) -> str:

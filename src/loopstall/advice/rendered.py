@@ -23,9 +23,9 @@ def _markdown(advice: Advice) -> str:
 
 
 def _html(advice: Advice) -> str:
-    from loopstall.report.page.advice_page import to_page  # jinja2 is for pages alone
+    from loopstall.report.page.text_page import to_page  # jinja2 is for pages alone
 
-    return to_page(advice.target, told(advice))
+    return to_page(f"loopstall advise {advice.target}", told(advice), label="The figures and the code")
 
 
 _FORMATS: Mapping[str, Callable[[Advice], str]] = {

@@ -59,13 +59,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """A content summed up once for all formats: samples and summaries in the plan's order, diagnoses worst first."""
+    """A content summed up once for all formats: samples and summaries in the plan's order, diagnoses worst first.
+
+    ``restored`` is true where it was read from a report, which has the figures and findings, and no runs.
+    """
 
     content: Content
     samples: dict[Cell, list[Run]]
     summaries: tuple[Summary, ...]
     skipped: tuple[Skipped, ...]
     diagnoses: tuple[Diagnosis, ...]
+    restored: bool = False
 
 
 def digest(content: Content) -> Digest:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from loopstall.records import Stall
 
-__all__ = ["RULES", "Rule", "had_gil", "rule_named", "rule_of"]
+__all__ = ["OF_TRAPS", "RULES", "Rule", "had_gil", "rule_named", "rule_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +193,10 @@ _OF_CAUSE = {
     "gc": "gc-pause",
     "descheduled": "noisy-machine",
 }
+
+
+OF_TRAPS = frozenset({*_OF_CAUSE.values(), "stall-of-unknown-cause", "server-busy"})
+"""The rules of findings about traps."""
 
 
 def rule_named(name: str, *, gil: bool) -> Rule:

@@ -7,7 +7,7 @@ from loopstall.errors import InputError
 from loopstall.monitor.outside.attached import Attached
 from loopstall.monitor.outside.dump import dump_of
 from loopstall.monitor.unavailable import UnavailableError
-from loopstall.report.dump_text import dump_shown, dump_to_json
+from loopstall.report.dump_text import dump_to_json, dump_to_terminal
 from loopstall.report.output import emit
 
 __all__ = ["command"]
@@ -36,5 +36,5 @@ def command(pid: int, as_json: bool) -> int:  # noqa: FBT001  # as click calls i
             process.close()
     except UnavailableError as error:
         raise InputError(str(error)) from error
-    emit(dump_to_json(dump) if as_json else "".join(f"{line}\n" for line in dump_shown(dump)))
+    emit((dump_to_json if as_json else dump_to_terminal)(dump))
     return 0

@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
-from loopstall.analysis.content import Content, digest
+from loopstall.analysis.content import Content, Digest, digest
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
 from loopstall.records import Advice, Trend
+from loopstall.records.dumps import ProcessDump
 from loopstall.records.files import write_output
-from loopstall.report.formats import FORMATS, rendered, stalls_rendered
+from loopstall.report.formats import FORMATS, dump_rendered, rendered, stalls_rendered
 from loopstall.report.opening import open_page
 from loopstall.report.output import emit, say
 from loopstall.report.stall_document import Session
 from loopstall.results.history import History, machine_of, trends
-from loopstall.results.opened import opened
+from loopstall.results.opened import Opened, opened
 from loopstall.results.pages import write_index, write_page
 from loopstall.runner.checkout import root_of
 
@@ -46,8 +47,8 @@ _GROUPS = {
 def command(paths: tuple[Path, ...], past: Path | None, **options: Any) -> int:
     """Show what another command has written: as a page, as text, or as data.
 
-    PATHS are results folders of `run`, `gate` and `serve-bench`, a gate's verdicts, or the JSON of `watch -o`,
-    `watch --json-lines`, `pytest --stall-report` and `advise -o`.
+    PATHS are results folders of `run`, `gate` and `serve-bench`, a gate's verdicts, or the JSON of `report`,
+    `watch -o`, `watch --json-lines`, `pytest --stall-report`, `advise -o` and `dump`.
 
     `html` is a self-contained page, `speedscope` and `trace` open in speedscope and Perfetto, `pyperf` is for
     `python -m pyperf`; `json` has a schema (docs/report.schema.json, docs/stalls.schema.json).
@@ -65,7 +66,7 @@ def command(paths: tuple[Path, ...], past: Path | None, **options: Any) -> int:
                 say(f"loopstall: {warning}", err=True)
         if past is not None:
             if not isinstance(found, Content):
-                raise click.UsageError("--history is for results of run and gate, whose figures it has")
+                raise click.UsageError("--history is for results folders of run and gate, whose figures it has")
             found = replace(found, trends=_trends(past, found))
         page = _write(paths, found, form, options["output"])
     if options["open_"]:
@@ -73,7 +74,7 @@ def command(paths: tuple[Path, ...], past: Path | None, **options: Any) -> int:
     return 5 if not index and isinstance(found, Content) and not (found.runs or found.verdicts) else 0
 
 
-def _write(paths: tuple[Path, ...], found: Content | Session | Advice, form: str, output: Path | None) -> Path | None:
+def _write(paths: tuple[Path, ...], found: Opened, form: str, output: Path | None) -> Path | None:
     """Writes the report where it belongs, and returns its file if that is a page."""
     if form == "html" and output is None:
         if len(paths) > 1:
@@ -92,14 +93,16 @@ def _write(paths: tuple[Path, ...], found: Content | Session | Advice, form: str
     return output if form == "html" else None
 
 
-def _rendered(form: str, found: Content | Session | Advice) -> str:
+def _rendered(form: str, found: Opened) -> str:
     if isinstance(found, Session):
         return stalls_rendered(form, found)
+    if isinstance(found, ProcessDump):
+        return dump_rendered(form, found)
     if isinstance(found, Advice):
         from loopstall.advice.rendered import rendered as advice_rendered  # for advice alone
 
         return advice_rendered(form, found)
-    return rendered(form, digest(found))
+    return rendered(form, found if isinstance(found, Digest) else digest(found))
 
 
 def _beside(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 import hashlib
 import re
+from typing import Any
 
 __all__ = [
     "ASYNC",
@@ -44,6 +45,13 @@ def strategy_shown(text: str) -> str:
     """Returns a strategy as it is shown, also one that an older file has written."""
     loop, slash, dispatch = text.partition("/")
     return f"{loop}{slash}{dispatch_shown(dispatch)}"
+
+
+_LOAD = re.compile(
+    r"(?:(?P<jobs>\d+) jobs|(?P<seconds>[\d.e+-]+) s), (?:(?P<concurrency>\d+) at a time"
+    r"|(?P<rate>[\d.e+-]+)/s (?P<arrivals>\w+)(?:, (?P<heavy>[\d.e+-]+) of them heavy)?)"
+)
+"""A load in words, as ``str`` writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,22 @@ class Load:
             return f"{amount}, {self.concurrency} at a time"
         heavy = f", {self.heavy:.3g} of them heavy" if self.heavy is not None else ""
         return f"{amount}, {self.rate:g}/s {self.arrivals}{heavy}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Load":
+        """Returns the load that is written so.
+
+        Raises:
+            ValueError: it is not.
+        """
+        found = _LOAD.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no load")
+        amount: dict[str, Any] = {"jobs": int(found["jobs"])} if found["jobs"] else {"seconds": float(found["seconds"])}
+        if found["concurrency"]:
+            return cls(**amount, concurrency=int(found["concurrency"]))
+        heavy = float(found["heavy"]) if found["heavy"] else None
+        return cls(**amount, rate=float(found["rate"]), arrivals=found["arrivals"], heavy=heavy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

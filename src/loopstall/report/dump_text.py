@@ -7,20 +7,40 @@ import json
 from loopstall.records import Frame
 from loopstall.records.dumps import ProcessDump, TaskDump, ThreadDump
 from loopstall.records.frames import culprit, shortened
-from loopstall.report.escape import json_text
+from loopstall.report.escape import json_text, markdown_text
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import left_out, place, printable
 
-__all__ = ["children_told", "dump_shown", "dump_to_json"]
+__all__ = ["children_told", "dump_shown", "dump_to_html", "dump_to_json", "dump_to_markdown", "dump_to_terminal"]
 
 _FRAMES = 40
 _TASKS = 100
 _CHILDREN = 20
+_FENCE = "`" * 3
 
 
 def dump_to_json(dump: ProcessDump) -> str:
     """Renders a dump as JSON: the fields of its records by their names."""
     return json_text(json.dumps(asdict(dump), indent=1)) + "\n"
+
+
+def dump_to_terminal(dump: ProcessDump) -> str:
+    """Renders a dump as a terminal shows it."""
+    return "".join(f"{line}\n" for line in dump_shown(dump))
+
+
+def dump_to_markdown(dump: ProcessDump) -> str:
+    """Renders a dump for a comment."""
+    first, *rest = dump_shown(dump)
+    text = "\n".join(rest).replace(_FENCE, chr(39) * 3)
+    return f"### {markdown_text(first)}\n\n{_FENCE}text\n{text}\n{_FENCE}\n"
+
+
+def dump_to_html(dump: ProcessDump) -> str:
+    """Renders a dump as a page."""
+    from loopstall.report.page.text_page import to_page  # jinja2 is for pages alone
+
+    return to_page(f"loopstall dump {dump.pid}", dump_to_terminal(dump), label="Threads, their loops and tasks")
 
 
 def dump_shown(dump: ProcessDump) -> list[str]:

@@ -9,9 +9,10 @@ from loopstall.errors import InputError
 
 if TYPE_CHECKING:
     from loopstall.analysis.content import Digest
+    from loopstall.records.dumps import ProcessDump
     from loopstall.report.stall_document import Session
 
-__all__ = ["FORMATS", "STALL_FORMATS", "rendered", "stall_format_of", "stalls_rendered"]
+__all__ = ["FORMATS", "STALL_FORMATS", "dump_rendered", "rendered", "stall_format_of", "stalls_rendered"]
 
 _RESULTS = {
     "html": ("page.html", "to_html"),
@@ -47,6 +48,17 @@ _STALLS = {
 }
 """Module and function of each format of a session's stalls; the function takes a ``Session``."""
 
+_DUMPS = {
+    "html": ("dump_text", "dump_to_html"),
+    "markdown": ("dump_text", "dump_to_markdown"),
+    "terminal": ("dump_text", "dump_to_terminal"),
+    "json": ("dump_text", "dump_to_json"),
+}
+"""Module and function of each format of a process at one moment; the function takes a ``ProcessDump``."""
+
+_OF_RUNS = {"csv", "speedscope", "trace", "pyperf"}
+"""Formats that are made of single runs."""
+
 FORMATS = tuple(_RESULTS)
 
 STALL_FORMATS = {
@@ -69,8 +81,10 @@ def rendered(form: str, made: "Digest") -> str:
         made: the digest of a result.
 
     Raises:
-        InputError: the format needs a library that is not installed.
+        InputError: the format needs a library that is not installed, or runs, which a report that was read has not.
     """
+    if made.restored and form in _OF_RUNS:
+        raise InputError(f"{form} is made of runs, and a report as data has none; give the results folder it is of")
     return _renderer(_VERDICTS.get(form, _RESULTS[form]) if made.content.judged else _RESULTS[form])(made)
 
 
@@ -99,6 +113,21 @@ def stalls_rendered(form: str, session: "Session") -> str:
     if form not in _STALLS:
         raise InputError(f"stalls alone have no {form}, which is of measured runs; choose {', '.join(_STALLS)}")
     return _renderer(_STALLS[form])(session)
+
+
+def dump_rendered(form: str, dump: "ProcessDump") -> str:
+    """Renders what the loops of a process did at one moment.
+
+    Args:
+        form: a format that ``loopstall report`` writes.
+        dump: what was seen.
+
+    Raises:
+        InputError: a dump has no such format.
+    """
+    if form not in _DUMPS:
+        raise InputError(f"a dump has no {form}, which is of measured runs or stalls; choose {', '.join(_DUMPS)}")
+    return _renderer(_DUMPS[form])(dump)
 
 
 def _renderer(place: tuple[str, str]) -> Callable[[Any], str]:

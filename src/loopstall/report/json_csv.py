@@ -7,11 +7,12 @@ import msgspec
 
 from loopstall.analysis.content import Digest
 from loopstall.analysis.metrics import METRICS
+from loopstall.analysis.summary import Budget
 from loopstall.records import FORMAT, SCHEMA_VERSION, Frame, Skipped, Summary, Verdict
 from loopstall.records.encoding import encode
 from loopstall.report.escape import csv_row, json_text
 
-__all__ = ["Document", "json_schema", "to_csv", "to_json"]
+__all__ = ["CellReport", "Document", "FindingReport", "Left", "json_schema", "to_csv", "to_json"]
 
 
 _COLUMNS = (
@@ -30,8 +31,18 @@ class FigureReport(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
 
 
+class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits beyond which a run breaks a budget: the longest stall in ns, and the least availability (0 to 1)."""
+
+    stall_ns: int
+    availability: float
+
+
 class CellReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The summary of a cell's runs."""
+    """The summary of a cell's runs; ``file`` has the workload, ``broken`` are the metrics that broke a budget.
+
+    ``broke`` says in how many of the runs.
+    """
 
     workload: str
     params: dict[str, int | float | str | bool]
@@ -45,10 +56,17 @@ class CellReport(msgspec.Struct, frozen=True, kw_only=True):
     culprit: Frame | None
     error: str
     figures: dict[str, FigureReport]
+    file: str = ""
+    broke: int = 0
+    broken: tuple[str, ...] = ()
 
 
 class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding: the rule and the measured value; ``row`` and ``strategies`` are empty where it is about all cells."""
+    """A finding: the rule and the measured value; ``row`` and ``strategies`` are empty where it is about all cells.
+
+    Of a trap, ``recommended`` is the strategy to take instead, ``better`` what that one does, and ``alternative`` which
+    one has far less lag and what that costs.
+    """
 
     rule: str
     title: str
@@ -59,6 +77,9 @@ class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     row: str
     strategies: tuple[str, ...]
     culprit: Frame | None
+    recommended: str = ""
+    better: str = ""
+    alternative: str = ""
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +91,7 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A report as data."""
+    """A report as data; ``budgets`` are of single workloads, by name, ``budget`` of all others."""
 
     format: str
     kind: str
@@ -80,6 +101,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[FindingReport, ...]
     skipped: tuple[Left, ...]
     verdicts: tuple[Verdict, ...]
+    budget: BudgetReport | None = None
+    budgets: dict[str, BudgetReport] = {}
 
 
 def to_json(made: Digest) -> str:
@@ -101,11 +124,16 @@ def to_json(made: Digest) -> str:
                 row=item.cell.row if item.cell is not None else "",
                 strategies=tuple(str(cell.strategy) for cell in (item.cell, *item.others) if cell is not None),
                 culprit=item.culprit,
+                recommended=str(item.recommended.strategy) if item.recommended is not None else "",
+                better=item.better,
+                alternative=item.alternative,
             )
             for item in made.diagnoses
         ),
         skipped=tuple(map(_left, made.skipped)),
         verdicts=tuple(made.content.verdicts),
+        budget=_budget(made.content.budgets.common),
+        budgets={name: _budget(one) for name, one in made.content.budgets.own.items()},
     )
     return json_text(encode(document).decode())
 
@@ -155,7 +183,14 @@ def _cell(item: Summary) -> CellReport:
             )
             for name, one in item.estimates
         },
+        file=cell.workload.path,
+        broke=item.broke,
+        broken=item.broken,
     )  # fmt: skip
+
+
+def _budget(item: Budget) -> BudgetReport:
+    return BudgetReport(stall_ns=item.stall_ns, availability=item.availability)
 
 
 def _left(item: Skipped) -> Left:

@@ -24,7 +24,7 @@ def matrix_to_markdown(made: Digest) -> str:
     """Renders the verdict, the ten worst findings and a table that unfolds, in what a comment may hold."""
     parts = [f"### loopstall: {_short(verdict(made.summaries))}", ""]
     parts += [_short(text) for text in made.content.warnings[:_WORST]]
-    parts += [f"\n{_short(text)}\n" for text in remarks(made.content.runs)]
+    parts += [f"\n{_short(text)}\n" for text in (*made.content.notes, *remarks(made.content.runs))]
     parts += [_finding(item) for item in made.diagnoses[:_WORST]]
     if len(made.diagnoses) > _WORST:
         parts.append(f"\n{counted(len(made.diagnoses) - _WORST, 'more finding')}.")

@@ -5,25 +5,28 @@ from typing import Any
 
 import msgspec
 
-from loopstall.analysis.content import Content
+from loopstall.analysis.content import Content, Digest
 from loopstall.errors import InputError
 from loopstall.records import FORMAT, Advice
+from loopstall.records.dumps import ProcessDump
 from loopstall.report.stall_document import Session
-from loopstall.results import advice_file, stalls_file, store
+from loopstall.results import advice_file, report_file, stalls_file, store
 from loopstall.results.content import content_of
+from loopstall.results.elsewhere import READABLE, as_json, elsewhere
 
-__all__ = ["opened"]
+__all__ = ["Opened", "opened"]
 
-_READABLE = (
-    "report reads results folders, files of runs, a gate's verdicts, and the JSON of `watch -o`, `watch --json-lines`,"
-    " `pytest --stall-report` and `advise -o`"
-)
-_STALLS_AS_JSON = "write the stalls as JSON: loopstall watch -o stalls.json, or pytest --stall-report stalls.json"
+Opened = Content | Digest | Session | Advice | ProcessDump
+"""What a file or folder holds: runs, a report as data, stalls, advice, or what the loops of a process did."""
+
 _FOLDER_OF_IT = {"plan", "gate", "summary"}
 """Kinds of files that are parts of a results folder and say little by themselves."""
 
+_OF_A_DUMP = {"pid", "command", "python", "threads"}
+"""The keys by which the JSON of `dump` is known."""
 
-def opened(paths: tuple[Path, ...], *, root: Path | None = None) -> Content | Session | Advice:
+
+def opened(paths: tuple[Path, ...], *, root: Path | None = None) -> Opened:
     """Reads what a report is made from.
 
     Args:
@@ -45,11 +48,15 @@ def opened(paths: tuple[Path, ...], *, root: Path | None = None) -> Content | Se
     return _by_kind(_kind(paths[0], content), paths[0], content, root)
 
 
-def _by_kind(kind: str, path: Path, content: bytes, root: Path | None) -> Content | Session | Advice:
+def _by_kind(kind: str, path: Path, content: bytes, root: Path | None) -> Opened:
     if kind in {"stalls", "lines"}:
         return (stalls_file.read_document if kind == "stalls" else stalls_file.read_lines)(path, content)
     if kind == "advice":
         return advice_file.read(path)
+    if kind == "report":
+        return report_file.read(path, content, root=root)
+    if kind == "dump":
+        return _dump(path, content)
     if kind == "verdicts":
         verdicts = store.read_verdicts_file(path)
         return Content(title=path.name, runs=(), verdicts=verdicts, gated=True, root=root)
@@ -73,42 +80,39 @@ def _kind(path: Path, content: bytes) -> str:
         return "lines"
     if not content.strip():
         raise InputError(f"{path} is empty; give another file, or measure it again with --resume where it is a run")
-    elsewhere = _elsewhere(path, content)
-    if elsewhere:
-        raise InputError(f"{path} {elsewhere}")
+    said = elsewhere(path, content)
+    if said:
+        raise InputError(f"{path} {said}")
     first, _, rest = content.partition(b"\n")
     if rest.strip() and _is_stall(first):
         return "lines"
     try:
         document = msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is not whole JSON: {error}; {_READABLE}") from error
+        raise InputError(f"{path} is not whole JSON: {error}; {READABLE}") from error
     return _kind_of(path, document)
 
 
 def _kind_of(path: Path, document: Any) -> str:
-    if not isinstance(document, dict):
-        raise InputError(f"{path} is not a file of loopstall's; {_READABLE}")
-    if document.get("format") == FORMAT and isinstance(document.get("kind"), str):
-        kind: str = document["kind"]
-        if kind == "report":
-            raise InputError(f"{path} is a report already, and holds no runs; give the results folder it was made of")
-        return kind
-    if "stall" in document and "length_ns" in document:
-        return "lines"
-    for key, said in _EXPORTS.items():
-        if key in document:
-            raise InputError(f"{path} is not a file of loopstall's: {said}; {_READABLE}")
-    raise InputError(f"{path} is not a file of loopstall's; {_READABLE}")
+    if isinstance(document, dict):
+        if document.get("format") == FORMAT and isinstance(document.get("kind"), str):
+            kind: str = document["kind"]
+            return kind
+        if "stall" in document and "length_ns" in document:
+            return "lines"
+        if document.keys() >= _OF_A_DUMP:
+            return "dump"
+        said = as_json(document)
+        if said:
+            raise InputError(f"{path} {said}")
+    raise InputError(f"{path} is not a file of loopstall's; {READABLE}")
 
 
-_EXPORTS = {
-    "profiles": "it is a profile for speedscope, https://www.speedscope.app opens it",
-    "traceEvents": "it is a trace, https://ui.perfetto.dev opens it",
-    "benchmarks": "it is JSON of pyperf or pytest-benchmark, which `loopstall compare` reads",
-    "threads": "it is what `loopstall dump --json` prints",
-}
-"""Foreign files by a key that they have: exports for other programs, and their own results."""
+def _dump(path: Path, content: bytes) -> ProcessDump:
+    try:
+        return msgspec.json.decode(content, type=ProcessDump)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is damaged: {error}; let `loopstall dump --json` write it again") from error
 
 
 def _is_stall(line: bytes) -> bool:
@@ -117,18 +121,3 @@ def _is_stall(line: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(document, dict) and "stall" in document
-
-
-def _elsewhere(path: Path, content: bytes) -> str:
-    """Returns what to give instead of a page, an export or a history, "" where the file is none of these."""
-    head = content[:256].lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        folder = path.resolve().parent
-        if any((folder / name).is_file() for name in (store.PLAN_FILE, store.VERDICTS_FILE)):
-            return f"is a page already: open it in a browser, or give its results folder, {path.parent}"
-        return f"is a page already: open it in a browser; for another format, {_STALLS_AS_JSON}"
-    if head.startswith(b"<?xml"):
-        return f"is JUnit XML, for a CI server; for another format, {_STALLS_AS_JSON}, or give the results folder"
-    if content.startswith(b"SQLite format 3"):
-        return f"is a history: loopstall history show --file {path}"
-    return ""

@@ -54,6 +54,8 @@ def to_html(made: Digest) -> str:
         .get_template("page.html.j2")
         .render(
             content=content,
+            restored=made.restored,
+            run_count=sum(item.runs for item in made.summaries) if made.restored else len(content.runs),
             title=content.title,
             verdict=gate_sentence(content.verdicts) if content.verdicts else verdict(made.summaries),
             cards=cards,
@@ -66,7 +68,7 @@ def to_html(made: Digest) -> str:
             figures=[(name, METRICS[name].label) for name in FIGURES],
             served=is_served(made.summaries, made.skipped),
             skipped=made.skipped,
-            remarks=remarks(content.runs),
+            remarks=[*content.notes, *remarks(content.runs)],
             culprits=to_blame[:_CULPRITS],
             culprit_count=len(to_blame),
             stall_count=sum(run.measured.stall_count for run in content.runs if run.measured is not None),

@@ -43,7 +43,7 @@ from loopstall.runner.single import Limits
 from loopstall.workloads.loader import resolve
 
 FILE = str(Path(__file__).resolve().parent / "power" / "workloads.py")
-WORKLOADS = {"hashing": "inline", "files": "native", "fan_out": "to_thread"}
+WORKLOADS = {"hashing": "inline", "files": "async", "fan_out": "to_thread"}
 CHANGES = (2, 5, 10, 20)
 CELLS = 30
 TURNS = 16

@@ -24,7 +24,7 @@ MS = 1_000_000
 STRATEGIES = [
     Strategy(loop=loop, dispatch=dispatch)
     for loop in ("asyncio", "uvloop")
-    for dispatch in ("inline", "native", "to_thread", "threads", "processes")
+    for dispatch in ("inline", "async", "to_thread", "threads", "processes")
 ]
 CAUSES = ("cpu-python", "blocking-call", "gil-wait", "gc", "descheduled")
 

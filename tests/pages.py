@@ -35,7 +35,7 @@ def hostile_page(text):
         processes=1,
         name=text,
         created_at=text,
-        skipped=(Skipped(cell=cell(text, dispatch="native"), reason=text),),
+        skipped=(Skipped(cell=cell(text, dispatch="async"), reason=text),),
     )
     stalls = tuple(
         replace(stall, cause=text, rule=text, task=text, coroutine=text, holder=frame, holder_thread=text)

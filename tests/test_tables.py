@@ -12,7 +12,7 @@ from loopstall.dispatch import DISPATCHES
 from loopstall.loops import LOOPS
 from loopstall.pytest_plugin import benchmark
 from loopstall.records import Strategy
-from loopstall.records.cells import INLINE, NATIVE, dispatch_shown
+from loopstall.records.cells import ASYNC, INLINE
 from loopstall.runner import matrix
 from loopstall.servers import DEF, SERVERS
 
@@ -21,8 +21,8 @@ TABLES = ("dispatch", "loops", "_bundled")
 NAMES = {*DISPATCHES, *LOOPS}
 ELSE = {"asyncio", "trio", "curio", "uvloop", "dask"}  # modules, and a kind of cluster, which may be named as such
 LISTED = {
-    "records/cells.py": {"inline", "native"},
-    "analysis/fixes.py": {"native", "to_thread", "threads", "processes", "interpreters", "anyio", "celery"},
+    "records/cells.py": {"inline", "async"},
+    "analysis/fixes.py": {"async", "to_thread", "threads", "processes", "interpreters", "anyio", "celery"},
     "cli/run.py": {"processes"},  # the name of an option, and a key of a file
     "results/opened.py": {"threads"},
     "pytest_plugin/benchmark.py": {"inline", "to_thread", "threads", "processes"},
@@ -84,9 +84,9 @@ def test_every_loop_has_a_dispatch_and_those_of_asyncios_kind_have_all():
 
 
 def test_strategy_on_the_loop_is_one_whose_dispatch_leaves_jobs_there():
-    assert {INLINE, NATIVE} <= set(DISPATCHES)
+    assert {INLINE, ASYNC} <= set(DISPATCHES)
     on_loop = {name for name in DISPATCHES if Strategy(loop="asyncio", dispatch=name).on_loop}
-    assert on_loop == {INLINE, NATIVE}
+    assert on_loop == {INLINE, ASYNC}
     assert [name for name in DISPATCHES if Strategy(loop="asyncio", dispatch=name).inline] == [INLINE]
 
 
@@ -99,7 +99,7 @@ def test_servers_run_the_heavy_route_by_dispatches_that_are_there():
 
 def test_advice_has_code_for_each_dispatch_that_it_may_choose():
     assert set(choose.SIMPLEST_FIRST) <= set(DISPATCHES)
-    assert set(map(dispatch_shown, choose.SIMPLEST_FIRST)) <= set(words._CODE)
+    assert set(choose.SIMPLEST_FIRST) <= set(words._CODE)
 
 
 def test_plugin_benchmarks_dispatches_of_the_table():

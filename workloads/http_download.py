@@ -152,11 +152,11 @@ _ASYNCHRONOUS: dict[str, Any] = {"httpx": _httpx, "aiohttp": _aiohttp}
 
 @http_download.missing
 def _(dispatch: str, *, how: str, client: str, **_: object) -> str | None:
-    if dispatch == "native" and client not in _ASYNCHRONOUS:
+    if dispatch == "async" and client not in _ASYNCHRONOUS:
         return f"{client} has no asynchronous side"
-    if dispatch != "native" and client not in _SYNCHRONOUS:
+    if dispatch != "async" and client not in _SYNCHRONOUS:
         return f"{client} has no synchronous side"
-    if dispatch != "native" and how == "task_group":
+    if dispatch != "async" and how == "task_group":
         return "a TaskGroup is asyncio's; with threads this would be gather over again"
     if importlib.util.find_spec(client) is None:
         return f"{client} is not installed (pip install {client})"

@@ -16,7 +16,7 @@ import time
 
 from loopstall import workload
 
-_NATIVE = ("native",)
+_ASYNC = ("async",)
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -27,7 +27,7 @@ def _right(result: object, seed: int, **_: object) -> bool:
 # Cancelling a task whose thread goes on
 
 
-@workload(params={"how": ["thread-goes-on", "asked-to-stop"], "seconds": [0.08]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["thread-goes-on", "asked-to-stop"], "seconds": [0.08]}, on_request=True, dispatches=_ASYNC)
 async def cancelled_thread(seed: int, *, how: str, seconds: float) -> int:
     """A task that waits for a thread is cancelled at once; the job lasts until the work has really ended.
 
@@ -61,7 +61,7 @@ cancelled_thread.verify(_right)
 # A process pool that is not primed
 
 
-@workload(params={"how": ["first-job", "primed"]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["first-job", "primed"]}, on_request=True, dispatches=_ASYNC)
 async def pool_start(seed: int, *, how: str) -> int:
     """A small job for a process pool: the first one of a new pool, or one of a pool that has workers already.
 
@@ -105,7 +105,7 @@ pool_start.verify(_right)
 # The default executor saturated
 
 
-@workload(params={"how": ["default-executor", "own-pool"], "calls": [48]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["default-executor", "own-pool"], "calls": [48]}, on_request=True, dispatches=_ASYNC)
 async def executor_width(seed: int, *, how: str, calls: int) -> int:
     """Many calls that wait, all at once: in the default executor, or in a pool with a thread for each call of a job.
 
@@ -141,7 +141,7 @@ executor_width.verify(_right)
 # Pickling that costs more than the job
 
 
-@workload(params={"how": ["argument", "by-path"], "mib": [8]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["argument", "by-path"], "mib": [8]}, on_request=True, dispatches=_ASYNC)
 async def big_argument(seed: int, *, how: str, mib: int, path: str) -> int:  # noqa: ARG001  # the file is that big
     """A small job on a lot of data in a process: the data sent along, or the path of the file that it is in.
 
@@ -179,7 +179,7 @@ def _(result: object, seed: int, *, how: str, mib: int, path: str) -> bool:  # n
 # One await after the other where all were meant at once
 
 
-@workload(params={"how": ["one-by-one", "gather"], "calls": [10]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["one-by-one", "gather"], "calls": [10]}, on_request=True, dispatches=_ASYNC)
 async def awaits(seed: int, *, how: str, calls: int) -> int:
     """Several answers that do not depend on each other, awaited in a loop or gathered.
 
@@ -201,7 +201,7 @@ awaits.verify(_right)
 # An asynchronous generator whose body blocks
 
 
-@workload(params={"how": ["blocking", "in-a-thread"], "lines": [4]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["blocking", "in-a-thread"], "lines": [4]}, on_request=True, dispatches=_ASYNC)
 async def async_generator(seed: int, *, how: str, lines: int) -> int:
     """`async for` over a generator whose body waits synchronously, or in a thread.
 
@@ -229,7 +229,7 @@ async_generator.verify(_right)
 # A lock that is held across an await
 
 
-@workload(params={"how": ["across-the-await", "around-the-update"]}, on_request=True, dispatches=_NATIVE)
+@workload(params={"how": ["across-the-await", "around-the-update"]}, on_request=True, dispatches=_ASYNC)
 async def lock_scope(seed: int, *, how: str) -> int:
     """A shared total that is updated after an answer has come: the lock held while waiting, or for the update alone.
 

@@ -70,7 +70,7 @@ def advised(ways, *, of=None, load=None, rounds=ROUNDS, missing=None, cores=2, j
         ("inline", {"inline": (0.3, 0.5), "to_thread": (0.5, 0.4), "processes": (0.9, 0.4)}, {"of": profile(0.2)}),
         ("to_thread", {"inline": (10, 10), "to_thread": (10.2, 0.4), "processes": (10.9, 0.4)}, {"of": profile(gil=0)}),
         ("processes", {"inline": (10, 10), "to_thread": (15, 8), "processes": (11, 0.4)}, {}),
-        ("async", {"inline": (10, 10), "native": (10, 0.2), "to_thread": (10, 0.2), "processes": (11, 0.4)}, {}),
+        ("async", {"inline": (10, 10), "async": (10, 0.2), "to_thread": (10, 0.2), "processes": (11, 0.4)}, {}),
         ("task queue", {"inline": (900, 90), "processes": (400, 1)}, {"load": Load(jobs=40, rate=200.0)}),
         ("task queue", {"inline": (9000, 9000), "processes": (9000, 1)}, {"of": profile(9000), "load": Load(jobs=4)}),
         ("native code", {"inline": (10, 10), "to_thread": (12, 9)}, {"of": profile(unpicklable="the result cannot")}),

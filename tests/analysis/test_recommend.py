@@ -52,7 +52,7 @@ def test_far_less_lag_at_a_loss_of_throughput_is_an_alternative():
 
 def test_throughput_decides_where_no_lag_is_felt():
     found = finding(native=outcome(per_second=800, lag_ms=0.4), to_thread=outcome(per_second=750, lag_ms=0.1))
-    assert found.recommended.strategy.dispatch == "native"
+    assert found.recommended.strategy.dispatch == "async"
     assert found.alternative == ""
 
 

@@ -81,7 +81,7 @@ def test_folder_that_cannot_be_written_is_said(tmp_path):
 
 
 def test_result_is_not_overwritten(tmp_path):
-    words = ("run", "blocking_sleep", "-s", "native", "--jobs", 2, "--processes", 1, "-o", "out")
+    words = ("run", "blocking_sleep", "-s", "async", "--jobs", 2, "--processes", 1, "-o", "out")
     assert loopstall(*words, cwd=tmp_path).returncode == 0
     done = loopstall(*words, cwd=tmp_path)
     assert done.returncode == 2

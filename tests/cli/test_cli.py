@@ -90,7 +90,7 @@ def test_run_measures_saves_and_shows(tmp_path):
 def test_run_in_a_wide_terminal_has_workload_rows_and_strategy_columns(tmp_path):
     write_workloads(tmp_path, ECHO)
     env = {**os.environ, "COLUMNS": "140"}
-    done = loopstall("run", "mine.py", "-s", "asyncio", "-s", "native", *SHORT, cwd=tmp_path, env=env)
+    done = loopstall("run", "mine.py", "-s", "asyncio", "-s", "async", *SHORT, cwd=tmp_path, env=env)
     assert "workload" in done.stdout
     assert "n/a: the workload" in done.stdout
     assert "p99" in done.stdout
@@ -139,7 +139,7 @@ def test_misspelt_setting_is_refused(tmp_path):
 
 
 def test_nothing_to_measure_is_neither_pass_nor_fail(tmp_path):
-    done = loopstall("run", "hashing", "-s", "native", cwd=tmp_path)
+    done = loopstall("run", "hashing", "-s", "async", cwd=tmp_path)
     assert done.returncode == 5
     assert "no async version" in done.stdout
     assert not (tmp_path / "reports").exists()

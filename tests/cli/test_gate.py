@@ -25,7 +25,7 @@ ASYNC_WORKLOAD = """
 import mylib
 from loopstall import workload
 
-@workload(dispatches=["native"])
+@workload(dispatches=["async"])
 async def fetching(seed):
     return await mylib.fetch(seed)
 

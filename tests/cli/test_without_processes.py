@@ -90,5 +90,5 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_complete_it(played, caps
 )
 def test_gate_without_a_cell_to_measure_says_so_in_its_own_way_and_is_exit_5(played, capsys, form, said):
     sides = ("--baseline-path", ".", "--candidate-path", ".")
-    assert played(FakeExecutor())("gate", "mine.py", "-s", "native", *sides, "--format", form) == 5
+    assert played(FakeExecutor())("gate", "mine.py", "-s", "async", *sides, "--format", form) == 5
     assert said in capsys.readouterr().out

@@ -125,7 +125,7 @@ def test_nothing_is_imported_and_no_thread_started_while_the_clock_runs(tmp_path
 def test_no_bundled_workload_imports_anything_or_starts_a_thread_for_others_while_the_clock_runs(item):
     measured = 0
     for point in item.points():
-        for way in ("inline", "native"):
+        for way in ("inline", "async"):
             if item.why_not(way, dict(point)) or DISPATCHES[way].missing(item):
                 continue
             told = first_jobs(item, point, matrix.parse_strategy(way))

@@ -40,7 +40,7 @@ def test_every_output_of_the_documents_is_made_anew_here():
 
 def test_table_of_the_readme_is_what_run_prints(tmp_path):
     words = "loopstall run --quick blocking_sleep hashing --processes 1 --jobs 16 -o out"
-    ways = " ".join(f"-s {name}" for name in ("asyncio", "native", "to_thread", "threads", "processes"))
+    ways = " ".join(f"-s {name}" for name in ("asyncio", "async", "to_thread", "threads", "processes"))
     printed = shape(shell(f"{words} {ways}", tmp_path, COLUMNS="120").stdout)
     shown = lines_of(output("README.md", "asyncio"))
     assert shown[:2] == printed[:2]  # the loop, and the headings

@@ -131,7 +131,7 @@ def test_stalls_are_logged_by_the_standard_library_and_structlog(tmp_path):
 def test_workload_of_the_documents_runs_inline_native_and_in_processes(tmp_path):
     pytest.importorskip("aiofiles")
     (tmp_path / "parsing.py").write_text(code()["docs/workloads.md"][0])
-    done = loopstall("run", "parsing.py", "-s", "inline", "-s", "native", "-s", "processes", "--jobs", 2,
+    done = loopstall("run", "parsing.py", "-s", "inline", "-s", "async", "-s", "processes", "--jobs", 2,
                      "--processes", 1, "-o", "out", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 cells" in done.stdout

@@ -73,10 +73,10 @@ def test_stalls_of_a_trap_name_the_workloads_own_line(figures):
 
 
 _ON_REQUEST = (
-    (("json_parse", "regex_backtrack", "template_render"), ("inline", "native", "to_thread", "processes")),
+    (("json_parse", "regex_backtrack", "template_render"), ("inline", "async", "to_thread", "processes")),
     (("password_hash", "sqlite"), ("inline", "to_thread")),
     (("pickling",), ("inline", "processes")),
-    (("subprocess_wait", "logging_to_file"), ("inline", "native")),
+    (("subprocess_wait", "logging_to_file"), ("inline", "async")),
 )
 """Workloads with the dispatches that tests compare."""
 
@@ -118,20 +118,20 @@ def test_big_argument_makes_processes_lose(on_request):
 
 
 def test_programs_that_are_awaited_run_beside_one_another(on_request):
-    assert on_request("subprocess_wait", "native", "throughput") > 1.5 * on_request(
+    assert on_request("subprocess_wait", "async", "throughput") > 1.5 * on_request(
         "subprocess_wait", "inline", "throughput"
     )
 
 
 def test_async_twin_that_awaits_nothing_blocks_just_as_long(on_request):
     assert (
-        on_request("template_render", "native", "longest_stall_ns")
+        on_request("template_render", "async", "longest_stall_ns")
         > on_request("template_render", "inline", "longest_stall_ns") / 3
     )
 
 
 def test_log_that_goes_through_a_queue_does_not_wait_for_the_disk(on_request):
-    assert on_request("logging_to_file", "native", "throughput") > on_request("logging_to_file", "inline", "throughput")
+    assert on_request("logging_to_file", "async", "throughput") > on_request("logging_to_file", "inline", "throughput")
 
 
 def test_more_jobs_than_tokens_wait_for_one_another_under_anyio(tmp_path):

@@ -55,7 +55,7 @@ def test_stalls_within_a_server_carry_their_route(servers):
 def traps(tmp_path_factory):
     """The report of all traps inside the ways out, each beside its cure."""
     folder = tmp_path_factory.mktemp("traps")
-    words = ("-s", "native", "-s", "inline", "--concurrency", 4, "--seconds", "0.2s", "--processes", 3)
+    words = ("-s", "async", "-s", "inline", "--concurrency", 4, "--seconds", "0.2s", "--processes", 3)
     done = loopstall("run", *TRAPS, *words, "-o", "out", cwd=folder, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     told = loopstall("report", "out", "--format", "json", cwd=folder)
@@ -73,7 +73,7 @@ def test_semaphore_of_one_is_as_slow_as_one_after_the_other_and_ten_are_faster(t
     pytest.importorskip("aiohttp")
     pytest.importorskip("httpx")
     words = ("-p", "client=aiohttp", "-p", "how=sequential,gather", "-p", "wait=0.01", "--concurrency", 1)
-    done = loopstall("run", "http_download", *words, "-s", "native", "--processes", 3, "-o", "out", cwd=tmp_path)
+    done = loopstall("run", "http_download", *words, "-s", "async", "--processes", 3, "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for run in store.load([tmp_path / "out"]).runs:

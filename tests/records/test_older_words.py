@@ -2,6 +2,7 @@
 
 import json
 
+from helpers import cell, loopstall, plan, run, write_workloads
 import pytest
 
 from loopstall import workload
@@ -10,15 +11,33 @@ from loopstall.records import Advice, Estimate, Profile, Strategy, Verdict, Way
 from loopstall.records.cells import dispatch_named, strategy_shown
 from loopstall.results import store
 from loopstall.results.advice_file import read, to_json
-from loopstall.runner import matrix
+from loopstall.runner import matrix, protocol
 
 
-def test_strategy_is_shown_as_async_and_keeps_its_name_for_older_versions():
-    strategy = matrix.parse_strategy("uvloop/async")
-    assert (str(strategy), strategy.way, strategy.dispatch) == ("uvloop/async", "async", "native")
+def test_strategy_has_the_newer_word_whichever_it_is_made_with():
+    strategy = matrix.parse_strategy("uvloop/native")
+    assert (str(strategy), strategy.dispatch) == ("uvloop/async", "async")
     assert (
         matrix.parse_strategy("native") == matrix.parse_strategy("async") == Strategy(loop="asyncio", dispatch="native")
     )
+
+
+def test_results_of_older_versions_are_read_and_completed_with_the_newer_word(tmp_path):
+    target = store.Store(tmp_path / "out")
+    target.begin(plan(cell(dispatch="async")))
+    target.save(run(cell(dispatch="async")))
+    for path in (tmp_path / "out").rglob("*.json"):
+        path.write_text(path.read_text().replace('"dispatch":"async"', '"dispatch":"native"'))
+    found = store.load([tmp_path / "out"])
+    assert found.plan == plan(cell(dispatch="async"))
+    assert [one.cell for one in found.runs] == list(found.plan.cells)
+
+
+def test_measuring_process_of_an_older_version_is_asked_in_its_word_and_answers_in_either(tmp_path):
+    request = protocol.Request(cell=cell(dispatch="async"), seed=1, threshold_ns=1, memory_limit_bytes=0)
+    protocol.write(request, tmp_path / "request.json")
+    assert json.loads((tmp_path / "request.json").read_text())["cell"]["strategy"]["dispatch"] == "native"
+    assert protocol.read_request(tmp_path / "request.json") == request
 
 
 @pytest.mark.parametrize(
@@ -59,14 +78,38 @@ def test_older_names_of_a_workload_still_work():
     def job(seed):
         return seed
 
-    @job.native(requires=["json"])
     async def version(seed):
         return seed
 
-    assert version is job
+    with pytest.warns(DeprecationWarning, match="since loopstall 0.1: write async_version") as warned:
+        assert job.native(requires=["json"])(version) is job
+    assert warned[0].filename == __file__
     assert (job.async_function.__name__, job.async_requires) == ("version", ("json",))
-    assert (
-        workload(dispatches=["native"])(lambda seed: seed).dispatches
-        == workload(dispatches=["async"])(lambda seed: seed).dispatches
-    )
-    assert dispatch_named("async") == "native"
+    with pytest.warns(DeprecationWarning, match="write dispatches"):
+        assert workload(dispatches=["native"])(lambda seed: seed).dispatches == ("async",)
+    assert dispatch_named("native") == dispatch_named("async") == "async"
+
+
+def test_missing_function_with_the_older_word_still_decides_and_warns():
+    @workload
+    def job(seed):
+        return seed
+
+    @job.missing
+    def _missing(dispatch):
+        return None if dispatch == "native" else "the older word"
+
+    with pytest.warns(DeprecationWarning, match="compare with 'async'"):
+        assert job.why_not("async", {}) is None
+    assert job.why_not("threads", {}) == "the older word"
+
+    job.missing(lambda dispatch: None if dispatch in {"async", "threads"} and dispatch != "inline" else "the newer")
+    assert job.why_not("async", {}) is None
+    assert job.why_not("inline", {}) == "the newer"
+
+
+def test_strategy_with_the_older_word_is_taken_with_a_sentence(tmp_path):
+    write_workloads(tmp_path, "@workload\ndef mine(seed): return seed\n\nmine.verify(ok)\n")
+    done = loopstall("run", "mine.py", "-s", "inline", "-s", "native", "--jobs", 2, "--processes", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "native is called async since version 0.1" in done.stderr

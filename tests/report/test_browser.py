@@ -12,7 +12,7 @@ def matrix_page():
         cell(name, loop=loop, dispatch=dispatch)
         for name in ("blocking_sleep", "a_workload_with_a_rather_long_name")
         for loop in ("asyncio", "uvloop")
-        for dispatch in ("inline", "native", "to_thread", "threads", "processes")
+        for dispatch in ("inline", "async", "to_thread", "threads", "processes")
     ]
     runs = [run(where, figures=measured(stalls_ms=[60, 20], wall_ms=200)) for where in cells]
     return page(*runs, title="a result", plan=plan(*cells, processes=1))

@@ -11,7 +11,7 @@ from loopstall.report.stall_document import Session
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
 
-DISPATCHES = ("inline", "native", "to_thread", "threads", "processes")
+DISPATCHES = ("inline", "async", "to_thread", "threads", "processes")
 LAGS = {"save": (9, 1, 2, 3, 4), "load": (1, 9, 2, 3, 4), "hash": (5, 5, 2, 3, 4)}  # ms, by dispatch
 
 

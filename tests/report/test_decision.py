@@ -84,7 +84,7 @@ def test_cell_that_a_finding_recommends_says_so():
 
 
 def test_loops_get_rows_of_their_own_where_columns_would_not_fit():
-    dispatches = ("inline", "native", "to_thread", "threads", "processes")
+    dispatches = ("inline", "async", "to_thread", "threads", "processes")
     few = table_of(*(run(cell(loop=loop, dispatch=name)) for loop in ("asyncio", "uvloop") for name in dispatches))
     assert (len(few.columns), len(few.rows)) == (10, 1)
     cells = [cell(loop=loop, dispatch=name) for loop in ("asyncio", "uvloop", "trio") for name in dispatches]

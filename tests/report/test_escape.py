@@ -55,7 +55,7 @@ def every_text(text):
         title=text,
         runs=[replace(made, environment=machine), failed(other, kind=text, message=text, detail=text)],
         plan=plan(
-            where, other, processes=1, name=text, skipped=(Skipped(cell=cell(text, dispatch="native"), reason=text),)
+            where, other, processes=1, name=text, skipped=(Skipped(cell=cell(text, dispatch="async"), reason=text),)
         ),
         warnings=[text],
     )

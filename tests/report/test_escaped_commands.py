@@ -34,7 +34,7 @@ def raises(seed, *, text):
 raises.verify(ok)
 """
     write_workloads(folder, body, "mine\n::error::x.py")
-    words = ("-s", "asyncio", "-s", "native", "--jobs", 2, "--concurrency", 1, "--processes", 1, "-o", "out")
+    words = ("-s", "asyncio", "-s", "async", "--jobs", 2, "--concurrency", 1, "--processes", 1, "-o", "out")
     done = loopstall("run", "mine\n::error::x.py", *words, cwd=folder)
     assert done.returncode == 3, done.stderr  # one of them raises
     harmless(done.stdout)

@@ -61,7 +61,7 @@ def rendered(form, what):
 def content(text="work", cells=2):
     frame = Frame(file=f"/app/{text}", line=7, function=text)
     made = [cell(f"{text}{n}" if n else text, params=(("p", text),)) for n in range(cells)]
-    left = Skipped(cell=cell(text, dispatch="native"), reason=text)
+    left = Skipped(cell=cell(text, dispatch="async"), reason=text)
     return Content(
         title=text,
         runs=[

@@ -41,7 +41,7 @@ def test_page_shows_figures_trap_culprit_and_environment():
 
 
 def test_empty_cell_says_why():
-    left_out = Skipped(cell=cell(dispatch="native"), reason="the workload has no async version")
+    left_out = Skipped(cell=cell(dispatch="async"), reason="the workload has no async version")
     assert "n/a: the workload has no async version" in page(run(), plan=plan(skipped=(left_out,)))
 
 

@@ -22,7 +22,7 @@ def summaries(*runs):
 @pytest.mark.parametrize("width", [72, 80, 112, 200])
 def test_every_figure_fits_the_terminal(width):
     runs = (run(figures=measured(stalls_ms=[60])), failed(cell(dispatch="threads")))
-    skipped = [Skipped(cell=cell(dispatch="native"), reason="no twin")]
+    skipped = [Skipped(cell=cell(dispatch="async"), reason="no twin")]
     text = shown(results(summaries(*runs), skipped, width=width), width)
     for part in ("TRAP", "100", "60.0 ms", "n/a", "no twin", "✗"):
         assert part in text, part

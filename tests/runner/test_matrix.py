@@ -21,8 +21,8 @@ from loopstall.workloads.loader import find
         ("to_thread", "asyncio/to_thread"),
         ("processes", "asyncio/processes"),
         ("uvloop/native", "uvloop/async"),
-        ("async", "asyncio/async"),
         ("native", "asyncio/async"),
+        ("async", "asyncio/async"),
     ],
 )
 def test_strategies_have_short_names(text, full):
@@ -82,7 +82,7 @@ def build(name, strategy):
 
 
 def test_cell_without_a_twin_is_skipped_with_the_reason():
-    cells, skipped = build("hashing", "native")
+    cells, skipped = build("hashing", "async")
     assert cells == ()
     assert {item.reason for item in skipped} == {"the workload has no async version"}
 
@@ -95,7 +95,7 @@ def test_missing_loop_skips_its_cells_with_the_reason(monkeypatch):
 
 def test_missing_module_of_a_twin_skips_its_cells(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "aiofiles" else object())
-    _, skipped = build("file_io", "native")
+    _, skipped = build("file_io", "async")
     assert "aiofiles is not installed" in skipped[0].reason
 
 

@@ -145,12 +145,12 @@ def test_control_comes_first_where_nothing_is_chosen():
 
 def test_async_function_alone_is_its_own_twin(tmp_path):
     path = write_workloads(
-        tmp_path, "@workload(dispatches=['native'])\nasync def w(seed, n=3): return seed * n\nw.verify(ok)\n"
+        tmp_path, "@workload(dispatches=['async'])\nasync def w(seed, n=3): return seed * n\nw.verify(ok)\n"
     )
     item = resolve(str(path), "w")
     assert item.ref.path == str(path)
     assert asyncio.run(item.async_function(2)) == item(2) == 6
-    assert item.why_not("native", {}) is None
+    assert item.why_not("async", {}) is None
     assert item.why_not("inline", {}) == "the workload is about async alone"
 
 
@@ -186,7 +186,7 @@ def entered(item, point):
 
 def sides(item, point):
     """What does a job at a point: the function, the async version, or both; none where what it needs is not there."""
-    missing = DISPATCHES["native"].missing(item) or item.why_not("native", dict(point))
+    missing = DISPATCHES["async"].missing(item) or item.why_not("async", dict(point))
     plain = [item.function] if item.why_not("inline", dict(point)) is None else []
     twin = [lambda seed, **named: asyncio.run(item.async_function(seed, **named))] if missing is None else []
     return {"plain": plain, "twin": twin}
@@ -274,12 +274,12 @@ def overflows():
 def test_server_of_the_downloads_has_room_for_every_connection(tmp_path):
     """What finds no room is sent again after a second, and that second would be what is measured."""
     before = overflows()
-    words = ("-p", "how=gather", "-p", "limit=100", "-s", "native", "-s", "threads", "--concurrency", 16)
+    words = ("-p", "how=gather", "-p", "limit=100", "-s", "async", "-s", "threads", "--concurrency", 16)
     done = loopstall(
         "run", "http_download", *words, "--jobs", 48, "--processes", 1, "-o", "out", "--threshold", "1s", cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {run.cell.strategy.dispatch for run in store.load([tmp_path / "out"]).runs} <= {"native", "threads"}
+    assert {run.cell.strategy.dispatch for run in store.load([tmp_path / "out"]).runs} <= {"async", "threads"}
     assert overflows() == before
 
 

@@ -11,7 +11,7 @@ import math
 from loopstall.dispatch import processes, to_thread
 from loopstall.loops import asyncio_loop
 from loopstall.records import Advice, Estimate, Load, Measured, Noise, Profile, Way
-from loopstall.records.cells import INLINE, NATIVE, dispatch_shown, strategy_shown
+from loopstall.records.cells import ASYNC, INLINE
 from loopstall.records.clock import NS_PER_MS, NS_PER_S
 from loopstall.records.units import counted, format_bytes, format_ns
 from loopstall.runner.noise import disturbed, told, total
@@ -43,7 +43,7 @@ _LONG_NS = 5 * NS_PER_S  # longer than a client should wait on an open connectio
 _LEAST_BURDEN, _MOST_BURDEN = 2.0, 6.0  # of a job inline, in its own durations; what is more is the machine's noise
 _LOOP = asyncio_loop.LOOP.name
 _TO_THREAD, _PROCESSES = to_thread.DISPATCH.name, processes.DISPATCH.name
-SIMPLEST_FIRST = (INLINE, NATIVE, _TO_THREAD, _PROCESSES)
+SIMPLEST_FIRST = (INLINE, ASYNC, _TO_THREAD, _PROCESSES)
 """The dispatches that advice is about."""
 
 
@@ -136,14 +136,14 @@ def choose(
     by_name = dict(zip(names, ways, strict=True))
     choice, reason = _judge(profile, by_name, best)
     return replace(
-        advice, choice=dispatch_shown(choice), reason=reason, break_even=_break_even(profile, by_name, best),
+        advice, choice=choice, reason=reason, break_even=_break_even(profile, by_name, best),
         caveats=(*_caveats(profile, by_name, choice), *_left_out(noises, quiet)), noise=total(*noises),
     )  # fmt: skip
 
 
 def _way(name: str, runs: Sequence[Measured], missing: Mapping[str, str], busy: float) -> Way:
     """Returns the way of a dispatch, measured or not."""
-    strategy = strategy_shown(f"{_LOOP}/{name}")
+    strategy = f"{_LOOP}/{name}"
     return way(strategy, runs, busy) if runs else unmeasured(strategy, missing.get(name, "no run that counts"))
 
 

@@ -12,7 +12,7 @@ from loopstall.advice import choose
 from loopstall.advice.subject import Subject
 from loopstall.dispatch import DISPATCHES, processes
 from loopstall.records import Load, Profile
-from loopstall.records.cells import NATIVE, dispatch_shown
+from loopstall.records.cells import ASYNC
 from loopstall.records.clock import NS_PER_S
 from loopstall.runner.noise import cpus, disturbed
 
@@ -87,7 +87,7 @@ class Plan:
             return f"ways are not measured, for {self.needless}"
         runs_s = f"{self.run_s:.0f} s" if self.run_s >= 1 else "1 s"
         return (
-            f"{', '.join(map(dispatch_shown, self.names))} in turns, {self.load}, about {runs_s} each:"
+            f"{', '.join(self.names)} in turns, {self.load}, about {runs_s} each:"
             f" {ROUNDS} to {MOST_ROUNDS} rounds ({self.fewest} at least), in the {max(0.0, left_s):.0f} s that are left"
         )
 
@@ -96,7 +96,7 @@ def plan(subject: Subject, profile: Profile, load: Load) -> Plan:
     """Returns what has to be measured of a function whose profile is known."""
     missing = {name: why for name in choose.SIMPLEST_FIRST if (why := _why_missing(name, subject, profile)) is not None}
     names = tuple(name for name in choose.SIMPLEST_FIRST if name not in missing)
-    missing.pop(NATIVE, None)  # nothing to say about an async version that nobody has written
+    missing.pop(ASYNC, None)  # nothing to say about an async version that nobody has written
     needless = ""
     if disturbed(profile.noise):
         needless = "the machine is busy with something else"

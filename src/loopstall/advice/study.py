@@ -13,7 +13,6 @@ from loopstall.advice.plan import MOST_ROUNDS, ROUNDS, Plan, cores
 from loopstall.advice.rounds import Rounds
 from loopstall.advice.subject import Allowance, Subject
 from loopstall.records import Advice, Measured, Profile
-from loopstall.records.cells import dispatch_shown
 from loopstall.runner import environment
 from loopstall.runner.process import TIMEOUT
 from loopstall.runner.single import Limits, Runner
@@ -112,7 +111,7 @@ def _round(
             return False
         else:
             rounds.fail(name, why(run.error))
-        progress.advance(f"round {number + 1}: {dispatch_shown(name)}")
+        progress.advance(f"round {number + 1}: {name}")
     rounds.add(measured)
     return True
 

@@ -110,7 +110,7 @@ def _command(rule: Rule, cell: Cell) -> str:
     strategy, told = cell.strategy, rule.command
     if cell.load.heavy is not None and told.startswith(_RUN):
         told = told.replace(_RUN, "loopstall serve-bench", 1).replace("-s ", "")
-    return told.format(workload=_named(cell), loop=strategy.loop, dispatch=strategy.way, folder="…")
+    return told.format(workload=_named(cell), loop=strategy.loop, dispatch=strategy.dispatch, folder="…")
 
 
 def _named(cell: Cell) -> str:

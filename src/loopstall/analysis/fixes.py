@@ -24,7 +24,7 @@ finally:
     {lock}.release()"""
 
 WAYS = {
-    "native": Fix(advice="Await its async version.", code="result = await {function}_async(...)"),
+    "async": Fix(advice="Await its async version.", code="result = await {function}_async(...)"),
     "to_thread": Fix(
         advice="Send the call to a thread of asyncio's own executor.",
         code="result = await asyncio.to_thread({function}, ...)",

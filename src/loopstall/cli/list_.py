@@ -11,7 +11,6 @@ from rich.text import Text
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.dispatch import DISPATCHES, Dispatch
 from loopstall.loops import LOOPS
-from loopstall.records.cells import dispatch_shown
 from loopstall.records.units import counted
 from loopstall.report.escape import paragraph, printable
 from loopstall.report.output import console
@@ -52,7 +51,7 @@ def command(workloads: tuple[str, ...], *, bundled: bool) -> int:
         _entry(terminal, loop.name, loop.summary, {loop.missing(): ""})
     terminal.print("\nDispatches", style="bold")
     for dispatch in DISPATCHES.values():
-        _entry(terminal, dispatch_shown(dispatch.name), dispatch.summary, _reasons(dispatch, items))
+        _entry(terminal, dispatch.name, dispatch.summary, _reasons(dispatch, items))
     terminal.print("\nServers, for loopstall serve-bench", style="bold")
     for server in SERVERS.values():
         _entry(terminal, server.name, f"{server.summary}: {', '.join(server.dispatches)}", {server.missing(): ""})

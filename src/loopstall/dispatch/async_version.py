@@ -8,7 +8,7 @@ from functools import partial
 from loopstall.dispatch.base import Call, Dispatch, Job
 from loopstall.dispatch.priming import default_width, start_threads
 from loopstall.errors import not_installed
-from loopstall.records.cells import NATIVE
+from loopstall.records.cells import ASYNC
 from loopstall.workloads.definition import Workload
 
 __all__ = ["DISPATCH"]
@@ -30,5 +30,5 @@ async def _open(job: Job) -> AsyncIterator[Call]:
 
 
 DISPATCH = Dispatch(
-    name=NATIVE, summary="the workload's async version, awaited on the loop", missing=_missing, open=_open
+    name=ASYNC, summary="the workload's async version, awaited on the loop", missing=_missing, open=_open
 )

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = [
     "ASYNC",
     "INLINE",
-    "NATIVE",
+    "OLDER_ASYNC",
     "Cell",
     "Load",
     "Plan",
@@ -17,34 +17,28 @@ __all__ = [
     "Value",
     "WorkloadRef",
     "dispatch_named",
-    "dispatch_shown",
     "strategy_shown",
 ]
 
 Value = int | float | str | bool
 """The types of a workload parameter."""
 
-INLINE, NATIVE = "inline", "native"
+INLINE, ASYNC = "inline", "async"
 """The dispatches that leave a job in the loop's thread; the others get it off."""
 
-ASYNC = "async"
-"""The name of ``NATIVE`` for people; plans, and versions of loopstall that a gate compares with, know the older one."""
+OLDER_ASYNC = "native"
+"""The name of ``ASYNC`` before version 0.1, which older files, settings and versions of loopstall have."""
 
 
 def dispatch_named(name: str) -> str:
-    """Returns the dispatch that a user's word means."""
-    return NATIVE if name == ASYNC else name
-
-
-def dispatch_shown(name: str) -> str:
-    """Returns the word for a dispatch."""
-    return ASYNC if name == NATIVE else name
+    """Returns the dispatch of a name, also of an older one."""
+    return ASYNC if name == OLDER_ASYNC else name
 
 
 def strategy_shown(text: str) -> str:
     """Returns a strategy as it is shown, also one that an older file has written."""
-    loop, slash, dispatch = text.partition("/")
-    return f"{loop}{slash}{dispatch_shown(dispatch)}"
+    loop, slash, dispatch = text.rpartition("/")
+    return f"{loop}{slash}{dispatch_named(dispatch)}"
 
 
 _LOAD = re.compile(
@@ -64,15 +58,22 @@ class WorkloadRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """A loop, which drives the coroutines, and a dispatch, by which a job leaves that loop or stays on it."""
+    """A loop, which drives the coroutines, and a dispatch, by which a job leaves that loop or stays on it.
+
+    A file that has the older name of a dispatch is read with the newer one.
+    """
 
     loop: str
     dispatch: str
 
+    def __post_init__(self) -> None:
+        if self.dispatch == OLDER_ASYNC:
+            object.__setattr__(self, "dispatch", ASYNC)
+
     @property
     def on_loop(self) -> bool:
         """True where a job runs in the loop's own thread, rather than in a pool, a process or a queue."""
-        return self.dispatch in {INLINE, NATIVE}
+        return self.dispatch in {INLINE, ASYNC}
 
     @property
     def inline(self) -> bool:
@@ -80,12 +81,7 @@ class Strategy:
         return self.dispatch == INLINE
 
     def __str__(self) -> str:
-        return f"{self.loop}/{self.way}"
-
-    @property
-    def way(self) -> str:
-        """The dispatch as it is shown."""
-        return dispatch_shown(self.dispatch)
+        return f"{self.loop}/{self.dispatch}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,7 @@ def to_csv(made: Digest) -> str:
     for run in made.content.runs:
         cell = run.cell
         params = ", ".join(f"{name}={value}" for name, value in cell.params)
-        words = (cell.workload.name, params, cell.strategy.loop, cell.strategy.way, str(cell.load))
+        words = (cell.workload.name, params, cell.strategy.loop, cell.strategy.dispatch, str(cell.load))
         head = [*words, run.index, run.seed, run.started_at]
         if run.measured is None:
             rows.append(csv_row(*head, "", "", "", run.error.message if run.error is not None else ""))
@@ -168,7 +168,7 @@ def _cell(item: Summary) -> CellReport:
         workload=cell.workload.name,
         params=dict(cell.params),
         loop=cell.strategy.loop,
-        dispatch=cell.strategy.way,
+        dispatch=cell.strategy.dispatch,
         load=str(cell.load),
         control=cell.control,
         runs=item.runs,

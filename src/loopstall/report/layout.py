@@ -43,11 +43,11 @@ def layouts(summaries: Sequence[Summary], skipped: Sequence[Skipped]) -> list[La
         here = [item for item in items if _place(item.cell)[0] == loop]
         rows: dict[str, dict[str, Summary | Skipped]] = {}
         for item in here:
-            rows.setdefault(_place(item.cell)[1], {})[item.cell.strategy.way] = item
+            rows.setdefault(_place(item.cell)[1], {})[item.cell.strategy.dispatch] = item
         laid.append(
             Layout(
                 loop=loop,
-                dispatches=tuple(dict.fromkeys(item.cell.strategy.way for item in here)),
+                dispatches=tuple(dict.fromkeys(item.cell.strategy.dispatch for item in here)),
                 rows=rows,
                 labels={_place(item.cell)[1]: _label(item.cell) for item in here},
             )

@@ -7,7 +7,7 @@ import msgspec
 
 from loopstall.errors import InputError
 from loopstall.records import FORMAT, SCHEMA_VERSION, Advice
-from loopstall.records.cells import dispatch_shown, strategy_shown
+from loopstall.records.cells import dispatch_named, strategy_shown
 from loopstall.records.encoding import encode
 
 __all__ = ["read", "to_json", "write"]
@@ -54,4 +54,4 @@ def read(path: Path) -> Advice:
     except msgspec.ValidationError as error:
         raise InputError(f"{path} is damaged: {error}; let `loopstall advise -o` write it again") from error
     ways = tuple(replace(way, strategy=strategy_shown(way.strategy)) for way in found.ways)
-    return replace(found, choice=dispatch_shown(found.choice), ways=ways)  # older versions say "native"
+    return replace(found, choice=dispatch_named(found.choice), ways=ways)  # older versions say "native"

@@ -32,7 +32,7 @@ def load(path: str | Path) -> Any:
             "workload": run.cell.workload.name,
             **{f"param_{name}": value for name, value in run.cell.params},
             "loop": run.cell.strategy.loop,
-            "dispatch": run.cell.strategy.way,
+            "dispatch": run.cell.strategy.dispatch,
             "load": str(run.cell.load),
             "run": run.index,
             "seed": run.seed,

@@ -17,7 +17,7 @@ from loopstall.results.elsewhere import READABLE, as_json, elsewhere
 __all__ = ["Opened", "opened"]
 
 Opened = Content | Digest | Session | Advice | ProcessDump
-"""What a file or folder holds: runs, a report as data, stalls, advice, or what the loops of a process did."""
+"""Content of a file or folder: runs, a report as data, stalls, advice, or what the loops of a process did."""
 
 _FOLDER_OF_IT = {"plan", "gate", "summary"}
 """Kinds of files that are parts of a results folder and say little by themselves."""

@@ -23,7 +23,7 @@ from loopstall.records import (
     Summary,
     WorkloadRef,
 )
-from loopstall.records.cells import dispatch_named, strategy_shown
+from loopstall.records.cells import strategy_shown
 from loopstall.report.json_csv import CellReport, Document, FindingReport, Left
 
 __all__ = ["read"]
@@ -85,7 +85,7 @@ def _summary(item: CellReport) -> Summary:
         cell=Cell(
             workload=WorkloadRef(path=item.file, name=item.workload),
             params=tuple(item.params.items()),
-            strategy=Strategy(loop=item.loop, dispatch=dispatch_named(item.dispatch)),
+            strategy=Strategy(loop=item.loop, dispatch=item.dispatch),
             load=Load.parse(item.load),
             control=item.control,
         ),
@@ -107,7 +107,7 @@ def _summary(item: CellReport) -> Summary:
 def _skipped(item: Left, measured: Sequence[Cell]) -> Skipped:
     """Returns a cell that was not measured: of the workload that others of its row have, where there are any."""
     loop, _, dispatch = item.strategy.partition("/")
-    strategy = Strategy(loop=loop, dispatch=dispatch_named(dispatch))
+    strategy = Strategy(loop=loop, dispatch=dispatch)
     like = next((cell for cell in measured if cell.row == item.row), None)
     if like is None:
         load = measured[0].load if measured else Load()

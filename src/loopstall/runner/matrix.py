@@ -9,13 +9,13 @@ from loopstall.dispatch import DISPATCHES
 from loopstall.errors import InputError, did_you_mean
 from loopstall.loops import LOOPS, asyncio_loop
 from loopstall.records import Cell, Load, Skipped, Strategy, Value
-from loopstall.records.cells import INLINE, dispatch_named, dispatch_shown
+from loopstall.records.cells import INLINE, dispatch_named
 from loopstall.servers import DEF, SERVERS
 from loopstall.workloads.definition import Grid, Workload, grid_points
 
 __all__ = ["again", "build", "override", "parse_strategy", "scenarios", "scenarios_of", "serve", "strategies"]
 
-_SHORT = {dispatch_shown(name): f"{asyncio_loop.LOOP.name}/{name}" for name in DISPATCHES}
+_SHORT = {name: f"{asyncio_loop.LOOP.name}/{name}" for name in DISPATCHES}
 
 
 def strategies(*, everything: bool = False) -> tuple[Strategy, ...]:
@@ -40,7 +40,7 @@ def parse_strategy(text: str) -> Strategy:
     Raises:
         InputError: there is no such loop or dispatch.
     """
-    full = f"{text}/{INLINE}" if text in LOOPS else _SHORT.get(dispatch_shown(text), text)
+    full = f"{text}/{INLINE}" if text in LOOPS else _SHORT.get(dispatch_named(text), text)
     loop, slash, word = full.partition("/")
     dispatch = dispatch_named(word)
     if not slash:
@@ -48,10 +48,10 @@ def parse_strategy(text: str) -> Strategy:
     if loop not in LOOPS:
         raise InputError(f"unknown loop {loop!r} in strategy {text!r}; {did_you_mean(loop, LOOPS)}")
     if dispatch not in DISPATCHES:
-        known = did_you_mean(word, map(dispatch_shown, DISPATCHES))
+        known = did_you_mean(word, DISPATCHES)
         raise InputError(f"unknown dispatch {word!r} in strategy {text!r}; {known}")
     if not DISPATCHES[dispatch].runs_on(LOOPS[loop]):
-        there = ", ".join(dispatch_shown(name) for name, item in DISPATCHES.items() if item.runs_on(LOOPS[loop]))
+        there = ", ".join(name for name, item in DISPATCHES.items() if item.runs_on(LOOPS[loop]))
         raise InputError(f"strategy {text!r} cannot be had: {loop} has {there}")
     return Strategy(loop=loop, dispatch=dispatch)
 

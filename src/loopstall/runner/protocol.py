@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from loopstall.records import Burst, Cell, Code, Measured, Profile, RunError
+from loopstall.records.cells import ASYNC, OLDER_ASYNC
 from loopstall.records.encoding import encode
 
 __all__ = [
@@ -76,8 +77,11 @@ def read_burst(line: bytes) -> Burst:
 
 def write(message: Request | Outcome, path: Path) -> None:
     """Writes a message so that a reader of the file finds all of it or nothing."""
+    plain = msgspec.to_builtins(message)
+    if isinstance(message, Request) and message.cell.strategy.dispatch == ASYNC:
+        plain["cell"]["strategy"]["dispatch"] = OLDER_ASYNC  # the other side of a gate may have an older loopstall
     draft = path.with_suffix(".draft")
-    draft.write_bytes(encode(message))
+    draft.write_bytes(encode(plain))
     draft.replace(path)
 
 

@@ -6,10 +6,11 @@ import functools
 import inspect
 import itertools
 from typing import Any, overload
+import warnings
 
 from loopstall.errors import InputError, did_you_mean
 from loopstall.records import Value, WorkloadRef
-from loopstall.records.cells import ASYNC, NATIVE, dispatch_named, dispatch_shown
+from loopstall.records.cells import ASYNC, OLDER_ASYNC, dispatch_named
 
 __all__ = ["Context", "Grid", "Workload", "grid_points", "workload"]
 
@@ -24,6 +25,27 @@ def _run_to_end(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[.
         return asyncio.run(function(seed, **params))
 
     return run
+
+
+def _warn(text: str) -> None:
+    """Warns of an older name at the line that uses it."""
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
+class _Word(str):
+    """The name of a dispatch for a user's function, equal to its older name as well, of which it warns."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if other == OLDER_ASYNC and str.__eq__(self, ASYNC):
+            _warn(f"the dispatch {OLDER_ASYNC!r} is called {ASYNC!r} since loopstall 0.1: compare with {ASYNC!r}")
+            return True
+        return str.__eq__(self, other) is True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
 
 Grid = Mapping[str, Sequence[Value]]
@@ -91,7 +113,8 @@ class Workload:
         return keep
 
     def native(self, *, requires: Sequence[str] = ()) -> Callable[[Callable[..., Awaitable[Any]]], "Workload"]:
-        """Decorates the async version: the former name of ``async_version``."""
+        """Decorates the async version: the older name of ``async_version``, deprecated since version 0.1."""
+        _warn(f"the method {OLDER_ASYNC} of a workload is deprecated since loopstall 0.1: write async_version")
         return self.async_version(requires=requires)
 
     def verify(self, checker: Callable[..., bool]) -> "Workload":
@@ -130,8 +153,8 @@ class Workload:
     def why_not(self, dispatch: str, params: Mapping[str, Value]) -> str | None:
         """Returns why a dispatch is not available at a point of the parameters; None where it is."""
         if self.dispatches and dispatch not in self.dispatches:
-            return f"the workload is about {' and '.join(map(dispatch_shown, self.dispatches))} alone"
-        return self.find_missing(dispatch, **params) if self.find_missing is not None else None
+            return f"the workload is about {' and '.join(self.dispatches)} alone"
+        return self.find_missing(_Word(dispatch), **params) if self.find_missing is not None else None
 
     def points(self) -> tuple[tuple[tuple[str, Value], ...], ...]:
         """Every combination of parameters of the declared grids, in order, each once."""
@@ -196,6 +219,8 @@ def workload(
     def decorate(plain: Callable[..., Any]) -> Workload:
         _check_signature(plain, grids, dispatches)
         alone = inspect.iscoroutinefunction(plain)
+        if OLDER_ASYNC in dispatches:
+            _warn(f"the dispatch {OLDER_ASYNC!r} is called {ASYNC!r} since loopstall 0.1: write dispatches=[{ASYNC!r}]")
         made = Workload(
             _run_to_end(plain) if alone else plain,
             grids=grids or ({},),
@@ -214,7 +239,7 @@ def workload(
 
 def _check_signature(plain: Callable[..., Any], grids: Iterable[Grid], dispatches: Sequence[str]) -> None:
     taken = inspect.signature(plain).parameters
-    if inspect.iscoroutinefunction(plain) and tuple(map(dispatch_named, dispatches)) != (NATIVE,):
+    if inspect.iscoroutinefunction(plain) and tuple(map(dispatch_named, dispatches)) != (ASYNC,):
         raise InputError(
             f"workload {plain.__name__!r} is an async function; decorate the synchronous one and add the async"
             f" version with .async_version(), or give dispatches=[{ASYNC!r}] where there is no other"

@@ -17,7 +17,9 @@ from loopstall.dispatch.celery_queue import BROKER_URL
 from loopstall.dispatch.dask_cluster import SCHEDULER
 from loopstall.errors import InputError
 from loopstall.records import Cell, Load, Plan, Skipped, Strategy
+from loopstall.records.cells import ASYNC, OLDER_ASYNC, strategy_shown
 from loopstall.records.units import counted
+from loopstall.report.output import say
 from loopstall.runner import matrix
 from loopstall.workloads.definition import Grid, Workload
 from loopstall.workloads.loader import find
@@ -169,6 +171,12 @@ def make_plan(options: dict[str, Any], *, name: str, processes: int, servers: bo
     if len(words) < len(options["workloads"]):
         scenarios = dict.fromkeys(item for found in served.values() for item in found)
         return plan_of(*_served(chosen, grids, tuple(scenarios), options), options, name=name, processes=processes)
+    for text in options["strategy"]:
+        if text.rpartition("/")[2] == OLDER_ASYNC:
+            say(
+                f"loopstall: {OLDER_ASYNC} is called {ASYNC} since version 0.1: write -s {strategy_shown(text)}",
+                err=True,
+            )
     wanted = tuple(dict.fromkeys(map(matrix.parse_strategy, options["strategy"]))) or matrix.strategies(
         everything=options["everything"]
     )

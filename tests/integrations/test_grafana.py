@@ -28,9 +28,13 @@ async def main():
     while not metrics.figures().stalls_by_route:  # nobody looks at the first stall while the helper process starts
         await StallMiddleware(app, 0.05)({"type": "http", "method": "GET", "path": "/slow"}, None, None)
         await asyncio.sleep(0.05)
-    server, _ = prometheus_client.start_http_server(0, "127.0.0.1")
+    server, thread = prometheus_client.start_http_server(0, "127.0.0.1")
     print(server.server_port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    metrics.stop()
 
 asyncio.run(main())
 """

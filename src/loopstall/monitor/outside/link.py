@@ -79,7 +79,11 @@ class Link:
             else:
                 self._socket, self.pid = _connected(os.environ.get(VARIABLE, "")) or _started()
                 _allow(self.pid)
-            self._introduce()
+            try:
+                self._introduce()
+            except BaseException:  # the helper has ended before it was greeted
+                self._socket.close()
+                raise
         except OSError as error:
             raise UnavailableError(f"the helper process cannot be started: {error.strerror or error}") from error
 

@@ -47,7 +47,26 @@ def test_lag_decides_where_throughput_is_nearly_the_same():
 def test_far_less_lag_at_a_loss_of_throughput_is_an_alternative():
     found = finding(to_thread=outcome(per_second=126, lag_ms=12), processes=outcome(per_second=98, lag_ms=3.7))
     assert found.recommended.strategy.dispatch == "to_thread"
-    assert found.alternative == "asyncio/processes has a p99 loop lag of 3.70 ms at 22% less throughput"
+    assert found.alternative == (
+        "asyncio/processes has a p99 loop lag of 3.70 ms instead of 12.0 ms at 22% less throughput"
+    )
+
+
+@pytest.mark.parametrize(("per_second", "named"), [(51, True), (49, False)])
+def test_less_lag_at_less_than_half_of_the_throughput_is_not_named(per_second, named):
+    found = finding(to_thread=outcome(per_second=100, lag_ms=12), processes=outcome(per_second=per_second, lag_ms=1.5))
+    assert found.recommended.strategy.dispatch == "to_thread"
+    assert bool(found.alternative) is named
+
+
+@pytest.mark.parametrize(
+    ("per_second", "advice"),
+    [(64, "Use asyncio/processes."),
+     (35, "Use asyncio/processes, which keeps the loop free at 50% less throughput.")],
+)  # fmt: skip
+def test_recommendation_that_costs_throughput_says_so_in_its_sentence(per_second, advice):
+    found = finding(processes=outcome(per_second=per_second, lag_ms=1.5))
+    assert found.advice == advice
 
 
 def test_throughput_decides_where_no_lag_is_felt():

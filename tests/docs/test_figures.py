@@ -22,6 +22,10 @@ def plain(value):
 
 MS = 1_000_000
 FIGURES = [
+    ("docs/reports.md", "Where it has over 10% less throughput", "Where it has over {}% less throughput",
+     ("analysis.recommend:LOSS * 100",)),
+    ("docs/reports.md", "unless that is over 50% of the throughput", "unless that is over {}% of the throughput",
+     ("analysis.recommend:MOST_LOSS * 100",)),
     ("README.md", "less than 112 columns", "less than {} columns", ("report.terminal:_WIDE",)),
     ("README.md", "4 fresh processes a cell, 2 of over 26; 5 without, 20 with --rigorous",
      "{} fresh processes a cell, {} of over {}; {} without, {} with --rigorous",

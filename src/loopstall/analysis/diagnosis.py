@@ -8,7 +8,7 @@ import shlex
 from loopstall.analysis.blocked import Blocked, of_stalls
 from loopstall.analysis.contrasts import LEAST, contrasted
 from loopstall.analysis.metrics import METRICS
-from loopstall.analysis.recommend import alternative, recommended
+from loopstall.analysis.recommend import LOSS, alternative, recommended
 from loopstall.analysis.rules import RULES, Rule, rule_named, rule_of
 from loopstall.analysis.summary import Budgets
 from loopstall.records import DESCHEDULED, Cell, Estimate, Frame, Run, Summary
@@ -22,6 +22,7 @@ _DEARER = 1.1  # time per job over that on the loop
 _NOISE = 0.02  # of the wall time
 _RUN = "loopstall run {workload}"
 _CONFIDENT = 0.9
+_FELT = 0.01  # of the throughput, from which a loss is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Diagnosis:
     """A finding: the rule, the measured value and its threshold, and the cell; ``weight`` sorts the worst first.
 
     Of a trap, ``blocked`` is what its stalls have in common, ``recommended`` the cell of its row to take instead, of
-    which ``better`` says what it does, and ``alternative`` which one has far less lag at a loss of throughput.
+    which ``better`` says what it does and ``price`` what it costs in throughput, "" where that is little, and
+    ``alternative`` which one has far less lag and what that costs.
     """
 
     rule: Rule
@@ -39,6 +41,7 @@ class Diagnosis:
     cell: Cell | None = None
     culprit: Frame | None = None
     better: str = ""
+    price: str = ""
     alternative: str = ""
     command: str = ""
     blocked: Blocked | None = None
@@ -49,7 +52,7 @@ class Diagnosis:
     @property
     def advice(self) -> str:
         """The advice: what was measured goes before what is usual for the cause."""
-        return f"Use {self.recommended.strategy}." if self.recommended is not None else self.rule.advice
+        return f"Use {self.recommended.strategy}{self.price}." if self.recommended is not None else self.rule.advice
 
 
 def diagnose(summaries: Sequence[Summary], samples: Mapping[Cell, Sequence[Run]], budgets: Budgets) -> list[Diagnosis]:
@@ -161,6 +164,7 @@ def _traps(
             blocked=seen,
             recommended=best.cell if best is not None else None,
             better=_better(item, best) if best is not None else "",
+            price=_price(item, best) if best is not None else "",
             alternative=_alternative(best, rows[item.cell.row], item.cell.strategy.loop) if best is not None else "",
             command=measure_again(item.cell, best.cell) if best is not None else _command(rule, item.cell),
         )
@@ -193,14 +197,23 @@ def _better(item: Summary, best: Summary) -> str:
     return f"{said} at {format_value(there, '1/s')} ({there / item['throughput'].value:.2g} times as many) {lag}"
 
 
+def _price(item: Summary, best: Summary) -> str:
+    """Says what the recommended strategy costs in throughput beside the trap, "" where that is little or not known."""
+    loss = 1 - best["throughput"].value / item["throughput"].value if item["throughput"].value else 0.0
+    if item.cell.load.rate is not None or loss <= LOSS:  # an open load has the throughput that it asks for
+        return ""
+    return f", which keeps the loop free at {loss:.0%} less throughput"
+
+
 def _alternative(best: Summary, row: Sequence[Summary], loop: str) -> str:
-    """Says which strategy has far less lag than the recommended one at a loss of throughput, "" for none."""
+    """Says which strategy has far less lag than the recommended one, and what that costs; "" for none."""
     other = alternative(row, best, loop=loop)
     if other is None:
         return ""
     loss = 1 - other["throughput"].value / best["throughput"].value
-    lag = format_ns(other["lag_p99"].value)
-    return f"{other.cell.strategy} has a p99 loop lag of {lag} at {loss:.0%} less throughput"
+    lag, instead = format_ns(other["lag_p99"].value), format_ns(best["lag_p99"].value)
+    cost = f" at {loss:.0%} less throughput" if loss >= _FELT else ""
+    return f"{other.cell.strategy} has a p99 loop lag of {lag} instead of {instead}{cost}"
 
 
 def _saturated(summaries: Sequence[Summary]) -> Iterator[Diagnosis]:

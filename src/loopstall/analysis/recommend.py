@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from loopstall.records import Summary
 from loopstall.records.clock import NS_PER_MS
 
-__all__ = ["alternative", "recommended"]
+__all__ = ["LOSS", "MOST_LOSS", "alternative", "recommended"]
 
-_LOSS = 0.1
+LOSS = 0.1
 """The share of the best throughput that is given up for less loop lag: less is within what runs differ by."""
+
+MOST_LOSS = 0.5
+"""The share of the throughput beyond which less loop lag alone is no reason to name a strategy: from there on it takes
+twice the machines."""
 
 _ALIKE = 1.1
 """Lags of so many times the least are taken to be the same."""
@@ -31,16 +35,17 @@ def recommended(row: Sequence[Summary], *, loop: str = "") -> Summary | None:
     if not fit:
         return None
     most = max(item["throughput"].value for item in fit)
-    near = [item for item in fit if item["throughput"].value >= (1 - _LOSS) * most]
+    near = [item for item in fit if item["throughput"].value >= (1 - LOSS) * most]
     least = min(item["lag_p99"].value for item in near)
     quiet = [item for item in near if item["lag_p99"].value <= max(_ALIKE * least, _HARMLESS_NS)]
     return max(quiet, key=lambda item: item["throughput"].value)
 
 
 def alternative(row: Sequence[Summary], taken: Summary, *, loop: str = "") -> Summary | None:
-    """Returns a strategy with far less lag than the recommended one, at a loss of throughput; None for none."""
-    lag = taken["lag_p99"].value
-    least = min(_fit(row, loop), key=lambda item: item["lag_p99"].value)
+    """Returns a strategy with far less lag than the recommended one at a loss of up to ``MOST_LOSS``; None for none."""
+    lag, enough = taken["lag_p99"].value, (1 - MOST_LOSS) * taken["throughput"].value
+    affordable = [item for item in _fit(row, loop) if item["throughput"].value >= enough]
+    least = min(affordable, key=lambda item: item["lag_p99"].value)
     return least if lag > _HARMLESS_NS and least["lag_p99"].value <= _FAR_LESS * lag else None
 
 

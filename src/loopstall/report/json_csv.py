@@ -64,8 +64,8 @@ class CellReport(msgspec.Struct, frozen=True, kw_only=True):
 class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     """A finding: the rule and the measured value; ``row`` and ``strategies`` are empty where it is about all cells.
 
-    Of a trap, ``recommended`` is the strategy to take instead, ``better`` what that one does, and ``alternative`` which
-    one has far less lag and what that costs.
+    Of a trap, ``recommended`` is the strategy to take instead, ``better`` what that one does, ``price`` what it costs
+    in throughput, and ``alternative`` which one has far less lag and what that costs.
     """
 
     rule: str
@@ -79,6 +79,7 @@ class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     culprit: Frame | None
     recommended: str = ""
     better: str = ""
+    price: str = ""
     alternative: str = ""
 
 
@@ -126,6 +127,7 @@ def to_json(made: Digest) -> str:
                 culprit=item.culprit,
                 recommended=str(item.recommended.strategy) if item.recommended is not None else "",
                 better=item.better,
+                price=item.price,
                 alternative=item.alternative,
             )
             for item in made.diagnoses

@@ -127,6 +127,7 @@ def _diagnosis(item: FindingReport, summaries: Sequence[Summary]) -> Diagnosis:
         cell=cells[0] if cells else None,
         culprit=item.culprit,
         better=item.better,
+        price=item.price,
         alternative=item.alternative,
         command=item.command,
         recommended=recommended,

@@ -65,7 +65,7 @@ def _fix_of_strategy(item: Diagnosis, best: Summary | None) -> Fix:
         way = fix_of_strategy(best.cell.strategy.dispatch, item.cell.workload.name)
     if best is None or way is None:
         return Fix(advice=item.rule.advice)
-    return Fix(advice=f"{way.advice} Measured here: {best.cell.strategy}.", code=way.code)
+    return Fix(advice=f"{way.advice} Measured here: {best.cell.strategy}{item.price}.", code=way.code)
 
 
 def _gains(before: Summary, after: Summary) -> tuple[Gain, ...]:

@@ -26,11 +26,27 @@ except UnavailableError as error:
 gc.collect()
 """
 
+KEPT = """
+import gc
+from loopstall.monitor.outside import link
 
-def test_helper_that_is_gone_before_it_is_greeted_leaves_no_open_socket():
-    words = [sys.executable, "-X", "tracemalloc=25", "-W", "error::ResourceWarning", "-c", GONE]
+link.link()
+link._links.clear()  # as at the end of the interpreter, in whatever order
+gc.collect()
+"""
+
+
+def run(program):
+    words = [sys.executable, "-X", "tracemalloc=25", "-W", "default::ResourceWarning", "-c", program]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LOOPSTALL")}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "the helper process cannot be started: Broken pipe\n"
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_connection_that_lasts_until_the_end_is_no_socket_left_open():
+    assert run(KEPT) == ""
+
+
+def test_helper_that_is_gone_before_it_is_greeted_leaves_no_open_socket():
+    assert run(GONE) == "the helper process cannot be started: Broken pipe\n"

@@ -176,6 +176,10 @@ class Link:
         """Takes a place back."""
         self._free.append(place)
 
+    def keep(self) -> None:
+        """Has the connection last until the process ends, which closes it; Python would warn of it as left open."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._socket))
+
     def close(self) -> None:
         """Gives everything back."""
         self._fault = self._fault or "the helper process is not needed any more"
@@ -246,6 +250,7 @@ def link() -> Link:
     with _lock:
         if not _links:
             _links.append(Link())
+            _links[0].keep()
         return _links[0]
 
 

@@ -18,7 +18,8 @@ EXAMPLES = {
     "noisy-machine": "loopstall run --quick` beside something else that computes on every core",
     "insufficient-data": "loopstall run --processes 2",
     "clean": "loopstall run blocking_sleep -s processes -s to_thread",
-    **{item.rule: f"loopstall run {workload} -s asyncio" for workload, item in CONTRASTS.items()},
+    **{item.rule: f"loopstall run {workload} -s async" for workload, item in CONTRASTS.items()},
+    "native-code-pays": "loopstall run checksum -s asyncio",  # a job on the loop, the others are coroutines
 }
 """What shows each finding, on a machine where it is one: the code between backticks, and words after it."""
 

@@ -11,7 +11,7 @@ import urllib.request
 from helpers import loopstall, until
 import psutil
 import pytest
-from terminals import WATCH, Screen
+from terminals import WATCH, Screen, Terminal
 
 pytestmark = [
     pytest.mark.alone,
@@ -43,6 +43,27 @@ async def main():
     await asyncio.sleep(60)
 
 asyncio.run(main())
+"""
+SWITCHES = """
+import asyncio, os, signal, tty
+
+async def main():
+    tty.setraw(0)
+    print("\\033[?1049h\\033[?25l\\033[31min a colour", flush=True)
+    await asyncio.sleep(1.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+FLOODS = """
+import time
+
+line = "x" * 9999 + chr(10)
+for _ in range(1000):
+    print(line * 8, end="")
+time.sleep(1.5)
+print("its last words", end="")
+raise SystemExit(3)
 """
 
 
@@ -77,8 +98,10 @@ def test_lag_and_worst_lines_are_shown_and_ctrl_c_ends_it_as_without(tmp_path):
 def test_what_blocks_is_shown_while_it_does(tmp_path):
     screen = live(tmp_path, HANGS)
     assert screen.shows("Blocked now", "prog.py:6 in main", "time.sleep(0.05)"), screen.shown
+    assert "blocked for" in screen.shown
     (tmp_path / "go on").touch()
-    assert screen.shows("Blocked now\n  nothing", "Worst so far", "prog.py:6 in main"), screen.shown
+    assert screen.shows("Blocked now\n  nothing\n\nWorst so far", "prog.py:6 in main"), screen.shown
+    assert {screen.shown.count(title) for title in ("Blocked now", "Worst so far")} == {1}  # nothing shines through
     screen.type(b"\x03")
     assert left(screen) == 130
 
@@ -100,6 +123,27 @@ def test_program_that_crashes_gives_the_terminal_back_with_its_traceback(tmp_pat
     screen = live(tmp_path, code)
     assert left(screen) == 1
     assert b"ValueError: its own" in screen.said.rpartition(b"\x1b[?1049l")[2]
+
+
+def test_program_that_is_killed_leaves_the_terminal_as_it_was_and_its_output_there(tmp_path):
+    screen = live(tmp_path, SWITCHES, under="stty -g > before; {}; echo ended $?; stty -g > after")
+    assert screen.shows("Event-loop lag", "Output of the program\n  in a colour"), screen.shown
+    assert screen.shows("ended 137"), screen.shown
+    screen.until(lambda: False)
+    assert left(screen) == 0
+    assert "in a colour" in screen.shown
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+
+
+def test_of_too_much_output_the_end_is_printed_and_the_rest_said(tmp_path):
+    (tmp_path / "prog.py").write_text(FLOODS)
+    screen = Terminal(tmp_path, *WATCH, "--live", "prog.py")
+    screen.until(lambda: False)
+    assert screen.ended() == 3
+    screen.close()
+    said = screen.said.rpartition(b"\x1b[?1049l")[2].replace(b"\r", b"").splitlines()
+    assert said.count(b"x" * 9999) >= 50
+    assert said[said.index(b"its last words") + 1].startswith(b"loopstall: the first ")
 
 
 def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(tmp_path):

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 import io
+import re
 
 from helpers import MS, measured
 import pytest
@@ -72,7 +73,7 @@ def test_loop_that_has_ended_has_no_lag():
     assert "no loop" in text(view(loop(*[0] * 60, runs=False)))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 15), (60, 20), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (40, 15), (60, 20), (200, 60)])
 def test_view_fits_into_the_terminal(size):
     width, height = size
     blocked = Blocked(seen=EVENT, for_ns=1_200 * MS)
@@ -80,9 +81,22 @@ def test_view_fits_into_the_terminal(size):
     full = view(*loops, count=30, culprits=30, notes=("a note",) * 4, output=("x" * 300,) * 4)
     lines = text(full, width, height).splitlines()
     assert max(map(len, lines)) <= width
-    if height >= 24:
-        assert len(lines) <= height
-        assert "Output of the program" in "\n".join(lines)
+    assert len(lines) <= height
+    assert ("Output of the program" in lines) is (height >= 15)
+
+
+def test_small_terminal_has_the_whole_figures_and_the_line():
+    said = text(view(loop(*range(60))), 40, 10).splitlines()
+    assert "Event-loop lag  now, last 15 s" in said
+    assert "  prog.py 7   59.0 ms  " + "▄" * 15 in [line.rstrip() for line in said]
+    assert any(re.match("    204 ms  …/login.py:49 in check_", line) for line in said)
+
+
+def test_what_blocks_is_no_quiet_watch():
+    blocked = Blocked(seen=EVENT, for_ns=1_200 * MS)
+    said = text(view(loop(*[0] * 60, blocked=blocked), count=0, culprits=0))
+    assert "blocked for 1.20 s by now" in said
+    assert "no stall" not in said
 
 
 def test_what_comes_from_outside_moves_no_cursor():

@@ -27,11 +27,17 @@ _BOUNDS = tuple(
 )  # from which on the next bar is drawn
 _NONE, _UNWATCHED = "·", " "
 _INDENT = 2
+_ENDS = " · Ctrl-C ends it"
 _LEAST_CHART, _MOST_CHART = 20, 60
-_BESIDE_CHART = 20  # columns of the two figures
-_MOST_NAME = 30
+_BESIDE_CHART = 24  # columns of the two figures, and between
+_WORST_COLUMN = 10
+_NARROW_CHART = 10
+_MOST_NAME, _LEAST_NAME = 30, 8
 _FEW_ROWS = 3
-_FIXED_ROWS = 12  # titles and the like
+_FIXED_ROWS, _FIXED_ROWS_FLAT = 12, 6  # titles and the like
+_NARROW, _WIDE = 55, 70  # columns from which on a table has causes, and other figures than the longest
+_FLAT = 18  # lines from which on there are blank ones, and titles of columns
+_LEAST_FOR_OUTPUT = 14
 
 
 def drawn(view: LiveView, *, width: int, height: int) -> RenderableType:
@@ -42,21 +48,29 @@ def drawn(view: LiveView, *, width: int, height: int) -> RenderableType:
         width: of the terminal, in columns.
         height: in lines.
     """
-    parts: list[Text | Table] = [_head(view, width)]
+    flat = height < _FLAT
     blocked = [loop for loop in view.loops if loop.blocked is not None][: max(1, height // 12)]
-    output = view.output[-max(1, height // 8) :]
-    rows = height - _FIXED_ROWS - 2 * max(1, len(blocked)) - (len(output) + 2 if output else 0)
+    output = view.output[-max(1, height // 8) :] if height >= _LEAST_FOR_OUTPUT else ()
+    rows = height - (_FIXED_ROWS_FLAT if flat else _FIXED_ROWS) - 2 * max(1, len(blocked))
+    rows -= len(output) + 2 if output else 0
     notes = view.notes[-2:] if rows > 2 * _FEW_ROWS else ()
     rows = max(2, rows - (len(notes) + 1 if notes else 0))
     loops = max(1, min(len(view.loops), rows // 2))
     rows -= loops
     latest = view.latest[: rows // 2 - 2] if rows >= 2 * _FEW_ROWS else ()
-    parts += _lags(view, width, loops)
-    parts += [_title("Blocked now", "bold red" if blocked else "bold"), *_blocked(view, blocked, width)]
-    parts += [_title("Worst so far"), *_culprits(view, width, rows - (len(latest) + 2 if latest else 0))]
-    parts += [_title("Latest stalls"), *_latest(latest, width)] if latest else []
-    parts += [Text(), *(_line(note, width, style="dim") for note in notes)] if notes else []
-    parts += [_title("Output of the program"), *(_line(text, width) for text in output)] if output else []
+    worst = rows - (len(latest) + 2 if latest else 0)
+    sections: list[list[Text | Table]] = [
+        [_head(view, width)],
+        _lags(view, width, loops, flat=flat),
+        [_title("Blocked now", "bold red" if blocked else "bold"), *_blocked(view, blocked, width)],
+        [_title("Worst so far"), *_culprits(view, width, worst, flat=flat)],
+        [_title("Latest stalls"), *_latest(latest, width)] if latest else [],
+        [_line(note, width, style="dim") for note in notes],
+        [_title("Output of the program"), *(_line(text, width) for text in output)] if output else [],
+    ]
+    parts: list[Text | Table] = []
+    for section in filter(None, sections):
+        parts += section if flat or not parts else [Text(), *section]
     return Group(*(Padding(part, (0, 0, 0, _INDENT)) if isinstance(part, Table) else part for part in parts))
 
 
@@ -86,18 +100,21 @@ def _head(view: LiveView, width: int) -> Text:
     seconds = view.watched_ns // NS_PER_S
     clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     number = f"{view.count} stall{'' if view.count == 1 else 's'}"
-    told = (
-        f"{number}, {format_ns(view.total_ns)} in all, {format_ns(view.longest_ns)} at worst"
-        if view.count
-        else f"no stall over {_short(view.threshold_ns)}"
-    )
-    text = Text(printable(view.title), style="bold", no_wrap=True)
+    stuck_ns = max((loop.blocked.for_ns for loop in view.loops if loop.blocked is not None), default=0)
+    if view.count:
+        told = f"{number}, {format_ns(view.total_ns)} in all, {format_ns(view.longest_ns)} at worst"
+    else:
+        told = f"blocked for {format_ns(stuck_ns)} by now" if stuck_ns else f"no stall over {_short(view.threshold_ns)}"
+    text, line = Text(printable(view.title), style="bold", no_wrap=True), Text(f"{clock} · {told}", "not bold dim")
     text.truncate(width, overflow="ellipsis")
-    return text.append(f"\n{clock} · {told} · Ctrl-C ends it", style="not bold dim")
+    if len(line) + len(_ENDS) <= width:
+        line.append(_ENDS)
+    line.truncate(width, overflow="ellipsis")
+    return text.append("\n").append(line)
 
 
 def _title(text: str, style: str = "bold") -> Text:
-    return Text(f"\n{text}", style=style, no_wrap=True)
+    return Text(text, style=style, no_wrap=True)
 
 
 def _short(ns: int) -> str:
@@ -105,27 +122,34 @@ def _short(ns: int) -> str:
     return format_ns(ns).replace(".00 ", " ").replace(".0 ", " ")
 
 
-def _lags(view: LiveView, width: int, most: int) -> list[Text | Table]:
-    """Draws the lag of each loop as it is now and was over the last minute."""
+def _lags(view: LiveView, width: int, most: int, *, flat: bool) -> list[Text | Table]:
+    """Draws the lag of each loop as it is now and was over the last minute; without titles of columns where flat."""
     name = min(_MOST_NAME, max((len(_name(loop)) for loop in view.loops[:most]), default=0))
-    chart = min(_MOST_CHART, max(_LEAST_CHART, width - _INDENT - name - _BESIDE_CHART - 4))
+    room = width - _INDENT - name - _BESIDE_CHART
+    with_worst = room >= _LEAST_CHART
+    if not with_worst:
+        room += _WORST_COLUMN
+        name = max(_LEAST_NAME, name - max(0, _NARROW_CHART - room))
+    chart = min(_MOST_CHART, max(_NARROW_CHART, room))
     if not view.loops:
         return [_title("Event-loop lag"), _line("no event loop has been seen so far", width, style="dim")]
     floor = _short(max(loop.floor_ns for loop in view.loops))
-    table = _table((name, "left"), (8, "right"), (8, "right"), (chart, "left"))
-    table.add_row("", Text("now", "dim"), Text("worst", "dim"), Text(f"by second, the last {chart} s", "dim"))
+    table = _table((name, "left"), (8, "right"), *([(8, "right")] if with_worst else []), (chart, "left"))
+    names = "now", *(["worst"] if with_worst else []), f"{'by second, the ' if with_worst else ''}last {chart} s"
+    if not flat:
+        table.add_row("", *(Text(name, "dim") for name in names))
     for loop in view.loops[:most]:
+        worst = [_lag(loop.longest_ns, loop, view.threshold_ns)] if with_worst else []
         table.add_row(
             Text(_name(loop), overflow="ellipsis", no_wrap=True),
             Text("no loop", "dim") if loop.runs is False else _lag(loop.now_ns, loop, view.threshold_ns),
-            _lag(loop.longest_ns, loop, view.threshold_ns),
+            *worst,
             sparkline(loop, chart, view.threshold_ns),
         )
     more = len(view.loops) - most
     rest = [_line(f"and {more} more loop{'' if more == 1 else 's'}", width, style="dim")] if more > 0 else []
-    title = _title("Event-loop lag").append(
-        f"  longest wait of a due callback in the last minute; · under {floor}", style="not bold dim"
-    )
+    said = ", ".join(names) if flat else f"longest wait of a due callback in the last minute; · under {floor}"
+    title = _title("Event-loop lag").append(f"  {said}", style="not bold dim")
     title.truncate(width, overflow="ellipsis")
     return [title, table, *rest]
 
@@ -152,29 +176,31 @@ def _blocked(view: LiveView, loops: Sequence[LoopView], width: int) -> list[Text
         assert loop.blocked is not None  # the caller's choice
         seen = loop.blocked.seen
         where = _where(seen, room).append(f"  {_name(loop)}", "dim")
-        table.add_row(Text(format_ns(loop.blocked.for_ns), "bold red"), _cause(seen.stall.cause), where)
+        _add(table, Text(format_ns(loop.blocked.for_ns), "bold red"), _cause(seen.stall.cause), where)
         source = source_line(seen.blamed.file, seen.blamed.line) if seen.blamed is not None else ""
         if source:
-            table.add_row("", "", Text(printable(source), "italic dim", no_wrap=True, overflow="ellipsis"))
+            code = Text(printable(source), "italic dim", no_wrap=True, overflow="ellipsis")
+            table.add_row(*[""] * (len(table.columns) - 1), code)
     return [table]
 
 
-def _culprits(view: LiveView, width: int, most: int) -> list[Text | Table]:
-    """Draws the worst lines so far."""
+def _culprits(view: LiveView, width: int, most: int, *, flat: bool) -> list[Text | Table]:
+    """Draws the worst lines so far; without titles of columns where flat."""
     if not view.culprits:
-        return [_line("no stall", width, style="dim")]
-    room = max(_LEAST_CHART, width - _INDENT - 45)
-    table = _table((8, "right"), (8, "right"), (6, "right"), (13, "left"), (room, "left"))
-    table.add_row(*(Text(name, "dim") for name in ("longest", "in all", "stalls", "cause", "line")))
+        blocked = any(loop.blocked is not None for loop in view.loops)
+        return [_line("none that has ended" if blocked else "no stall", width, style="dim")]
+    table, room = _stall_table(width)
+    wide = width >= _WIDE
+    if wide:
+        room = width - _INDENT - 45
+        table = _table((8, "right"), (8, "right"), (6, "right"), (13, "left"), (room, "left"))
+    if not flat:
+        names = "longest", *(("in all", "stalls") if wide else ()), "cause", "line"
+        _add(table, *(Text(name, "dim") for name in names))
     for item in view.culprits[: max(1, most)]:
         where = _place(item.frame, item.longest.label if item.longest is not None else "", room)
-        table.add_row(
-            Text(format_ns(item.longest_ns), "bold"),
-            format_ns(item.total_ns),
-            str(item.count),
-            _cause(item.cause),
-            where,
-        )
+        figures = [Text(format_ns(item.total_ns)), Text(str(item.count))] if wide else []
+        _add(table, Text(format_ns(item.longest_ns), "bold"), *figures, _cause(item.cause), where)
     return [table]
 
 
@@ -183,8 +209,14 @@ def _latest(latest: Sequence[StallEvent], width: int) -> list[Text | Table]:
     table, room = _stall_table(width)
     for seen in latest:
         where = _where(seen, room).append(f"  {printable(seen.process)}", "dim")
-        table.add_row(Text(format_ns(seen.length_ns), "bold"), _cause(seen.stall.cause), where)
+        _add(table, Text(format_ns(seen.length_ns), "bold"), _cause(seen.stall.cause), where)
     return [table]
+
+
+def _add(table: Table, *cells: Text) -> None:
+    """Adds a row that ends in a cause and a place; a narrow table has no column for the cause."""
+    *figures, cause, where = cells
+    table.add_row(*figures, *([cause] if len(table.columns) == len(cells) else []), where)
 
 
 def _where(seen: StallEvent, room: int) -> Text:
@@ -211,8 +243,11 @@ def _line(text: str, width: int, *, style: str = "") -> Text:
 
 
 def _stall_table(width: int) -> tuple[Table, int]:
-    """Returns a table of lengths, causes and places, and how many columns a place has."""
-    room = max(_LEAST_CHART, width - _INDENT - 27)
+    """Returns a table of lengths, causes and places, and how many columns a place has; a narrow one has no causes."""
+    if width < _NARROW:
+        room = max(1, width - _INDENT - 12)
+        return _table((8, "right"), (room, "left")), room
+    room = width - _INDENT - 27
     return _table((8, "right"), (13, "left"), (room, "left")), room
 
 

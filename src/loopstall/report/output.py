@@ -20,36 +20,43 @@ _PADDING = re.compile(r"(?: |\x1b\[[\d;]*m)+$")
 class _Harmless:
     """A stream on which no line is a CI server's command, not even one that a table has folded into that shape.
 
-    No line ends in blanks. What the stream's encoding has no sign for stands as an escape.
+    No line ends in blanks, but on a screen, where they cover what stood there; each line of that begins at the left,
+    whatever a program makes of the terminal. What the stream's encoding has no sign for stands as an escape.
 
     Args:
         stream: the target of the lines; each write begins at the start of one, as rich's do.
+        screen: whether lines are written over others.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], *, screen: bool) -> None:
         self._stream = stream
+        self._screen = screen
 
     def write(self, text: str) -> int:
         *ended, rest = text.split("\n")
-        lines = [*(_PADDING.sub(_styles_alone, line) for line in ended), rest]
-        return self._stream.write(_encodable("\n".join(map(tamed, lines)), self._stream))
+        lines = [*(line if self._screen else _PADDING.sub(_styles_alone, line) for line in ended), rest]
+        end = "\r\n" if self._screen else "\n"
+        return self._stream.write(_encodable(end.join(map(tamed, lines)), self._stream))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def console(file: IO[str] | None = None, *, err: bool = False, width: int | None = None) -> "Console":
+def console(
+    file: IO[str] | None = None, *, err: bool = False, width: int | None = None, screen: bool = False
+) -> "Console":
     """Returns what prints tables and styled text, none of it taken for markup.
 
     Args:
         file: where; stdout for None.
         err: stderr instead.
         width: in columns; that of the terminal for None.
+        screen: whether each output covers the one before.
     """
     from rich.console import Console  # `loopstall --help` starts without it
 
     stream = file if file is not None else (sys.stderr if err else sys.stdout)
-    return Console(file=cast("IO[str]", _Harmless(stream)), width=width, highlight=False, markup=False)
+    return Console(file=cast("IO[str]", _Harmless(stream, screen=screen)), width=width, highlight=False, markup=False)
 
 
 def say(*lines: str, err: bool = False) -> None:

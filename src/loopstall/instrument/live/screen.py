@@ -49,10 +49,11 @@ class Screen:
     def __init__(self, view: Callable[[], LiveView], *, clock: Clock = now_ns) -> None:
         self._view = view
         self._clock = clock
-        self._console: Console = console(sys.stderr)
+        self._console: Console = console(sys.stderr, screen=True)
         self._live: Live | None = None
         self._due_ns = 0
         self._before: dict[int, object] = {}
+        self._typed_as_before = _settings_back()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -82,6 +83,9 @@ class Screen:
         if self._thread is not None:
             self._thread.join()
         self._leave()
+        with contextlib.suppress(OSError, ValueError):
+            if _is_foreground():
+                self._typed_as_before()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # as it was given
         self._before.clear()
@@ -118,6 +122,24 @@ class Screen:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             signal.signal(number, self._stop)
+
+
+def _settings_back() -> Callable[[], None]:
+    """Returns what has the terminal treat what is typed as it does now: a program that is killed leaves it changed."""
+    try:
+        import termios  # not on Windows
+    except ImportError:
+        return lambda: None
+    try:
+        settings = termios.tcgetattr(sys.stderr.fileno())
+    except (OSError, ValueError, termios.error):
+        return lambda: None
+
+    def back() -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(sys.stderr.fileno(), termios.TCSADRAIN, settings)
+
+    return back
 
 
 def _is_foreground() -> bool:

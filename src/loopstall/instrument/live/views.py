@@ -136,6 +136,8 @@ class Views:
 
     def tick(self) -> None:
         """Draws what is due."""
+        if self._output is not None:
+            self._output.trim()
         if self._screen is not None and self._runs:
             self._screen.tick()
 

@@ -172,12 +172,17 @@ def suites(_folder: Path) -> str:
 
 
 def service(_folder: Path) -> str:
-    """A FastAPI service with and without watch, on both loops, in a few bursts."""
+    """A FastAPI service with and without watch, on both loops, and with live views, in a few bursts."""
     said = python("bench/fastapi_load.py", "--pairs", "3", "--seconds", "0.1")
     ratios = found(rf"CPU time a request: ({NUMBER}) times", said, least=2)
     found(rf"requests a second: {NUMBER} times", said, least=2)
     found(r"stall of .*app\.py:\d+ in slow", said, least=2)
-    return f"the slow route was named on both loops; CPU time a request {' and '.join(ratios)} times"
+    words = ["--loop", "asyncio", "--view", "serve", "--view", "live"]
+    views = python("bench/fastapi_load.py", "--pairs", "3", "--seconds", "0.1", *words)
+    ratios += found(rf"CPU time a request: ({NUMBER}) times", views, least=2)
+    found(r"under watch; under watch --(?:serve|live):", views, least=2)
+    found(r"app\.py:\d+ in slow", views, least=4)
+    return f"the slow route was named each time; CPU time a request {', '.join(ratios)} times"
 
 
 def attached(_folder: Path) -> str:

@@ -279,3 +279,12 @@ def test_address_that_is_none_is_said_before_the_program_runs(tmp_path):
     done = loopstall("watch", "--serve", "here", "prog.py", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "127.0.0.1:8765" in done.stderr
+
+
+def test_address_that_stands_for_all_says_what_others_write(tmp_path):
+    (tmp_path / "prog.py").write_text("print('ran')\n")
+    done = loopstall("watch", "--serve", "0.0.0.0:0", "prog.py", cwd=tmp_path)  # as a user asks for it
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert re.search(
+        r"live view at http://0\.0\.0\.0:\d+/\?token=\S+ \(elsewhere with this machine's name", done.stderr
+    )

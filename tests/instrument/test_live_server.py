@@ -78,6 +78,17 @@ def test_page_figures_and_stalls_are_served(server):
     assert ask(server, "/", "POST")[0] == 501
 
 
+@pytest.mark.parametrize("sent", ["<script>", "<b> /<b>", "GET /<b> HTTP/<b>", "GET / HTTP/1.1\r\n" + "a: b\r\n" * 200])
+def test_what_is_no_request_is_refused_and_not_repeated(server, sent):
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=30) as connection:
+        connection.sendall(f"{sent}\r\n\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read().decode()
+    assert "only GET is answered" in answer
+    assert "<" not in answer
+    assert "text/html" not in answer
+
+
 def test_stalls_are_of_the_published_schema(server):
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "docs" / "stalls.schema.json").read_text(encoding="utf-8"))

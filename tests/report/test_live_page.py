@@ -1,5 +1,6 @@
 """The page of a live view in real headless Chromium, with the server that it asks."""
 
+import asyncio
 from dataclasses import replace
 import re
 import time
@@ -93,11 +94,22 @@ def test_page_follows_what_happens(browser, board, server):
     assert "GET /slow" in read(browser, "#latest")
 
 
+def test_stalls_of_libraries_are_theirs_on_the_page_too(browser, board, server):
+    for file in (asyncio.__file__, pytest.__file__):
+        board.stall(event(100, frame=Frame(file=file, line=1, function="theirs")))
+    opened(browser, server.url)
+    assert "in the framework (pytest), GET /slow" in read(browser, "#culprits")
+    assert "in the framework, at pytest/__init__.py:1 in theirs" in read(browser, "#latest")
+    assert "no culprit was seen" not in read(browser, "main")
+
+
 def test_page_says_when_the_watch_has_ended(browser, board):
     made = LiveServer(Address(host="127.0.0.1", port=0), board)
     opened(browser, made.url)
     made.close()
-    assert shows(browser, "#gone", "the watch has ended, or cannot be reached")
+    assert shows(browser, "#verdict", "The watch has ended, or cannot be reached")
+    assert "the last answer" in read(browser, "#gone")
+    assert browser.title == "no answer · loopstall watch prog.py"
 
 
 @pytest.mark.parametrize("server", ["0.0.0.0"], indirect=True)  # noqa: S104  # as a user asks for it

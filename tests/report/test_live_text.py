@@ -9,7 +9,7 @@ from helpers import MS, measured
 import pytest
 from rich.console import Console
 
-from loopstall.analysis.culprits import Blame, Culprit
+from loopstall.analysis.culprits import Blame, Culprit, blame
 from loopstall.analysis.live import Blocked, LiveView, LoopView
 from loopstall.records import Frame, StallEvent
 from loopstall.report.live_text import drawn, sparkline
@@ -67,6 +67,22 @@ def test_view_without_a_loop_says_so():
     assert "no event loop has been seen so far" in said
     assert "no stall over 20 ms" in said
     assert "nothing" not in said
+
+
+def test_stalls_of_libraries_are_theirs():
+    stall = replace(STALL, culprit=replace(FRAME, file=pytest.__file__))
+    item = Culprit(blame=blame(stall), count=1, total_ns=MS, longest_ns=MS, longest=stall, causes=Counter({"cpu": 1}))
+    said = text(replace(view(loop(5)), culprits=(item,), latest=(replace(EVENT, stall=stall),)), width=130, height=40)
+    assert "in the framework (pytest), GET /login" in said
+    assert ":49 in check_password  in the framework  GET /login  prog.py 7" in said
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24)])
+def test_address_of_the_page_is_there_whole(size):
+    url = f"http://0.0.0.0:8765/?token={'x' * 43}"
+    said = text(replace(view(loop(5)), address=url, output=("line",) * 4), *size)
+    assert url in said.replace("\n", "")
+    assert len(said.splitlines()) <= size[1]
 
 
 def test_loop_that_has_ended_has_no_lag():

@@ -73,6 +73,7 @@ class LiveView:
         culprits: the worst lines so far, the one with the longest stall first.
         latest: the stalls that have ended last, the newest first.
         notes: sentences about the watch.
+        address: of the page that shows the same, "" for none.
         output: the last lines of the program's output, where the terminal is the view's.
     """
 
@@ -87,6 +88,7 @@ class LiveView:
     culprits: tuple[Culprit, ...]
     latest: tuple[StallEvent, ...]
     notes: tuple[str, ...] = ()
+    address: str = ""
     output: tuple[str, ...] = ()
 
 

@@ -9,7 +9,8 @@ from loopstall.analysis.rules import had_gil, rule_of
 from loopstall.records import StallEvent
 from loopstall.report.escape import json_text
 from loopstall.report.page.icicle import source_line
-from loopstall.report.text import place, printable
+from loopstall.report.stall_text import blamed, spot
+from loopstall.report.text import printable
 
 __all__ = ["live_json"]
 
@@ -52,7 +53,7 @@ def _stall(seen: StallEvent) -> dict[str, Any]:
         "at": seen.at,
         "length_ns": seen.length_ns,
         "cause": printable(stall.cause),
-        "place": place(frame) if frame is not None else "",
+        "place": printable(spot(seen)),
         "source": printable(source_line(frame.file, frame.line)) if frame is not None else "",
         "during": printable(stall.label or stall.task),
         "process": printable(seen.process),
@@ -63,9 +64,9 @@ def _stall(seen: StallEvent) -> dict[str, Any]:
 def _culprit(item: Culprit) -> dict[str, Any]:
     longest, frame = item.longest, item.frame
     return {
-        "place": place(frame) if frame is not None else "",
+        "place": blamed(item.blame),
         "source": printable(source_line(frame.file, frame.line)) if frame is not None else "",
-        "during": printable(longest.label or longest.task) if longest is not None else "",
+        "during": printable(longest.label or longest.task) if longest is not None and frame is not None else "",
         "cause": printable(item.cause),
         "advice": printable(rule_of(item.cause, gil=longest is None or had_gil(longest)).advice),
         "count": item.count,

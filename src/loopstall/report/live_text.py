@@ -11,8 +11,10 @@ from rich.text import Text
 from loopstall.analysis.live import LiveView, LoopView
 from loopstall.records import Frame, StallEvent
 from loopstall.records.clock import NS_PER_MS, NS_PER_S
+from loopstall.records.frames import is_librarys
 from loopstall.records.units import format_ns
 from loopstall.report.page.icicle import source_line
+from loopstall.report.stall_text import blamed
 from loopstall.report.text import place, printable
 
 __all__ = ["CAUSE_COLORS", "drawn", "sparkline"]
@@ -52,7 +54,7 @@ def drawn(view: LiveView, *, width: int, height: int) -> RenderableType:
     blocked = [loop for loop in view.loops if loop.blocked is not None][: max(1, height // 12)]
     output = view.output[-max(1, height // 8) :] if height >= _LEAST_FOR_OUTPUT else ()
     rows = height - (_FIXED_ROWS_FLAT if flat else _FIXED_ROWS) - 2 * max(1, len(blocked))
-    rows -= len(output) + 2 if output else 0
+    rows -= (len(output) + 2 if output else 0) + len(_address(view, width))
     notes = view.notes[-2:] if rows > 2 * _FEW_ROWS else ()
     rows = max(2, rows - (len(notes) + 1 if notes else 0))
     loops = max(1, min(len(view.loops), rows // 2))
@@ -60,7 +62,7 @@ def drawn(view: LiveView, *, width: int, height: int) -> RenderableType:
     latest = view.latest[: rows // 2 - 2] if rows >= 2 * _FEW_ROWS else ()
     worst = rows - (len(latest) + 2 if latest else 0)
     sections: list[list[Text | Table]] = [
-        [_head(view, width)],
+        [_head(view, width), *_address(view, width)],
         _lags(view, width, loops, flat=flat),
         [_title("Blocked now", "bold red" if blocked else "bold"), *_blocked(view, blocked, width)],
         [_title("Worst so far"), *_culprits(view, width, worst, flat=flat)],
@@ -111,6 +113,12 @@ def _head(view: LiveView, width: int) -> Text:
         line.append(_ENDS)
     line.truncate(width, overflow="ellipsis")
     return text.append("\n").append(line)
+
+
+def _address(view: LiveView, width: int) -> list[Text]:
+    """Draws the address of the page, whole."""
+    text = printable(f"live view at {view.address}") if view.address else ""
+    return [Text(text[at : at + width], "dim", no_wrap=True) for at in range(0, len(text), width)]
 
 
 def _title(text: str, style: str = "bold") -> Text:
@@ -199,6 +207,7 @@ def _culprits(view: LiveView, width: int, most: int, *, flat: bool) -> list[Text
         _add(table, *(Text(name, "dim") for name in names))
     for item in view.culprits[: max(1, most)]:
         where = _place(item.frame, item.longest.label if item.longest is not None else "", room)
+        where = where if item.frame is not None else Text(blamed(item.blame), "dim", no_wrap=True, overflow="ellipsis")
         figures = [Text(format_ns(item.total_ns)), Text(str(item.count))] if wide else []
         _add(table, Text(format_ns(item.longest_ns), "bold"), *figures, _cause(item.cause), where)
     return [table]
@@ -226,10 +235,13 @@ def _where(seen: StallEvent, room: int) -> Text:
 def _place(frame: Frame | None, about: str, room: int) -> Text:
     """Writes a place, and what ran there, within so many columns: with as few folders as that takes."""
     where, said = place(frame) if frame is not None else "no culprit was seen", f"  {printable(about)}" if about else ""
+    librarys = frame is not None and is_librarys(frame.file)
+    said = f"  in the framework{said}" if librarys else said
     path, colon, rest = where.partition(":")
     while len(path) + len(rest) + min(len(said), room // 3) >= room and "/" in path[2:]:
         path = f"…{path[path.index('/', 2) :]}"
-    return Text(f"{path}{colon}{rest}", no_wrap=True, overflow="ellipsis").append(said, "dim")
+    text = Text(no_wrap=True, overflow="ellipsis").append(f"{path}{colon}{rest}", "dim" if librarys else "")
+    return text.append(said, "dim")
 
 
 def _cause(cause: str) -> Text:

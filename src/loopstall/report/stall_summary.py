@@ -21,9 +21,10 @@ def overview(session: Session) -> list[str]:
     if not summary.count:
         return [f"0 stalls in {format_ns(session.watched_ns)}"]
     longest = f", the longest {format_ns(summary.longest_ns)}" if summary.longest_ns and summary.count > 1 else ""
-    lines = [
-        f"{counted(summary.count, 'stall')}, {format_ns(summary.total_ns)} of {format_ns(session.watched_ns)}{longest}"
-    ]
+    total, watched = format_ns(summary.total_ns), format_ns(session.watched_ns)
+    beside = summary.total_ns > session.watched_ns  # the loops of several threads or processes
+    times = f"{total} in all, of loops side by side for {watched}" if beside else f"{total} of {watched}"
+    lines = [f"{counted(summary.count, 'stall')}, {times}{longest}"]
     if len(summary.processes) > 1:
         lines.append(
             f"  {', '.join(f'{number} in {printable(name)}' for name, number in summary.processes.most_common())}"

@@ -9,7 +9,7 @@ from loopstall.records.units import counted, format_ns
 from loopstall.report.page.icicle import source_line
 from loopstall.report.text import place, printable
 
-__all__ = ["blamed", "culprit_line", "described", "in_a_line", "still_blocked", "summed_up", "without_cpu"]
+__all__ = ["blamed", "culprit_line", "described", "in_a_line", "spot", "still_blocked", "summed_up", "without_cpu"]
 
 _FRAMES = 12
 _WORST = 10
@@ -89,14 +89,19 @@ def _during(seen: StallEvent) -> str:
     return f" in {seen.stall.label}" if seen.stall.label else ""
 
 
+def spot(seen: StallEvent) -> str:
+    """Names where a stall was: a line of the user's, or of a library."""
+    frame = seen.blamed
+    if frame is None:
+        return "no culprit was seen"
+    return f"in the framework, at {place(frame)}" if is_librarys(frame.file) else place(frame)
+
+
 def _where(seen: StallEvent) -> str:
-    stall, frame = seen.stall, seen.blamed
-    where = "no culprit was seen"
-    if frame is not None:
-        where = f"in the framework, at {place(frame)}" if is_librarys(frame.file) else place(frame)
+    stall = seen.stall
     held = f", GIL held by thread {stall.holder_thread or 'without a name'}" if stall.holder is not None else ""
     task = f", task {stall.task}" if stall.task else ""
-    return f"{stall.cause}: {where}{held}{task}"
+    return f"{stall.cause}: {spot(seen)}{held}{task}"
 
 
 def _part(part: StallPart) -> str:

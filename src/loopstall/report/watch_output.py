@@ -17,8 +17,8 @@ from loopstall.report.output import console
 from loopstall.report.page.icicle import source_line
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_summary import left_lines, overview, worst, worst_lines
-from loopstall.report.stall_text import described, in_a_line, still_blocked, without_cpu
-from loopstall.report.text import place, printable
+from loopstall.report.stall_text import described, in_a_line, spot, still_blocked, without_cpu
+from loopstall.report.text import printable
 
 __all__ = ["WatchOutput"]
 
@@ -107,7 +107,7 @@ def _shown(seen: StallEvent, process: str, width: int) -> RenderableType:
         ("▲ " if seen.over else "", "bold red"),
         (format_ns(seen.length_ns), "bold"),
         (f"  {stall.cause}", _COLORS.get(stall.cause, "")),
-        f"  {place(seen.blamed) if seen.blamed is not None else 'no culprit was seen'}",
+        f"  {spot(seen)}",
         (f"  {printable(stall.task)}" if stall.task else "", "dim"),
         (f"  {waited}" if (waited := without_cpu(seen)) else "", "dim"),
     )

@@ -34,6 +34,14 @@ class Address:
         """True where no other machine reaches it."""
         return _is_loopback(self.host)
 
+    @property
+    def is_any(self) -> bool:
+        """True where it stands for all addresses of this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

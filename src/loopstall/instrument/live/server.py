@@ -132,6 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "there are /, /live.json and /stalls.json")
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuses what is no request that there is an answer to, and repeats nothing of it."""
+        self.close_connection = True
+        self._refuse(HTTPStatus(code), "only GET is answered, of /, /live.json and /stalls.json")
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Prints nothing: stderr is the watched program's."""
 

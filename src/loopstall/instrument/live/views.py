@@ -44,7 +44,7 @@ class Views:
         self._screen: Screen | None = None
         self._ends = contextlib.ExitStack()
         self._notes: list[str] = []
-        self._found_at = ""
+        self._address = ""
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as ends:
@@ -70,10 +70,12 @@ class Views:
         from loopstall.instrument.live.guard import address_of  # as above
         from loopstall.instrument.live.server import LiveServer
 
-        server = LiveServer(address_of(address), self._board)
+        where = address_of(address)
+        server = LiveServer(where, self._board)
         ends.callback(server.close)
-        self._found_at = f"live view at {server.url}"
-        _say(self._found_at)
+        self._address = server.url
+        others = f" (elsewhere with this machine's name in the place of {where.host})" if where.is_any else ""
+        _say(f"live view at {server.url}{others}")
 
     def _open_screen(self, ends: contextlib.ExitStack) -> None:
         from loopstall.instrument.live.output import KeptOutput  # as above
@@ -142,9 +144,8 @@ class Views:
             self._screen.tick()
 
     def _view(self) -> LiveView:
-        view = self._board.view()
-        notes = (*view.notes, self._found_at) if self._found_at else view.notes
-        return replace(view, notes=notes, output=self._output.last_lines(_LINES) if self._output is not None else ())
+        output = self._output.last_lines(_LINES) if self._output is not None else ()
+        return replace(self._board.view(), address=self._address, output=output)
 
     def _say_notes(self) -> None:
         for text in self._notes:

@@ -1,6 +1,7 @@
 "use strict";
 // Asks for the figures once a second and shows them. All text goes in as text, never as markup.
 const PAUSE_MS = 1000, SLOW_MS = 5000, TICKS = [1e6, 1e7, 1e8, 1e9, 1e10], HEIGHT = 100;
+let shown = "";  // the title of the last answer
 const by = (id) => document.getElementById(id);
 
 function made(name, attributes = {}, ...inside) {
@@ -31,7 +32,7 @@ function cause(name) {
 }
 
 function code(place, source) {
-  const parts = [made("code", {}, place || "no culprit was seen")];
+  const parts = [made("code", {}, place)];
   if (source) parts.push(made("pre", { class: "source" }, source));
   return parts;
 }
@@ -101,7 +102,7 @@ function stall(item) {
   return made(
     "tr", {},
     made("td", { class: "num" }, began), made("td", { class: "num" }, time(item.length_ns)), made("td", {}, cause(item.cause)),
-    made("td", { class: "wide" }, made("code", {}, item.place || "no culprit was seen")),
+    made("td", { class: "wide" }, made("code", {}, item.place)),
     made("td", {}, item.during), made("td", { class: "places" }, item.process),
   );
 }
@@ -113,7 +114,8 @@ function empty(columns, text) {
 function show(view) {
   const stuck = view.loops.filter((loop) => loop.blocked);
   const threshold = bound(view.threshold_ns);
-  by("title").textContent = view.title;
+  shown = view.title;
+  by("title").textContent = shown;
   document.title = `${stuck.length ? "blocked · " : ""}${view.title}`;
   const number = `${view.count} stall${view.count === 1 ? "" : "s"}`;
   by("verdict").textContent = stuck.length
@@ -139,7 +141,9 @@ async function ask() {
       show(await answer.json());
       by("gone").hidden = true;
     } catch (error) {
-      by("gone").textContent = `The figures are those of the last answer: the watch has ended, or cannot be reached (${error.message}).`;
+      by("verdict").textContent = "The watch has ended, or cannot be reached.";
+      by("gone").textContent = `The figures are those of the last answer (${error.message}).`;
+      if (shown) document.title = `no answer · ${shown}`;
       by("gone").hidden = false;
       pause = SLOW_MS;
     }

@@ -77,7 +77,7 @@ def test_stalls_of_libraries_are_theirs():
     assert ":49 in check_password  in the framework  GET /login  prog.py 7" in said
 
 
-@pytest.mark.parametrize("size", [(40, 10), (80, 24)])
+@pytest.mark.parametrize("size", [(40, 12), (80, 24)])
 def test_address_of_the_page_is_there_whole(size):
     url = f"http://0.0.0.0:8765/?token={'x' * 43}"
     said = text(replace(view(loop(5)), address=url, output=("line",) * 4), *size)

@@ -84,3 +84,9 @@ def test_percentiles_are_whole_and_on_one_page_with_their_heading(pdf):
 def test_paper_is_white_whatever_the_theme_is(pdf):
     for leaf in pdf:
         assert (leaf.render(scale=1).to_numpy()[..., :3].min(axis=2) > 230).mean() > 0.6
+
+
+def test_first_sheet_has_the_worst_finding(pdf):
+    words = words_of(pdf, 0)
+    for text in ("Findings", "Where", "Fix"):
+        assert text in words

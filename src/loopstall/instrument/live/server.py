@@ -134,7 +134,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Refuses what is no request that there is an answer to, and repeats nothing of it."""
-        self.close_connection = True
         self._refuse(HTTPStatus(code), "only GET is answered, of /, /live.json and /stalls.json")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

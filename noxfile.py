@@ -5,7 +5,7 @@ import shutil
 
 import nox
 
-nox.needs_version = ">=2025.2.9"
+nox.needs_version = ">=2025.10.14"
 nox.options.default_venv_backend = "uv|virtualenv"  # uv, where it is there, makes an environment in a second or two
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.error_on_missing_interpreters = False  # a machine with one Python tests on that one
@@ -42,11 +42,11 @@ def smoke_form(session: nox.Session) -> bool:
     return asked
 
 
-@nox.session(python=PYTHONS, venv_backend="virtualenv")  # tests use the environment's own pip
+@nox.session(python=PYTHONS, download_python="never")
 def tests(session: nox.Session) -> None:
     """Run the tests on every supported Python that is there; arguments go to pytest."""
     servers = [] if _TESTED else group("servers")  # what needs them is tested once
-    session.install("--quiet", "-e", ".[suite]", *group("test"), *servers)
+    session.install("--quiet", "-e", ".[suite]", "pip", *group("test"), *servers)  # tests use the environment's own pip
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

@@ -148,6 +148,7 @@ def test_rule_says_what_was_measured(rule, known):
         ("cpu-python", {"waiting": 51, "python": 49}, 1, "cpu-python"),
         ("blocking-call", {"native": 9}, 2, "cpu-native"),
         ("blocking-call", {"waiting": 9}, 2, "blocking-call"),
+        ("cpu-native", {"python": 9, "native": 3}, 2, "cpu-python"),
         ("cpu", {"python": 9, "native": 3}, 3, "cpu-python"),
         ("cpu", {"python": 9, "waited_gil": 9}, 3, "cpu"),
         ("cpu", {}, 3, "cpu"),

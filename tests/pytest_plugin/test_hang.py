@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from own_tests import FINE, run
 import pytest
 
 pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="the helper process is Linux's")]
@@ -22,7 +23,9 @@ def test_matches(name):
 """
 
 
-@pytest.mark.parametrize("words", [(), ("-n", "1"), ("-p", "no:capture")], ids=["alone", "worker", "no capture"])
+@pytest.mark.parametrize(
+    "words", [(), ("-p", "xdist", "-n", "1"), ("-p", "no:capture")], ids=["alone", "worker", "no capture"]
+)
 def test_hanging_test_is_named_with_its_stack_before_it_is_killed(tmp_path, words):
     if "-n" in words:
         pytest.importorskip("xdist")
@@ -30,9 +33,9 @@ def test_hanging_test_is_named_with_its_stack_before_it_is_killed(tmp_path, word
     words = ["-s"] if "no:capture" in words else list(words)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "LOOPSTALL"))}
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--stall-budget", "50ms", "--stall-hang-after", "200ms",
-         *words],
-        cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0,
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "loopstall.pytest_plugin", *words,
+         "--stall-budget", "50ms", "--stall-hang-after", "200ms"],
+        cwd=tmp_path, env={**environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0,
     ) as session:  # fmt: skip
         told = []
         for line in session.stderr:
@@ -47,35 +50,19 @@ def test_hanging_test_is_named_with_its_stack_before_it_is_killed(tmp_path, word
 
 
 def test_nothing_is_printed_where_nobody_wants_it_and_nothing_is_left(tmp_path):
-    (tmp_path / "test_it.py").write_text("""
-import asyncio, os, time
-
-def test_sleeps():
-    async def main():
-        await asyncio.sleep(0.01)
-        time.sleep(0.4)
-    asyncio.run(main())
-
-def test_environment():
-    print(sorted(name for name in os.environ if name == "LOOPSTALL_HELPER"))
-""")
+    tests = "def test_sleeps():\n    blocked(0.4)\n"
     (tmp_path / "tmp").mkdir()
-    environ = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    for words, printed in ((("--stall-hang-after", "never"), False), (("--stall-hang-after", "100ms"), True)):
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "--stall-budget", "60s", *words],
-            cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+    for after, printed in (("never", False), ("100ms", True)):
+        done = run(
+            tmp_path, tests, "-s", "--stall-budget", "60s", "--stall-hang-after", after, TMPDIR=str(tmp_path / "tmp")
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         assert ("still blocked" in done.stderr) == printed
     assert [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("loopstall")] == []
 
 
 def test_wrong_time_is_refused(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--stall-budget", "1s", "--stall-hang-after", "soon"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = run(tmp_path, FINE, "--stall-budget", "1s", "--stall-hang-after", "soon")
     assert done.returncode == 4
     assert "--stall-hang-after: 'soon' is not a duration" in done.stderr + done.stdout
 
@@ -89,12 +76,7 @@ def start_helper(**_):
 
 owned.start_helper = start_helper
 """)
-    (tmp_path / "test_it.py").write_text("def test_passes(): pass")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "full", "--stall-budget", "60s"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = run(tmp_path, FINE, "--stall-budget", "60s", plugins=("full",))
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
         "No helper process (Resource temporarily unavailable): a stall that goes on is not reported before it has ended."

@@ -1,12 +1,11 @@
 """Text from outside in what every command prints."""
 
 import os
-import subprocess
-import sys
 from xml.etree import ElementTree as ET
 
 from helpers import loopstall, write_workloads
 from nasty import NASTY, annotations_alone, harmless, read_back, unseen
+from own_tests import run
 import pytest
 
 from loopstall.report.formats import FORMATS
@@ -108,8 +107,7 @@ def test_watch_tells_a_nasty_task_harmlessly(tmp_path):
 
 
 def test_pytest_plugin_tells_a_nasty_task_harmlessly(tmp_path):
-    (tmp_path / "test_it.py").write_text(
-        "import asyncio, time\n"
+    tests = (
         "async def block():\n"
         "    time.sleep(0.1)\n"
         "async def main():\n"
@@ -117,9 +115,7 @@ def test_pytest_plugin_tells_a_nasty_task_harmlessly(tmp_path):
         "def test_it():\n"
         "    asyncio.run(main())\n"
     )
-    words = ("-p", "no:cacheprovider", "--stall-budget", "20ms", "--stall-report", "s.json")
-    done = subprocess.run([sys.executable, "-m", "pytest", *words, "test_it.py"], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=120, check=False)  # fmt: skip
+    done = run(tmp_path, tests, "--stall-budget", "20ms", "--stall-report", "s.json")
     assert done.returncode == 1, done.stdout
     assert "culprit" in done.stdout
     harmless(done.stdout)

@@ -50,6 +50,17 @@ def test_process_that_is_not_there_is_said_to_be_so():
         ProcessMemory(4194305)
 
 
+@pytest.fixture
+def owned(monkeypatch):
+    """Has a process belong to a user; Python itself may ask for other files meanwhile."""
+
+    def own(pid, user, real=os.stat):
+        known = {f"/proc/{pid}": os.stat_result((0, 0, 0, 0, user, *(0,) * 5))}
+        monkeypatch.setattr(os, "stat", lambda path, **options: known.get(path) or real(path, **options))
+
+    return own
+
+
 @pytest.mark.parametrize(
     ("code", "user", "said"),
     [
@@ -59,16 +70,19 @@ def test_process_that_is_not_there_is_said_to_be_so():
         (errno.EPERM, 4242, "is not yours: run as its user or as root"),
     ],
 )
-def test_refusal_names_what_is_missing(monkeypatch, code, user, said):
+def test_refusal_names_what_is_missing(monkeypatch, owned, code, user, said):
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    monkeypatch.setattr(os, "stat", lambda _: os.stat_result((0, 0, 0, 0, 0, *(0,) * 5)))
+    owned(os.getpid(), 0)
     assert said in module._refusal(os.getpid(), code)
 
 
-def test_refusal_names_yama(monkeypatch, tmp_path):
+def test_refusal_names_yama(monkeypatch, owned, tmp_path):
     scope = tmp_path / "scope"
     scope.write_text("1\n", "ascii")
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
-    monkeypatch.setattr(os, "stat", lambda _: os.stat_result((0, 0, 0, 0, 4242, *(0,) * 5)))
-    monkeypatch.setattr("builtins.open", lambda _, real=open, **options: real(scope, **options))
+    owned(1, 4242)
+    instead = {"/proc/sys/kernel/yama/ptrace_scope": scope}
+    monkeypatch.setattr(
+        "builtins.open", lambda path, *mode, real=open, **how: real(instead.get(path, path), *mode, **how)
+    )
     assert "ptrace_scope of Yama is 1" in module._refusal(1, errno.EPERM)

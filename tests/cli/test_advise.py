@@ -18,7 +18,7 @@ def waits(seconds=0.03): time.sleep(seconds)
 def boom(): raise ValueError("no such luck")
 def ends(): os._exit(4)
 def hangs(): time.sleep(600)
-def slow(): time.sleep(2)
+def slow(): time.sleep(1)
 def compress(): return len(zlib.compress(BUFFER, 6))
 def work(n):
     total = 0
@@ -81,12 +81,12 @@ def test_busy_machine_ends_in_the_right_advice_or_in_none(folder, words, right):
 
 
 def test_limit_and_plan_are_told_at_the_start_and_a_limit_that_cannot_do_says_which_would(folder):
-    done = loopstall("advise", "fns:slow", "--max-seconds", "20", cwd=folder, timeout=30)
+    done = loopstall("advise", "fns:slow", "--max-seconds", "10", cwd=folder, timeout=30)
     assert done.returncode == 5, done.stderr
     told = done.stderr.splitlines()
-    assert told[0] == "stops measuring after 20.0 s"
+    assert told[0] == "stops measuring after 10.0 s"
     assert told[1] == "fns:slow by itself ..."
-    assert told[2].startswith("takes 2.0")
+    assert told[2].startswith("takes 1.0")
     assert too_noisy(done) or re.search(r"run it again with --max-seconds \d+", done.stdout)
     assert not marked(folder)
 
@@ -99,15 +99,6 @@ def test_function_that_does_not_end_within_the_limit_is_given_up(folder):
 
 
 @pytest.mark.alone
-def test_progress_has_a_total(folder):
-    done = loopstall("advise", "fns:waits", "--args", "[0.02]", "--rate", "10", "--max-seconds", "16", cwd=folder)
-    assert "in turns" in done.stderr or too_noisy(done)
-    if not too_noisy(done):
-        assert re.search(r"^\d+ runs to measure$", done.stderr, re.MULTILINE)
-        assert re.search(r"^1 of \d+ runs, \d+ s left$", done.stderr, re.MULTILINE)
-
-
-@pytest.mark.alone
 def test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_down(folder):
     for _ in range(3):
         done = loopstall("advise", "fns:waits", "--args", "[0.04]", "--rate", "8", "-o", "a.json", cwd=folder)
@@ -116,6 +107,9 @@ def test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_do
     else:
         pytest.skip("the machine was too busy with something else three times")
     assert done.returncode == 0, done.stderr
+    assert "in turns" in done.stderr
+    assert re.search(r"^\d+ runs to measure$", done.stderr, re.MULTILINE)
+    assert re.search(r"^1 of \d+ runs, \d+ s left$", done.stderr, re.MULTILINE)
     assert done.stdout.startswith("Recommended: to_thread, for fns:waits. ")
     assert "asyncio.to_thread(waits" in done.stdout
     assert "Break-even" in done.stdout

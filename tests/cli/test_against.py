@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 from helpers import loopstall
 import pytest
@@ -25,14 +26,21 @@ TOLERANT = ("--effect", "100%", "--budget", "60s", "--availability", "0")
 """Only what is more than twice as slow counts, for the machine is shared."""
 
 
-@pytest.fixture
-def project(tmp_path):
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
     """A folder with a workload that waits, and its stored result."""
-    (tmp_path / "workloads").mkdir()
-    (tmp_path / "workloads" / "own.py").write_text(WORKLOAD)
-    done = loopstall("run", "wait", "-s", "asyncio", "--jobs", 40, "--processes", 4, "-o", "stored", cwd=tmp_path)
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "workloads").mkdir()
+    (folder / "workloads" / "own.py").write_text(WORKLOAD)
+    done = loopstall("run", "wait", "-s", "asyncio", "--jobs", 40, "--processes", 4, "-o", "stored", cwd=folder)
     assert done.returncode == 0, done.stderr
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(measured, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
 
 
 def gate(project, *arguments, **variables):

@@ -84,11 +84,15 @@ def test_much_more_work_is_a_regression_with_everything_a_reader_needs(project):
         assert shown.returncode == 0, shown.stderr
 
 
-def test_identical_sides_pass(project):
-    done = gate(project, *PATHS, *QUICK, *TOLERANT)
+def test_identical_sides_pass_and_the_summary_of_the_job_is_written_where_github_wants_it(project):
+    summary = project / "summary.md"
+    summary.write_text("before\n")
+    forms = ("--format", "terminal", "-o", "-", "--format", "github")
+    done = gate(project, *PATHS, *QUICK, *TOLERANT, *forms, env={"GITHUB_STEP_SUMMARY": str(summary)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "regressed" not in done.stdout
     assert "both sides are the same files" in done.stdout
+    assert summary.read_text().startswith("before\n### loopstall gate: 1 ")
 
 
 def test_trap_that_appears_fails_with_the_line_to_blame(project):
@@ -102,14 +106,6 @@ def test_trap_that_appears_fails_with_the_line_to_blame(project):
     assert said["stack"]
     assert {item["metric"] for item in said["findings"]} == {"time_per_job", "availability", "cpu_per_job"}
     assert f"file={project / 'head/src/mylib.py'},line=5,".replace(f"{project}/", "") in done.stdout
-
-
-def test_job_summary_is_written_where_github_wants_it(project):
-    summary = project / "summary.md"
-    summary.write_text("before\n")
-    done = gate(project, *PATHS, *QUICK, *TOLERANT, "--format", "github", env={"GITHUB_STEP_SUMMARY": str(summary)})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert summary.read_text().startswith("before\n### loopstall gate: 1 ")
 
 
 def test_accepted_regression_passes_until_it_grows_or_its_date_is_over(project):
@@ -206,17 +202,17 @@ def test_what_could_not_be_measured_in_time_is_inconclusive(project, how, status
 
 
 @pytest.mark.parametrize(
-    ("work", "said"),
+    ("work", "limit", "said"),
     [
-        ("os._exit(7)", "ended with status 7"),
-        ("os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
-        ("time.sleep(60)", "did not end within the time limit"),
+        ("os._exit(7)", "60s", "ended with status 7"),
+        ("os.kill(os.getpid(), 11)", "60s", "was ended by SIGSEGV"),
+        ("time.sleep(60)", "1s", "did not end within the time limit"),
     ],
 )
-def test_candidate_that_ends_or_hangs_is_explained_and_leaves_no_process(project, work, said):
+def test_candidate_that_ends_or_hangs_is_explained_and_leaves_no_process(project, work, limit, said):
     change(project, "    value = 0\n", f"    import os\n    {work}\n    value = 0\n")
     begun = time.monotonic()
-    done = gate(project, *PATHS, *QUICK, "--time-limit", "3s")
+    done = gate(project, *PATHS, *QUICK, "--time-limit", limit)
     assert done.returncode == 3, done.stdout + done.stderr
     assert said in " ".join(done.stdout.split())
     assert time.monotonic() - begun < 100

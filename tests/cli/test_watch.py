@@ -53,11 +53,13 @@ def test_cpu_time_of_the_helper_is_printed_at_the_end(program, tmp_path):
     assert told[1] in json.loads((tmp_path / "stalls.json").read_text())["about"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("limit", "status"), [("100ms", 1), ("60s", 0)])
 def test_fail_over_fails_a_program_that_stalls_for_longer(program, tmp_path, limit, status):
     assert loopstall("watch", "--fail-over", limit, "prog.py", cwd=tmp_path).returncode == status
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("limit", "status"), [("59ms", 1), ("60ms", 0)])
 def test_wait_for_a_cpu_breaks_no_budget_and_is_told(tmp_path, limit, status):
     evidence = Evidence(
@@ -75,6 +77,7 @@ shutil.copy("line", os.path.join(os.environ["LOOPSTALL_WATCH"].split(" ", 2)[2],
     assert done.returncode == status
 
 
+@pytest.mark.once
 def test_stacks_and_json_lines_have_everything(program, tmp_path):
     done = loopstall("watch", "--stacks", "--json-lines", "s.jsonl", "prog.py", cwd=tmp_path)
     assert "time.sleep(0.2)" in done.stderr
@@ -140,6 +143,7 @@ def test_error_of_the_program_is_its_own(tmp_path):
     assert "0 stalls" in done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -222,6 +226,7 @@ def test_budget_is_kept_by_a_program_that_is_gone_at_once(tmp_path, end):
     assert (document["count"], document["over"]) == (1, 1)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -237,6 +242,7 @@ def test_report_that_cannot_be_written_is_refused_before_the_program_runs(progra
     assert "got" not in done.stdout
 
 
+@pytest.mark.once
 def test_on_a_terminal_it_is_told_in_colours(program, tmp_path):
     import pty
 
@@ -262,6 +268,7 @@ def test_on_a_terminal_it_is_told_in_colours(program, tmp_path):
     assert "what to do:" in said.decode()
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full disk to write to")  # noqa: PTH110
 def test_full_disk_loses_the_lines_of_the_file_and_nothing_else(program, tmp_path):
     done = loopstall("watch", "--json-lines", "/dev/full", "prog.py", cwd=tmp_path)

@@ -183,9 +183,15 @@ def test_ctrl_c_ends_it_with_the_summary_and_the_program_goes_on(tmp_path):
 
 
 def test_command_ends_when_the_process_does(tmp_path):
+    lines = tmp_path / "lines.jsonl"
+
+    def kill():
+        until(lambda: lines.exists() and lines.read_text())
+        process.kill()
+
     with running(tmp_path, "await again(sleeps, 0.2)") as process:
-        threading.Timer(3, process.kill).start()
-        done, report = watched(process, tmp_path, duration="60s")
+        threading.Thread(target=kill).start()
+        done, report = watched(process, tmp_path, "--json-lines", lines, duration="60s")
     assert done.returncode == 0, done.stderr
     assert report["title"] == f"loopstall watch --pid {process.pid}: {sys.executable} prog.py"
     assert "The process has ended." in done.stderr
@@ -193,14 +199,14 @@ def test_command_ends_when_the_process_does(tmp_path):
 
 def test_stall_over_the_limit_ends_in_1(tmp_path):
     with running(tmp_path, "await again(sleeps, 0.2)") as process:
-        assert watched(process, tmp_path, "--fail-over", "100ms")[0].returncode == 1
-        assert watched(process, tmp_path, "--fail-over", "30s")[0].returncode == 0
+        assert seen(process, tmp_path, "blocking-call", "sleeps", "--fail-over", "100ms")[0].returncode == 1
+        assert watched(process, tmp_path, "--fail-over", "30s", duration="1s")[0].returncode == 0
 
 
 def test_process_without_a_loop_is_watched_until_it_has_one(tmp_path):
     start = "print('up', flush=True); time.sleep(600)"
     with running(tmp_path, "pass", start) as process:
-        done, report = watched(process, tmp_path)
+        done, report = watched(process, tmp_path, duration="1s")
     assert (done.returncode, report["count"]) == (0, 0)
     assert "no event loop runs in it so far" in done.stderr
 

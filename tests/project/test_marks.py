@@ -24,7 +24,6 @@ SINGLE = {
     "cli/test_advise.py": {
         "test_busy_machine_ends_in_the_right_advice_or_in_none",
         "test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_down",
-        "test_progress_has_a_total",
     },
     "workloads/test_loader.py": {"test_server_of_the_downloads_has_room_for_every_connection"},
 }

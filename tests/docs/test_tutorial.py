@@ -72,7 +72,7 @@ def test_tutorial_can_be_followed(tmp_path):
     for kind, what in steps():
         if kind == "command":
             if before == "fixed":
-                assert "in hash_password" not in shell(what.text, folder).stderr
+                assert "in hash_password" not in shell(what.text, folder).stderr  # a busy machine may stall its caller
             run(what, folder)
         elif kind == "diff":
             done = subprocess.run(["git", "apply"], input=what, cwd=folder, text=True, check=False,

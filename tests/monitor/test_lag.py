@@ -225,7 +225,7 @@ def test_meter_that_is_stopped_and_started_again_leaves_nothing_open(name):
 
 
 @needs_alarm
-@pytest.mark.alone
+@pytest.mark.once
 def test_bench_holds_idle_loops_against_each_other():
     done = subprocess.run([sys.executable, ROOT / "bench" / "idle_lag.py", "--smoke"], capture_output=True, text=True,
                           timeout=120, check=False)  # fmt: skip

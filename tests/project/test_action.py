@@ -199,7 +199,7 @@ def test_gate_step_runs_a_real_gate_and_leaves_page_junit_and_markdown(tmp_path)
     for side in ("base", "head"):
         (tmp_path / side).mkdir()
     words = "work --quick -s asyncio --inconclusive pass --baseline-path base --candidate-path head"
-    given = {"inputs.arguments": words, "inputs.max-minutes": "0.2"}
+    given = {"inputs.arguments": words, "inputs.max-minutes": "0.05"}
     said, outputs = step("Gate", tmp_path, given, codes=(0, 1))  # on a busy machine it may find what is not there
     assert "work · asyncio/inline" in said
     assert outputs["verdict"] in {"passed", "regressed"}

@@ -1,14 +1,9 @@
 """Who looks at the loops of a session, and what is said where somebody else does."""
 
-import os
-import subprocess
-import sys
-
+from own_tests import run
 import pytest
 
 TEST = """
-import asyncio, time
-
 def test_sleeps():
     async def main():
         await asyncio.sleep(0.01)
@@ -20,14 +15,10 @@ SAID = "LOOPSTALL_SAMPLER is none of auto, outside, inside, but 'elsewhere': tak
 
 
 def session(folder, *words, **environ):
-    (folder / "test_it.py").write_text(TEST)
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--stall-budget", "60s", *words],
-        cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return run(folder, TEST, "--stall-budget", "60s", *words, **environ)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "2")])
 def test_what_a_session_could_not_do_is_said_once(tmp_path, workers):
     done = session(tmp_path, *workers, LOOPSTALL_SAMPLER="elsewhere")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -38,7 +29,7 @@ def test_sampler_is_chosen_by_an_option(tmp_path):
     done = session(tmp_path, "--stall-sampler", "inside", LOOPSTALL_SAMPLER="elsewhere")
     assert done.returncode == 0, done.stdout + done.stderr
     assert SAID not in done.stdout
-    assert "test_it.py:7 in " in done.stdout
+    assert "test_own.py:13 in " in done.stdout
 
 
 @pytest.mark.once

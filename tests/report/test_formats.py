@@ -138,7 +138,10 @@ def test_markdown_fits_a_comment_whatever_is_in_it():
     text = rendered("markdown", content())
     assert "▲ trap" in text
     assert "stalls the loop for 60.0 ms" in text
-    written = [rendered("markdown", much) for much in (content("x" * 10_000), content("|" * 3000, cells=120), content(cells=1200))]
+    written = [
+        rendered("markdown", much)
+        for much in (content("x" * 10_000), content("|" * 3000, cells=120), content(cells=1200))
+    ]
     assert max(map(len, written)) < 65_536
     assert "more rows left out" in written[-1]
 

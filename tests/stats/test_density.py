@@ -1,5 +1,8 @@
+import sys
+
 import pytest
 
+from loopstall.errors import InputError
 from loopstall.stats.density import density
 
 pytest.importorskip("scipy")
@@ -23,3 +26,13 @@ def test_density_by_scotts_rule_is_that_of_the_formula():
 @pytest.mark.parametrize("values", [[], [1.0, 2.0, 3.0], [2.0] * 9])
 def test_too_few_values_or_one_value_have_no_curve(values):
     assert density(values, [1.0, 2.0]) == []
+
+
+def test_places_far_from_all_values_have_no_curve():
+    assert density([1.0, 2.0, 3.0, 4.0], [1e9, 2e9]) == []
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InputError, match=r"^comparing needs numpy and scipy: pip install 'loopstall\[stats\]'$"):
+        density([1.0, 2.0, 3.0, 4.0], [1.0])

@@ -20,7 +20,7 @@ def density(values: Sequence[float], at: Sequence[float]) -> list[float]:
         at: where the density is wanted.
 
     Returns:
-        As many as ``at``; nothing where there are fewer than four values or all are the same.
+        As many as ``at``; nothing where there are fewer than four values, all are the same or none is near ``at``.
 
     Raises:
         InputError: scipy is not installed.

@@ -1,6 +1,7 @@
 """Tests that look at the pairs more than once while they come in: alpha is spent over the looks."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 import math
 import statistics
 
@@ -19,7 +20,7 @@ def shares_of_alpha(fractions: Sequence[float]) -> tuple[float, ...]:
     Args:
         fractions: the part of all the data that is there at each look, ascending, the last one 1.
     """
-    return tuple(now - before for now, before in zip(fractions, [0.0, *fractions], strict=False))
+    return tuple(now - before for before, now in pairwise([0.0, *fractions]))
 
 
 def student_p(differences: Sequence[float], *, margin: float = 0.0, least_spread: float = 0.0) -> float:

@@ -262,7 +262,7 @@ def test_blocking_call_that_is_new_in_an_async_workload_is_told_by_few_pairs_of_
     for side in ("base", "head"):
         (project / side / "src" / "mylib.py").write_text(ASYNC_LIBRARY)
     change(project, "    return seed\n", "    time.sleep(0.06)\n    return seed\n")
-    done = loopstall("gate", "--quick", "fetching", *PATHS, "-s", "asyncio/native", "--results", "out", cwd=project)
+    done = loopstall("gate", "--quick", "fetching", *PATHS, "-s", "asyncio/async", "--results", "out", cwd=project)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "stops measuring after 66.0 s" in " ".join(done.stderr.split())
     (said,) = verdicts(project / "out")

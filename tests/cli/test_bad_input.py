@@ -91,7 +91,7 @@ def test_result_is_not_overwritten(tmp_path):
 DAMAGE = {
     "truncated": (b'{"format":"loopstall","ver', "not whole JSON"),
     "empty": (b"", "is empty"),
-    "foreign": (b'{"benchmarks": [], "machine_info": {}}', "not a file of loopstall's"),
+    "foreign": (b'{"cells": [], "machine": {}}', "not a file of loopstall's"),
     "newer": (b'{"format":"loopstall","version":99,"kind":"KIND","data":{}}', "upgrade loopstall"),
 }
 

@@ -257,6 +257,7 @@ FOREIGN = {
     "--smoke",
     "--stacks",
     "--target",
+    "--view",
 }
 """Options of other programs and of nox's sessions that the documents name."""
 

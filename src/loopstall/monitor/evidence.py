@@ -80,11 +80,7 @@ def stall_of(
         look_beside: returns the threads as they are now; asked where one held the GIL, and none was seen meanwhile.
     """
     within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
-    evidence = _evidence(span, within, before, after)
-    back_ns = span.start_ns + evidence.overran_ns
-    waited = span.outside and not any(sample.at_ns < back_ns for sample in within)  # no look stands for that wait
-    weights = weights_of(within, back_ns if waited else span.start_ns, span.end_ns)
-    evidence = with_shares(evidence, within, weights, back_ns=back_ns) if span.outside else evidence
+    evidence, weights = _weighed(span, within, _evidence(span, within, before, after))
     cause, rule = _cause(evidence, within, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
@@ -111,6 +107,16 @@ def stall_of(
         evidence=evidence,
         parts=parts,
     )
+
+
+def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -> tuple[Evidence, list[int]]:
+    """Returns evidence with how the time divides where looks from outside tell, and how much each sample stands for."""
+    if not span.outside:
+        return evidence, weights_of(samples, span.start_ns, span.end_ns)
+    back_ns = span.start_ns + evidence.overran_ns
+    unseen = not any(sample.at_ns < back_ns for sample in samples)  # nobody looked before the loop came back
+    weights = weights_of(samples, back_ns if unseen else span.start_ns, span.end_ns)
+    return with_shares(evidence, samples, weights, back_ns=back_ns), weights
 
 
 def _cause(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loopstall.analysis.culprits import Culprit
+from loopstall.analysis.culprits import Culprit, blame
 from loopstall.analysis.rules import rule_of
 from loopstall.records import Frame, Stall
 from loopstall.records.thread_states import GIL, READY, RUNNING
@@ -150,10 +150,10 @@ def by_function(items: Iterable[Part]) -> list[list[Part]]:
 
 
 def of_stalls(stalls: Iterable[Stall]) -> Blocked:
-    """Puts stalls together; where another thread held the GIL, the line is that one's."""
+    """Puts stalls together by the line that each is put down to; those of a library's have none."""
     found: dict[Frame | None, list[Stall]] = {}
     for stall in stalls:
-        found.setdefault(stall.holder or stall.culprit, []).append(stall)
+        found.setdefault(blame(stall).frame, []).append(stall)
     return blocked(
         [_part(frame, group) for frame, group in found.items()], [one for group in found.values() for one in group]
     )

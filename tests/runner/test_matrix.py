@@ -87,6 +87,18 @@ def test_cell_without_a_twin_is_skipped_with_the_reason():
     assert {item.reason for item in skipped} == {"the workload has no async version"}
 
 
+def test_workload_that_is_about_other_strategies_alone_is_skipped_with_the_reason(tmp_path):
+    cells, skipped = build("cancelled_thread", "inline")
+    assert cells == ()
+    assert {item.reason for item in skipped} == {"the workload is about async alone"}
+    done = loopstall("run", "cancelled_thread", "-s", "inline", cwd=tmp_path)
+    assert (done.returncode, done.stdout.count("the workload is about async alone")) == (5, 2), done.stdout
+    both = [matrix.parse_strategy(name) for name in ("inline", "async")]
+    items = find(["cancelled_thread"])
+    cells, skipped = matrix.build(items, {items[0].name: items[0].grids}, both, Load(jobs=1))
+    assert ({str(cell.strategy) for cell in cells}, skipped) == ({"asyncio/async"}, ())
+
+
 def test_missing_loop_skips_its_cells_with_the_reason(monkeypatch):
     monkeypatch.setitem(LOOPS, "uvloop", dataclasses.replace(LOOPS["uvloop"], missing=lambda: "uvloop is not here"))
     cells, skipped = build("blocking_sleep", "uvloop")

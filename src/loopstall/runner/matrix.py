@@ -134,10 +134,15 @@ def build(
         (item, Cell(workload=item.ref, params=point, strategy=strategy, load=load, control=item.control))
         for item in workloads
         for point in grid_points(grids[item.name])
-        for strategy in wanted
-        if not item.dispatches or strategy.dispatch in item.dispatches
+        for strategy in _fitting(item, wanted)
     ]
     return _sorted(planned)
+
+
+def _fitting(item: Workload, wanted: Sequence[Strategy]) -> Sequence[Strategy]:
+    """Returns the strategies that a workload is about; all, to be skipped with the reason, where it is about none."""
+    fitting = [strategy for strategy in wanted if not item.dispatches or strategy.dispatch in item.dispatches]
+    return fitting or wanted
 
 
 def again(before: Iterable[Cell], workloads: Iterable[Workload]) -> tuple[tuple[Cell, ...], tuple[Skipped, ...]]:

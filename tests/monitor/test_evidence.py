@@ -1,6 +1,7 @@
 """What becomes of samples and counters, made by hand: no loop, no thread and no clock."""
 
 import asyncio
+from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import given
@@ -111,6 +112,19 @@ def test_loop_between_two_callbacks_is_blamed_where_nobody_else_can_be():
     between = [sample(at, calls=("<run>", "main")) for at in (10, 20)]
     assert stall([*between, sample(30, calls=("handler", "<run>", "main"))]).culprit.function == "handler"
     assert stall(between).culprit.function == "main"
+
+
+@pytest.mark.parametrize("inner", [(), ("EpollSelector.select",)])
+def test_loop_by_itself_is_blamed_for_nothing_that_a_callback_was_seen_in(inner):
+    def at(line, *functions):
+        inside = [
+            (Code(LIBRARY if name == "EpollSelector.select" else "/home/someone/app.py", name), 7) for name in functions
+        ]
+        return (*inside, (Code(asyncio.base_events.__file__, "BaseEventLoop._run_once"), line), *stack("main"))
+
+    alone = [replace(sample(ms), stack=at(1, *inner)) for ms in (10, 20, 30)]
+    assert stall([*alone, replace(sample(35), stack=())]).culprit.function == "main"
+    assert stall([*alone, replace(sample(40), stack=at(2, "handler"))]).culprit.function == "handler"
 
 
 def test_name_and_label_are_the_first_that_are_known():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from loopstall.monitor.samples import Sample
 from loopstall.records import Frame
-from loopstall.records.frames import culprit, is_users
+from loopstall.records.frames import culprit, is_users, loop_at
 
 __all__ = ["blamed", "named"]
 
@@ -25,7 +25,7 @@ def blamed(stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]) -> Frame
     """
     left: list[tuple[list[_Function], Frame, int]] = []
     for stack, weight in zip(stacks, weights, strict=True):
-        if stack and (is_users(stack[0].file) or not any(other[-len(stack) :] == stack != other for other in stacks)):
+        if stack and (is_users(stack[0].file) or not any(_is_within(stack, other) for other in stacks)):
             frame = culprit(stack)
             if frame is not None:
                 outer = [(one.file, one.function) for one in reversed(stack) if is_users(one.file)]
@@ -42,6 +42,17 @@ def blamed(stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]) -> Frame
     for _, frame, weight in left:
         lines[frame] += weight
     return lines.most_common(1)[0][0] if lines else None
+
+
+def _is_within(outer: tuple[Frame, ...], stack: tuple[Frame, ...]) -> bool:
+    """Returns whether a stack that ends in a library is the outer part of another, or that of the loop by itself."""
+    return stack[-len(outer) :] == outer != stack or (bool(stack) and _is_the_loops(outer) and not _is_the_loops(stack))
+
+
+def _is_the_loops(stack: tuple[Frame, ...]) -> bool:
+    """Returns whether a loop is seen between two callbacks, or waiting for events."""
+    at = loop_at(stack)
+    return at == 0 or (at == 1 and stack[0].function.rpartition(".")[2] == "select")
 
 
 def named(samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], worst: Frame | None) -> dict[str, str]:

@@ -52,7 +52,7 @@ def tests(session: nox.Session) -> None:
         return
     again = " and not once" if _TESTED else ""
     _TESTED.append(session.name)
-    beside = ("pytest", "-n", "3", "--dist", "loadfile", "-m")  # keep two cores busy: tests wait for what they start
+    beside = ("pytest", "-n", "2", "--dist", "loadfile", "-m")
     if session.python != MEASURED:
         session.run(*beside, f"not alone{again}")
     else:

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from stalling import MS, longest, watched
+from stalling import MS, longest, looked_at, watched
 
 from loopstall.monitor.gil import has_gil
 
@@ -53,7 +53,7 @@ def test_computing_has_the_right_line_and_cause(new_loop, work, cause):
         work()
         await asyncio.sleep(0.01)
 
-    stall = longest(watched(body, new_loop))
+    stall = looked_at(body, new_loop)
     assert (stall.culprit.file, stall.culprit.function) == (__file__, work.__name__)
     assert stall.cause in {cause, "descheduled"}  # the latter where the machine is busy with other things
 
@@ -73,7 +73,7 @@ def test_innocent_callback_that_ran_just_before_is_not_blamed():
         loop.call_soon(innocent)
         await asyncio.sleep(0.05)
 
-    stall = longest(watched(body))
+    stall = looked_at(body)
     assert stall.culprit.function == "holds"
     assert any(frame.function.endswith("guilty") for frame in stall.stack)
 

@@ -81,6 +81,8 @@ def evidence(**known):
         ("cpu-python", {"own": 95, "python": 5, "ready": 95, "delay": None, "looks": 2}),
         ("descheduled", {"own": 95, "overran": 50, "python": 5, "ready": 45, "delay": 45, "looks": 2}),
         ("cpu-python", {"own": 95, "overran": 49, "python": 6, "ready": 45, "delay": 45, "looks": 2}),
+        ("cpu", {"overran": 100, "own": 50}),
+        ("cpu-python", {"threshold": 10, "overran": 90, "own": 90, "others": 9, "python": 90, "looks": 1}),
         ("cpu", {"overran": 96, "own": 50}),  # a handler of signals, at which nobody looked
         ("descheduled", {"overran": 95, "own": 90, "others": 9, "python": 90, "looks": 1}),
         ("cpu-python", {"overran": 95, "own": 90, "others": 10, "python": 90, "looks": 1}),
@@ -130,6 +132,8 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
          {"overran": 50, "own": 90, "looks": 1, "ready": 46, "delay": 46}),
         (("ready to run without a CPU for 96% of the time (others had the CPU); "
          "without that wait it would have stayed below the threshold"), {"own": 90, "looks": 1, "ready": 96, "delay": 96}),
+        (("ready to run without a CPU for 50% of the time (others had the CPU); "
+         "without that wait it would have stayed below the threshold"), {"threshold": 50, "overran": 50, "delay": 50}),
         (("ready to run without a CPU for 96% of the time (others had the CPU); "
          "without that wait it would have stayed below the threshold"), {"delay": 48, "throttled": 48}),
         (("ready to run without a CPU for 96% of the time (the CPU quota); "
@@ -167,6 +171,12 @@ def test_turn_has_the_cause_of_its_longest_callback(cause, part, looks, told):
 def test_rule_of_the_longest_callback_says_what_was_measured():
     _, rule = of_longest_part("cpu", "", evidence(waiting=60, python=20), 4)
     assert rule == "waited in 75% of the time of its longest callback"
+
+
+def test_want_of_a_cpu_that_the_system_does_not_count_is_none():
+    known = evidence(overran=50, own=90, python=50, ready=1, delay=None, looks=1)
+    assert classify(replace(known, threshold_ns=50 * MS - 1))[0] == "cpu-python"
+    assert classify(replace(known, threshold_ns=50 * MS))[0] == "descheduled"
 
 
 @pytest.mark.parametrize(("window", "cause"), [(142, "cpu"), (143, "descheduled")])

@@ -54,6 +54,26 @@ def test_cpu_time_of_the_helper_is_printed_at_the_end(program, tmp_path):
 
 
 @pytest.mark.once
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody sees what the loop does while it waits")
+def test_handler_of_signals_that_blocks_while_the_loop_waits_is_the_programs_stall(tmp_path):
+    (tmp_path / "prog.py").write_text("""
+import asyncio, signal, time
+
+def on_alarm(*_):
+    time.sleep(0.3)
+
+async def main():
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    await asyncio.sleep(0.1)
+
+asyncio.run(main())
+""")
+    done = loopstall("watch", "--fail-over", "100ms", "prog.py", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"stall of .* blocking-call: prog\.py:5 in on_alarm", done.stderr), done.stderr
+
+
 @pytest.mark.parametrize(("limit", "status"), [("100ms", 1), ("60s", 0)])
 def test_fail_over_fails_a_program_that_stalls_for_longer(program, tmp_path, limit, status):
     assert loopstall("watch", "--fail-over", limit, "prog.py", cwd=tmp_path).returncode == status

@@ -266,6 +266,13 @@ def test_want_of_a_cpu_before_the_loop_came_back_is_part_of_its_being_late():
     assert (told.ready_ns, told.python_ns) == (20 * MS, 20 * MS)
 
 
+def test_handler_that_was_looked_at_within_the_wait_is_no_late_end_of_it():
+    seen = [sample(at, calls=("on_alarm", "<run>"), syscall="clock_nanosleep") for at in (10, 40, 80)]
+    told = looked_at(*seen, overran_ns=97 * MS)
+    assert (told.cause, told.culprit.function, told.evidence.overran_ns) == ("blocking-call", "on_alarm", 0)
+    assert looked_at(sample(50, syscall=READY), overran_ns=97 * MS).cause == "descheduled"
+
+
 def test_looks_from_inside_divide_no_time():
     told = stall([sample(50, syscall=RUNNING)]).evidence
     assert (told.outside, told.python_ns, told.native_ns, told.gil_ns, told.waiting_ns) == (False, 0, 0, 0, 0)

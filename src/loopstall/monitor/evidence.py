@@ -6,7 +6,7 @@ loops, threads and clocks: what was read of them is in its arguments.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loopstall.monitor.blame import blamed, named
 from loopstall.monitor.cause import classify, of_longest_part
@@ -114,6 +114,8 @@ def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -
     if not span.outside:
         return evidence, weights_of(samples, span.start_ns, span.end_ns)
     back_ns = span.start_ns + evidence.overran_ns
+    if any(sample.at_ns < back_ns and sample.syscall != READY for sample in samples):  # in a handler, say
+        evidence, back_ns = replace(evidence, overran_ns=0), span.start_ns
     unseen = not any(sample.at_ns < back_ns for sample in samples)  # nobody looked before the loop came back
     weights = weights_of(samples, back_ns if unseen else span.start_ns, span.end_ns)
     return with_shares(evidence, samples, weights, back_ns=back_ns), weights

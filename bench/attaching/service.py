@@ -7,6 +7,7 @@ blamed end in ``# culprit KIND``.
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
 import json
 import re
 import sys
@@ -60,16 +61,16 @@ def hog(seconds: float) -> None:
     re.match(pattern, text)  # culprit hog
 
 
-def _matched(known: list[int] = []) -> int:  # noqa: B006  # found once
+@cache
+def _matched() -> int:
     """Returns the length of text that takes long enough to match."""
-    length = 12
-    while not known:
+    length, took = 12, 0.0
+    while took <= 0.6 * _LENGTH_S:
+        length += 1
         begun = time.perf_counter()
         re.match("(a+)+b", "a" * length)
-        if time.perf_counter() - begun > 0.6 * _LENGTH_S:
-            known.append(length)
-        length += 1
-    return known[0]
+        took = time.perf_counter() - begun
+    return length
 
 
 KINDS: dict[str, Callable[[float], None]] = {one.__name__: one for one in (sleeps, computes, matches, waits, hog)}

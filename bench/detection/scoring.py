@@ -75,13 +75,15 @@ def cut_short(record: Record) -> bool:
 
 
 def disturbed(record: Record) -> bool:
-    """Says whether the machine kept the loop's thread from a CPU, or made it the lesser part of its turn.
+    """Says whether the machine kept the loop's thread from a CPU, or made the culprit the lesser part of its turn.
 
-    Such a stall is not the program's alone, or not what it was meant to be.
+    Such a stall is not the program's alone, or not what it was meant to be; nor is a wait for a disk that is in memory,
+    so that the thread computed for most of it.
     """
     truth = record["truth"]
     delayed = truth["in_loop"] and record["delay_ns"] > _DISTURBED_SHARE * record["ns"]
-    return bool(delayed or truth["share"] < _CULPRIT_SHARE)
+    computed = truth["group"] == "waiting" and record["cpu_ns"] > _CULPRIT_SHARE * record["ns"]
+    return bool(delayed or computed or truth["share"] < _CULPRIT_SHARE)
 
 
 def own_ns(record: Record) -> float:
@@ -126,7 +128,7 @@ class Scores:
             if run in self._by_run:
                 figures |= part(self._by_run[run])
         if self._left_out:
-            figures["left out, others had the CPU"] = share(self._left_out)
+            figures["left out, disturbed by the machine"] = share(self._left_out)
         return figures
 
     def stalls(self, run: str) -> list[Record]:

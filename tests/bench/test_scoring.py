@@ -99,7 +99,13 @@ def test_detector_that_says_cpu_is_right_for_either_kind_of_it():
 
 def test_stall_from_which_the_machine_took_the_cpu_is_no_quiet_one():
     said = figures(record(20, report(20)), record(20, report(20, "descheduled"), delay_ms=8))
-    assert said["left out, others had the CPU"].startswith("50.0% (1/2)")
+    assert said["left out, disturbed by the machine"].startswith("50.0% (1/2)")
+    assert said["right cause, quiet"].startswith("100.0% (1/1)")
+
+
+def test_wait_in_which_the_thread_computed_is_none():
+    said = figures(record(20, report(20), cpu_ms=10), record(20, report(20, "cpu-python"), cpu_ms=11))
+    assert said["left out, disturbed by the machine"].startswith("50.0% (1/2)")
     assert said["right cause, quiet"].startswith("100.0% (1/1)")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.evidence import StalledSpan, stall_of
+from loopstall.monitor.probes import epoll
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 
@@ -34,6 +35,12 @@ def sample(at, *, late=0, by_signal=False, calls=("handler", "<run>"), **rest):
     """A sample ``at`` ms after the start, asked for ``late`` ms before."""
     at_ns = START + round(at * MS)
     return Sample(at_ns=at_ns, asked_ns=at_ns - round(late * MS), by_signal=by_signal, stack=stack(*calls), **rest)
+
+
+def waiting(at, *inner, **rest):
+    """A look at a loop that waits for events, with what runs within that wait."""
+    seen = sample(at, calls=("<run>",), **rest)
+    return replace(seen, stack=(*stack(*inner), (Code(epoll.__file__, "select"), 7), *seen.stack))
 
 
 def view(at, name, cpu, state=RUNNING, *, calls=("hog",)):
@@ -267,10 +274,21 @@ def test_want_of_a_cpu_before_the_loop_came_back_is_part_of_its_being_late():
 
 
 def test_handler_that_was_looked_at_within_the_wait_is_no_late_end_of_it():
-    seen = [sample(at, calls=("on_alarm", "<run>"), syscall="clock_nanosleep") for at in (10, 40, 80)]
+    seen = [waiting(at, "on_alarm", syscall="clock_nanosleep") for at in (10, 40, 80)]
     told = looked_at(*seen, overran_ns=97 * MS)
     assert (told.cause, told.culprit.function, told.evidence.overran_ns) == ("blocking-call", "on_alarm", 0)
     assert looked_at(sample(50, syscall=READY), overran_ns=97 * MS).cause == "descheduled"
+
+
+@pytest.mark.parametrize("state", ["epoll_wait", RUNNING, READY])
+def test_wait_that_lasts_too_long_by_itself_is_the_machines_whatever_a_look_finds_it_in(state):
+    told = looked_at(waiting(50, syscall=state), overran_ns=97 * MS)
+    assert (told.cause, told.evidence.waiting_ns, told.evidence.overran_ns) == ("descheduled", 0, 97 * MS)
+
+
+def test_wait_that_lasts_too_long_for_the_gil_is_no_machines():
+    told = looked_at(waiting(50, syscall=GIL, holder_id=7, holder=stack("hog")), overran_ns=97 * MS)
+    assert (told.cause, told.holder.function) == ("gil-wait", "hog")
 
 
 def test_looks_from_inside_divide_no_time():

@@ -17,7 +17,7 @@ TIMES = {
     "own": "own_cpu_ns", "others": "other_cpu_ns", "delay": "run_delay_ns", "throttled": "throttled_ns",
     "gc": "gc_ns", "overran": "overran_ns", "python": "python_ns", "native": "native_ns", "waited_gil": "gil_ns",
     "waiting": "waiting_ns", "ready": "ready_ns",
-    "length": "duration_ns", "threshold": "threshold_ns",
+    "length": "duration_ns", "threshold": "threshold_ns", "window": "window_ns",
 }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def evidence(**known):
     known = {"length": 100, "threshold": 5, "own": 0, "others": 0, "delay": 0} | known
     times = {TIMES[key]: value and value * MS for key, value in known.items() if key in TIMES}
     rest = {key: value for key, value in known.items() if key not in TIMES}
-    return Evidence(window_ns=times["duration_ns"], outside=True, **times, **rest)
+    return Evidence(**{"window_ns": times["duration_ns"], "outside": True, **times, **rest})
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,13 @@ def evidence(**known):
         ("cpu-python", {"own": 95, "python": 5, "ready": 95, "delay": None, "looks": 2}),
         ("descheduled", {"own": 95, "overran": 50, "python": 5, "ready": 45, "delay": 45, "looks": 2}),
         ("cpu-python", {"own": 95, "overran": 49, "python": 6, "ready": 45, "delay": 45, "looks": 2}),
+        ("descheduled", {"own": 95, "python": 5, "ready": 95, "delay": 98, "window": 103, "looks": 2}),
+        ("cpu-python", {"own": 95, "python": 5, "ready": 95, "delay": 98, "window": 104, "looks": 2}),
+        ("descheduled", {"own": 95, "python": 5, "ready": 95, "delay": 95, "window": 50, "looks": 2}),
+        # what is told may be the late end of its wait, unless the thread was charged for that
+        ("cpu-python", {"threshold": 30, "overran": 31, "own": 55, "python": 40, "ready": 40, "delay": 60, "looks": 2}),
+        ("descheduled", {"threshold": 30, "overran": 31, "own": 56, "python": 40, "ready": 40, "delay": 60, "looks": 2}),
+        ("cpu-native", {"threshold": 30, "overran": 31, "own": 55, "native": 40, "ready": 40, "delay": 60, "looks": 2}),
         ("cpu", {"overran": 100, "own": 50}),
         ("cpu-python", {"threshold": 10, "overran": 90, "own": 90, "others": 9, "python": 90, "looks": 1}),
         ("cpu", {"overran": 96, "own": 50}),  # a handler of signals, at which nobody looked

@@ -24,7 +24,7 @@ def _turn(cause: str, *parts: tuple[Work, float]) -> Kind:
 
 
 _DECOY = Part(native.HASHED, 0.9, "decoy")
-_LONG, _MIDDLE, _SHORT = 12 / 19, 6 / 19, 1 / 19
+_LONG, _MIDDLE, _SHORT = 14 / 20, 5 / 20, 1 / 20  # what comes after a sleep takes up to twice as long
 
 KINDS = {
     "time.sleep": _own("blocking-call", "waiting", waiting.SLEEP),

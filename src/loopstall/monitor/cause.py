@@ -117,8 +117,7 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
 def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a stall that only the want of a CPU made one."""
     length, late_ns = _length_ns(evidence), _late_wake_ns(evidence)
-    seen_ns = late_ns + min(evidence.ready_ns, (evidence.run_delay_ns or 0) + evidence.throttled_ns)
-    delay_ns = max(evidence.waited_cpu_ns, seen_ns)
+    delay_ns = max(evidence.waited_cpu_ns, late_ns + min(evidence.ready_ns, _told_of_rest_ns(evidence, late_ns)))
     if delay_ns < _DELAY_THAT_TELLS * length or evidence.duration_ns - delay_ns > evidence.threshold_ns:
         return None
     share, why = delay_ns / length, "others had the CPU"
@@ -131,6 +130,17 @@ def _shortage(evidence: Evidence) -> tuple[str, str] | None:
         f"ready to run without a CPU for {share:.0%} of the time ({why}); "
         f"without that wait it would have stayed below the threshold"
     )
+
+
+def _told_of_rest_ns(evidence: Evidence, late_ns: int) -> int:
+    """Returns how much of a want of a CPU the system tells that is no part of what it tells for sure of other times.
+
+    The counters begin before the stall. What a late end of the wait for events took is told as a want of a CPU or, where
+    the host of a virtual machine has stopped it, as CPU time, of which looks then see too little.
+    """
+    told_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns - max(0, evidence.window_ns - evidence.duration_ns)
+    charged_ns = evidence.own_cpu_ns - evidence.python_ns - evidence.native_ns
+    return max(0, told_ns if charged_ns >= late_ns / 2 else told_ns - late_ns)
 
 
 def _late_wake_ns(evidence: Evidence) -> int:

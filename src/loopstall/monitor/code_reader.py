@@ -110,7 +110,8 @@ class CodeReader:
         if not 0 <= at < known.bytecode:
             raise TornError
         number = bisect_right(known.starts, at) - 1
-        return known.code, known.lines[number] if number >= 0 else 0
+        line = known.lines[number] if number >= 0 else 0
+        return known.code, line or known.first  # a generator that is made is at no line
 
     def text(self, address: int) -> str:
         """Reads a text object.

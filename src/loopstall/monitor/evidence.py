@@ -14,7 +14,7 @@ from loopstall.monitor.counters import CounterReading
 from loopstall.monitor.looks import holder_of, weights_of, with_shares
 from loopstall.monitor.parts import divided, parts_of
 from loopstall.monitor.samples import Sample, ThreadView
-from loopstall.monitor.stack import resolve, resolve_all
+from loopstall.monitor.stack import interrupts_wait, resolve, resolve_all
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
 from loopstall.records import Evidence, Frame, StackSample, Stall
 from loopstall.records.clock import NS_PER_MS
@@ -114,11 +114,15 @@ def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -
     if not span.outside:
         return evidence, weights_of(samples, span.start_ns, span.end_ns)
     back_ns = span.start_ns + evidence.overran_ns
-    if any(sample.at_ns < back_ns and sample.syscall != READY for sample in samples):  # in a handler, say
+    if any(sample.at_ns < back_ns and interrupts_wait(sample.stack) for sample in samples):  # in a handler of signals
         evidence, back_ns = replace(evidence, overran_ns=0), span.start_ns
     unseen = not any(sample.at_ns < back_ns for sample in samples)  # nobody looked before the loop came back
     weights = weights_of(samples, back_ns if unseen else span.start_ns, span.end_ns)
-    return with_shares(evidence, samples, weights, back_ns=back_ns), weights
+    told = [
+        replace(sample, syscall=READY) if sample.at_ns < back_ns and sample.syscall != GIL else sample
+        for sample in samples
+    ]  # the loop should have been back: whatever its wait looks like, it wants a CPU
+    return with_shares(evidence, told, weights, back_ns=back_ns), weights
 
 
 def _cause(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> tuple[str, str]:

@@ -37,7 +37,7 @@ def capture(innermost: FrameType | None, depth: int = DEPTH) -> RawStack:
     places: list[tuple[Code, int]] = []
     frame = innermost
     while frame is not None and len(places) < depth:
-        places.append((frame.f_code, frame.f_lineno or 0))
+        places.append((frame.f_code, frame.f_lineno or frame.f_code.co_firstlineno))
         frame = frame.f_back
     return tuple(places)
 

@@ -118,4 +118,4 @@ class Pace:
     @classmethod
     def of(cls, threshold_ns: int) -> "Pace":
         """Returns the pace for a threshold: the look falls well before a stall of that length ends."""
-        return cls(threshold_ns // 2, threshold_ns * 6 // 10)
+        return cls(threshold_ns * 3 // 10, threshold_ns * 4 // 10)

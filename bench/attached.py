@@ -1,10 +1,12 @@
 """What is seen of a process that runs already: ``loopstall dump`` and ``watch --pid`` beside other tools.
 
-Three measurements, each with known truth (``--only`` chooses):
+Four measurements, each with known truth (``--only`` chooses):
 
 - ``stuck``: programs whose loop never comes back, on asyncio and uvloop: does one dump name the line?
 - ``slow``: services with five traps under load, uvicorn on both loops and gunicorn: how many of the stalls are told,
   with which line and cause? A profiler knows no stalls; of it, whether the lines are in its recording.
+- ``often``: a service that is attached to 200 times, each watch ended by a signal, SIGKILL among them: is each stall
+  told, and does the service grow?
 - ``cost``: an echo server with a client, with and without the tool by turns: the server's CPU time a request and the
   client's time for a request, as ratios with their intervals.
 
@@ -17,10 +19,8 @@ Python 3.15 and later bring Tachyon, ``profiling.sampling``. What is not install
 import argparse
 from collections.abc import Iterator, Sequence
 import contextlib
-import http.client
 import importlib.util
 import json
-import os
 from pathlib import Path
 import signal
 import socket
@@ -33,24 +33,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "attaching"))
 
-import service  # its folder is no package
+from often import often  # its folder is no package
+from programs import PACKAGES, SERVERS, ask, running, serving
+import service
 import tools
 
 from loopstall.stats.median import median_estimate
 
-FOLDER = Path(service.__file__).parent
 LEAST_S = 0.02
+_PARTS = ("stuck", "slow", "often", "cost")
 CAUSES = {
     "sleeps": "blocking-call", "computes": "cpu-python", "matches": "cpu-native", "waits": "blocking-call",
     "hog": "gil-wait",
 }  # fmt: skip
-SERVERS = {
-    "uvicorn on asyncio": ("uvicorn", "service:app", "--loop", "asyncio", "--port", "{port}", "--no-access-log"),
-    "uvicorn on uvloop": ("uvicorn", "service:app", "--loop", "uvloop", "--port", "{port}", "--no-access-log"),
-    "gunicorn": ("gunicorn", "service:app", "-k", "uvicorn_worker.UvicornWorker", "-b", "127.0.0.1:{port}"),
-}
-PACKAGES = {"uvicorn on asyncio": ("uvicorn",), "uvicorn on uvloop": ("uvicorn", "uvloop"),
-            "gunicorn": ("gunicorn", "uvicorn_worker")}  # fmt: skip
 ECHO = """
 import asyncio
 async def echo(reader, writer):
@@ -68,18 +63,6 @@ def culprits(kind: str) -> set[int]:
     """Returns the lines of the service that may be blamed for a kind."""
     lines = Path(service.__file__).read_text(encoding="utf-8").splitlines()
     return {number for number, line in enumerate(lines, 1) if line.endswith(f"# culprit {kind}")}
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str], **extra: Any) -> "Iterator[subprocess.Popen[str]]":
-    """Runs a program until the end of the block, with its output in a pipe."""
-    with subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True, start_new_session=True,
-                          **extra) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 def stuck(chosen: Sequence[tools.Tool]) -> None:
@@ -107,30 +90,6 @@ def _dumped(tool: tools.Tool, pid: int, lines: set[int]) -> str:
         return f"failed: {done.stderr.strip().splitlines()[-1:]}"
     named = "yes" if tools.places(done.stdout) & lines else "no"
     return f"{named:3}  {took:.2f} s  {tools.said_of(done.stdout, lines)}"
-
-
-@contextlib.contextmanager
-def serving(name: str) -> Iterator[tuple[int, int]]:
-    """Runs a server; yields its port, and the number of the process whose loop serves."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [word.format(port=port) for word in SERVERS[name]]
-    with running([sys.executable, "-m", *words], stderr=subprocess.DEVNULL) as process:
-        for _ in range(200):
-            with contextlib.suppress(OSError):
-                ask(port, "/")
-                break
-            time.sleep(0.1)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        yield port, int(children[0]) if name == "gunicorn" else process.pid
-
-
-def ask(port: int, path: str) -> Any:
-    """Makes a request and returns its answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    with contextlib.closing(connection):
-        connection.request("GET", path)
-        return json.loads(connection.getresponse().read())
 
 
 def slow(chosen: Sequence[tools.Tool], names: Sequence[str], seconds: float) -> None:
@@ -264,10 +223,13 @@ def _used_s(pid: int) -> float:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("stuck", "slow", "cost"), action="append", help="this; more than once")
+    parser.add_argument("--only", choices=_PARTS, action="append", help="this; more than once")
     parser.add_argument("--tool", choices=[tool.name for tool in tools.TOOLS], action="append")
-    parser.add_argument("--server", choices=list(SERVERS), action="append", help="for slow: this; more than once")
+    parser.add_argument(
+        "--server", choices=list(SERVERS), action="append", help="for slow and often: this; more than once"
+    )
     parser.add_argument("--seconds", type=float, default=20, help="of load on each service")
+    parser.add_argument("--times", type=int, default=200, help="that a service is attached to")
     parser.add_argument("--pairs", type=int, default=15, help="of bursts for a cost")
     options = parser.parse_args()
     chosen = []
@@ -280,11 +242,16 @@ def main() -> None:
         else:
             print(f"{tool.name} {tool.version()}")
             chosen.append(tool)
-    parts = options.only or ["stuck", "slow", "cost"]
+    parts = options.only or _PARTS
     if "stuck" in parts:
         stuck(chosen)
     if "slow" in parts:
         slow(chosen, options.server or list(SERVERS), options.seconds)
+    if "often" in parts:
+        print(f"\nattached {options.times} times")
+        for name in options.server or ["uvicorn on asyncio"]:
+            for line in often(name, options.times):
+                print(f"  {name:19} {line}")
     if "cost" in parts:
         cost(chosen, options.pairs)
 

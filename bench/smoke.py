@@ -186,9 +186,11 @@ def service(_folder: Path) -> str:
 
 
 def attached(_folder: Path) -> str:
-    """A service that is watched for two seconds, and what that costs an echo server."""
-    said = python("bench/attached.py", "--tool", "loopstall", "--only", "slow", "--only", "cost", "--server",
-                  "uvicorn on asyncio", "--seconds", "2", "--pairs", "1")  # fmt: skip
+    """A service that is watched for two seconds, one that is attached to three times, and what it costs a server."""
+    parts = (word for part in ("slow", "often", "cost") for word in ("--only", part))
+    few = ("--server", "uvicorn on asyncio", "--seconds", "2", "--times", "3", "--pairs", "1")
+    said = python("bench/attached.py", "--tool", "loopstall", *parts, *few)
+    found(r"3 of 3 watches told of a stall with its line", said)
     (stalls,) = found(r"loopstall +all +found (\d+) of [1-9]\d*, line \d+ of [1-9]\d*, cause \d+ of [1-9]", said)
     (ratio,) = found(rf"^  loopstall +({NUMBER}) \[", said)
     return f"{stalls} stalls of a service seen from outside; an echo server takes {ratio} times the CPU time"

@@ -37,11 +37,14 @@ class Helpers:
             brief.start()
             return brief.name
         assert part.thread
-        if part.thread not in self._lasting:
-            tasks = self._lasting[part.thread] = queue.SimpleQueue()
-            threading.Thread(target=_work_off, args=(tasks,), name=part.thread, daemon=True).start()
         self._lasting[part.thread].put(task)
         return part.thread
+
+    def prepare(self, part: Part) -> None:
+        """Starts the thread of a part, if it is one that lasts: to wait for its start would be a stall as well."""
+        if part.thread and part.lasting and part.thread not in self._lasting:
+            tasks = self._lasting[part.thread] = queue.SimpleQueue()
+            threading.Thread(target=_work_off, args=(tasks,), name=part.thread, daemon=True).start()
 
 
 def _work_off(tasks: "queue.SimpleQueue[Task]") -> None:
@@ -81,6 +84,8 @@ class Injection:
         self._kind: Kind = kinds.KINDS[name]
         self._helpers = helpers
         self._arguments = [part.work.argument(part.share * ms / 1000, sizes) for part in self._kind.parts]
+        for part in self._kind.parts:
+            helpers.prepare(part)
         self._spans: dict[int, Span] = {}
         self._cpu_ns = self._delay_ns = 0
         self._refused = ""

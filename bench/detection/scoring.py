@@ -89,7 +89,7 @@ def disturbed(record: Record) -> bool:
 def own_ns(record: Record) -> float:
     """Returns the part of a stall that the program itself took, whatever else the machine has done meanwhile."""
     computes = record["truth"]["cause"].startswith("cpu")
-    return float(record["cpu_ns"] if computes else min(record["ns"], record["ms"] * 1e6))
+    return float(record["cpu_ns"] if computes else min(record["ns"] - record["delay_ns"], record["ms"] * 1e6))
 
 
 def least_ns(record: Record, limit: float) -> float:

@@ -1,6 +1,6 @@
 """How looks from outside divide the time of a stall, by looks made by hand."""
 
-import threading
+from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import given
@@ -166,21 +166,8 @@ def test_nobody_held_the_gil_where_the_thread_did_not_wait_for_it():
     assert holder_of([], []) == (None, "")
 
 
-def test_holder_has_the_name_of_its_thread_even_when_that_has_ended():
-    thread = threading.Thread(target=lambda: None, name="the hog")
-    thread.start()
-    thread.join()
-    looks = [look(0, GIL, holder_id=thread.native_id, holder=("guilty",))]
-    frame, name = holder_of(looks, [1])
-    assert (frame.function, name) == ("guilty", "the hog")
-
-
-def test_thread_that_is_none_of_pythons_has_no_name():
-    frame, name = holder_of([look(0, GIL, holder_id=-1, holder=("guilty",))], [1])
-    assert (frame.function, name) == ("guilty", "")
-
-
-def test_threads_that_nobody_keeps_have_no_name(monkeypatch):
-    monkeypatch.delattr(threading, "_dangling")
-    looks = [look(0, GIL, holder_id=threading.get_native_id(), holder=("guilty",))]
-    assert holder_of(looks, [1])[1] == ""
+def test_holder_has_the_name_that_any_of_the_looks_at_it_knows():
+    looks = [look(0, GIL, holder_id=1, holder=("guilty",)), look(1, GIL, holder_id=2, holder=("other",))]
+    named = replace(looks[0], holder_name="the hog"), replace(looks[1], holder_name="another")
+    assert holder_of([*looks, *named], [9, 1, 9, 1])[1] == "the hog"
+    assert holder_of(looks, [9, 1])[1] == ""

@@ -117,13 +117,14 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
 def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a stall that only the want of a CPU made one."""
     length, late_ns = _length_ns(evidence), _late_wake_ns(evidence)
-    delay_ns = max(evidence.waited_cpu_ns, late_ns + min(evidence.ready_ns, _told_of_rest_ns(evidence, late_ns)))
+    waited_cpu_ns = _waited_cpu_ns(evidence)
+    delay_ns = max(waited_cpu_ns, late_ns + min(evidence.ready_ns, _told_of_rest_ns(evidence, late_ns)))
     if delay_ns < _DELAY_THAT_TELLS * length or evidence.duration_ns - delay_ns > evidence.threshold_ns:
         return None
     share, why = delay_ns / length, "others had the CPU"
     if evidence.throttled_ns > delay_ns / 2:
         why = "the CPU quota"
-    if delay_ns > evidence.waited_cpu_ns and late_ns:
+    if delay_ns > waited_cpu_ns and late_ns:
         share = delay_ns / evidence.duration_ns
         why = f"came back from its wait for events {late_ns / evidence.duration_ns:.0%} late"
     return "descheduled", (
@@ -132,11 +133,22 @@ def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     )
 
 
+def _waited_cpu_ns(evidence: Evidence) -> int:
+    """Returns for how long the thread had no CPU: not while it was seen waiting, unless the system tells it for sure.
+
+    The counters begin before the stall: so much of what they tell may have been before it.
+    """
+    before_ns = max(0, evidence.window_ns - evidence.duration_ns)
+    sure_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns - before_ns
+    unseen_ns = evidence.duration_ns - evidence.own_cpu_ns - evidence.waiting_ns
+    return min(evidence.waited_cpu_ns, max(sure_ns, unseen_ns, 0))
+
+
 def _told_of_rest_ns(evidence: Evidence, late_ns: int) -> int:
     """Returns how much of a want of a CPU the system tells that is no part of what it tells for sure of other times.
 
-    The counters begin before the stall. What a late end of the wait for events took is told as a want of a CPU or, where
-    the host of a virtual machine has stopped it, as CPU time, of which looks then see too little.
+    The counters begin before the stall. What a late end of the wait for events took is told as a want of a CPU or,
+    where the host of a virtual machine has stopped it, as CPU time, of which looks then see too little.
     """
     told_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns - max(0, evidence.window_ns - evidence.duration_ns)
     charged_ns = evidence.own_cpu_ns - evidence.python_ns - evidence.native_ns
@@ -207,15 +219,7 @@ def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:
         return "gil-wait", f"came back from its wait for events {overran:.0%} late while other threads computed"
     if overran >= _OVERRAN_SHARE and (not evidence.gil or others < _SOME_OTHERS_SHARE):
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
-    if evidence.gil and others >= _SOME_OTHERS_SHARE:
-        return (
-            "unknown",
-            f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample was taken",
-        )
-    return (
-        "blocking-call",
-        f"the loop's thread computed {own:.0%} of the time that it had a CPU, and no sample was taken",
-    )
+    return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample was taken"
 
 
 def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs

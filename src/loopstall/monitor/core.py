@@ -100,7 +100,6 @@ class Monitor:
             try:
                 return OutsideObserver(
                     threshold_ns=self.threshold_ns,
-                    clock=self._clock,
                     hang_after_s=self._hang_after_s,
                     on_hang=self._on_hang,
                 )

@@ -6,10 +6,8 @@ stood while the process computed. Hands on pure functions; which cause follows i
 
 from collections import Counter
 from collections.abc import Sequence
-import contextlib
 from dataclasses import replace
 from itertools import pairwise
-import threading
 
 from loopstall.monitor.samples import Sample
 from loopstall.monitor.stack import resolve
@@ -88,7 +86,7 @@ def _doing(sample: Sample, short_calls: set[str]) -> str:
 
 
 def holder_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[Frame | None, str]:
-    """Returns the culprit of the thread that held the GIL for most of the time, and the name of that thread."""
+    """Returns the culprit of the thread that held the GIL for most of the time, and its name, "" where nobody knows."""
     held: Counter[int] = Counter()
     lines: Counter[tuple[int, Frame]] = Counter()
     for sample, weight in zip(samples, weights, strict=True):
@@ -100,12 +98,5 @@ def holder_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[Frame 
         return None, ""
     thread_id = held.most_common(1)[0][0]
     frame = next(frame for (number, frame), _ in lines.most_common() if number == thread_id)
-    return frame, _name_of(thread_id)
-
-
-def _name_of(thread_id: int) -> str:
-    """Returns the name of a thread, also of one that has just ended; "" where nobody has kept its object."""
-    with contextlib.suppress(RuntimeError, AttributeError):  # one begins or ends meanwhile; a patched module
-        known = tuple(threading._dangling)  # type: ignore[attr-defined]  # noqa: SLF001  # ``enumerate`` takes a lock
-        return next((str(thread.name) for thread in known if thread.native_id == thread_id), "")
-    return ""
+    name = next((one.holder_name for one in samples if one.holder_id == thread_id and one.holder_name), "")
+    return frame, name

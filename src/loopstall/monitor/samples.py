@@ -51,7 +51,8 @@ class Sample:
     ``in_wait``, that it ran a handler of the program's in the middle of its wait for events.
 
     Of a look from outside, ``stepped`` says that the thread took steps of Python code while it was looked at;
-    ``holder_id`` and ``holder`` are number and stack of the thread that held the GIL, where this one waited for it;
+    ``holder_id``, ``holder`` and ``holder_name`` are number, stack and name of the thread that held the GIL, where this
+    one waited for it;
     ``frame`` is the address of the frame of the outermost coroutine, 0 where there is none.
     """
 
@@ -69,6 +70,7 @@ class Sample:
     stepped: bool = False
     holder_id: int = 0
     holder: RawStack = ()
+    holder_name: str = ""
     frame: int = 0
 
 

@@ -18,12 +18,13 @@ from loopstall.monitor.outside.news import told
 from loopstall.monitor.outside.seen import sample_of
 from loopstall.monitor.outside.slot import Seen, Stack
 from loopstall.monitor.outside.tasks import tasks_of
+from loopstall.monitor.outside.thread_names import ThreadNames
 from loopstall.monitor.probes.base import LATE_NS, NEVER_S
-from loopstall.monitor.samples import OtherThreads, Sample, ThreadView, names_of
+from loopstall.monitor.samples import Sample, ThreadView, names_of
 from loopstall.monitor.stack import RawStack, capture
 from loopstall.monitor.threads import get_native_id
 from loopstall.records import Stall
-from loopstall.records.clock import NS_PER_S, Clock
+from loopstall.records.clock import NS_PER_S
 
 __all__ = ["OutsideObserver"]
 
@@ -35,7 +36,6 @@ class OutsideObserver:
 
     Args:
         threshold_ns: how long a span is a stall.
-        clock: monotonic time in ns.
         hang_after_s: how long a stall lasts until ``on_hang`` is called, and then each time that it has doubled.
         on_hang: called with a stall that goes on, in a thread of its own; None for nobody.
 
@@ -49,19 +49,17 @@ class OutsideObserver:
         self,
         *,
         threshold_ns: int,
-        clock: Clock,
         hang_after_s: float = 0.0,
         on_hang: Callable[[Stall], object] | None = None,
     ) -> None:
         self._hang_after_s = hang_after_s
         self._on_hang = on_hang
         self._threshold_ns = threshold_ns
-        self._clock = clock
         self._link: Link = link()
         self._place: Place | None = None
         self._loop: Any = None
         self.late_s: MutableSequence[float] = [NEVER_S]
-        self.other_threads = OtherThreads(set(), clock, lambda: _nobody)
+        self.other_threads = ThreadNames()
 
     def start(self) -> None:
         """Nothing: the helper runs."""
@@ -160,16 +158,12 @@ class OutsideObserver:
         place = self._place
         seen = self._true(place.slot.seen()) if place is not None else []
         tasks = tasks_of(self._loop, {one.frame for one in seen})
-        return [_sample(one, tasks.get(one.frame)) for one in seen], []
+        names = self.other_threads.take({one.holder_id for one in seen if one.holder_id})
+        return [_sample(one, tasks.get(one.frame), names.get(one.holder_id, "")) for one in seen], []
 
 
 def _places(stack: RawStack) -> Stack:
     return tuple((code.co_filename, code.co_qualname, line) for code, line in stack)
-
-
-def _nobody(_ident: int, _thread_id: int) -> RawStack | None:
-    """Returns no stack: those of other threads come with a look of the helper's."""
-    return None
 
 
 def _same(stack: Stack, other: Stack) -> int:
@@ -178,8 +172,9 @@ def _same(stack: Stack, other: Stack) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _sample(seen: Seen, task: Any) -> Sample:
+def _sample(seen: Seen, task: Any, holder_name: str) -> Sample:
     name, coroutine = names_of(task)
     sample = sample_of(seen, task=name, coroutine=coroutine)
+    sample.holder_name = holder_name
     sample.label = (label_of(task) if task is not None else None) or label_at(seen.frame, seen.at_ns)
     return sample

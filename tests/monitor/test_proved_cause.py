@@ -62,6 +62,11 @@ def evidence(**known):
         ("unknown", {"own": 9, "others": 10, "overran": 50}),
         ("unknown", {"own": 9, "others": 9, "overran": 49}),
         ("unknown", {"own": 49}),
+        ("unknown", {"own": 49, "python": 49, "looks": 2, "syscalls": (GIL,)}),
+        ("blocking-call", {"own": 49, "python": 40, "waiting": 1, "looks": 2, "syscalls": (GIL,)}),
+        ("gil-wait", {"own": 9, "others": 50, "syscalls": (GIL,)}),
+        ("unknown", {"own": 9, "others": 49, "syscalls": (GIL,)}),
+        ("unknown", {"own": 9, "others": 50, "syscalls": (GIL,), "gil": False}),
         ("descheduled", {"own": 9, "others": 90, "overran": 50, "gil": False}),
         ("unknown", {"own": 9, "others": 90, "overran": 49, "gil": False}),
         # somebody did, and the loop was waiting
@@ -107,6 +112,10 @@ def evidence(**known):
         ("gc", {"own": 20, "gc": 98, "delay": 80, "native": 98}),
         ("descheduled", {"own": 4, "delay": 95, "python": 90}),
         ("cpu-python", {"own": 6, "delay": 94, "python": 90}),
+        # another thread had the GIL: a CPU would not have helped
+        ("gil-wait", {"others": 50, "delay": 96, "waited_gil": 11, "python": 10, "looks": 3}),
+        ("descheduled", {"others": 49, "delay": 96, "waited_gil": 11, "python": 10, "looks": 3}),
+        ("descheduled", {"others": 50, "delay": 96, "waited_gil": 10, "python": 10, "looks": 3}),
         # it was seen waiting, and what the system tells may be of the time before
         ("descheduled", {"delay": 60, "waiting": 5, "looks": 2, "threshold": 50, "window": 200}),
         ("blocking-call", {"delay": 60, "waiting": 90, "looks": 2, "threshold": 50, "window": 111}),
@@ -139,7 +148,7 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("the loop's thread computed 10% of the time and had a CPU, seen in fsync, read",
          {"own": 10, "waiting": 90, "syscalls": ("fsync", GIL, "read", "fsync")}),
         ("the loop's thread computed 10% of the time and had a CPU", {"own": 10, "waiting": 9, "syscalls": (GIL,)}),
-        ("the loop's thread computed 10% of the time, others 20%, and no sample was taken", {"own": 10, "others": 20}),
+        ("the loop's thread computed 10% of the time, others 20%, and no sample met it waiting", {"own": 10, "others": 20}),
         ("came back from its wait for events 80% late while other threads computed", {"others": 60, "overran": 80}),
         ("came back from its wait for events 80% late, and no thread here computed", {"overran": 80}),
         (("ready to run without a CPU for 96% of the time (came back from its wait for events 50% late); "

@@ -116,6 +116,8 @@ def _machine(evidence: Evidence) -> tuple[str, str] | None:
 
 def _shortage(evidence: Evidence) -> tuple[str, str] | None:
     """Recognises a stall that only the want of a CPU made one."""
+    if _kept_by_another(evidence):
+        return None
     length, late_ns = _length_ns(evidence), _late_wake_ns(evidence)
     waited_cpu_ns = _waited_cpu_ns(evidence)
     delay_ns = max(waited_cpu_ns, late_ns + min(evidence.ready_ns, _told_of_rest_ns(evidence, late_ns)))
@@ -131,6 +133,12 @@ def _shortage(evidence: Evidence) -> tuple[str, str] | None:
         f"ready to run without a CPU for {share:.0%} of the time ({why}); "
         f"without that wait it would have stayed below the threshold"
     )
+
+
+def _kept_by_another(evidence: Evidence) -> bool:
+    """Returns whether another thread here computed and had the GIL: with a CPU the loop would not have run either."""
+    looked_ns = evidence.gil_ns + evidence.python_ns + evidence.native_ns + evidence.waiting_ns
+    return evidence.gil_ns > looked_ns / 2 and evidence.other_cpu_ns >= _OTHERS_SHARE * _length_ns(evidence)
 
 
 def _waited_cpu_ns(evidence: Evidence) -> int:
@@ -185,7 +193,7 @@ def _proved(evidence: Evidence) -> tuple[str, str]:
         return _computed(evidence, f"the loop's thread computed {own:.0%} of the time that it had a CPU")
     if evidence.gil_ns > evidence.waiting_ns:  # it had no CPU, or hardly any, while it was not seen waiting
         return "gil-wait", f"waited for the GIL in most of the time that it computed nothing, {own:.0%} of it computing"
-    if not looked_ns:
+    if not looked_ns or (GIL in evidence.syscalls and not evidence.waiting_ns):
         return _unseen(evidence, own)
     seen = _in_calls(evidence)
     return "blocking-call", f"the loop's thread computed {own:.0%} of the time and had a CPU{seen and f', seen{seen}'}"
@@ -212,14 +220,19 @@ def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
 
 
 def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:
-    """Chooses by the counters alone, where the thread did not compute and nobody looked."""
+    """Chooses by the counters, where the thread did not compute and nobody saw it waiting for anything else."""
     length = _length_ns(evidence)
     overran, others = evidence.overran_ns / length, evidence.other_cpu_ns / length
     if overran >= _OVERRAN_SHARE and evidence.gil and others >= _OTHERS_SHARE:
         return "gil-wait", f"came back from its wait for events {overran:.0%} late while other threads computed"
+    if GIL in evidence.syscalls and evidence.gil and others >= _OTHERS_SHARE:
+        return "gil-wait", f"was seen waiting for the GIL, and other threads computed {others:.0%} of the time"
     if overran >= _OVERRAN_SHARE and (not evidence.gil or others < _SOME_OTHERS_SHARE):
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
-    return "unknown", f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample was taken"
+    return (
+        "unknown",
+        f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample met it waiting",
+    )
 
 
 def _kept(evidence: Evidence) -> str:  # noqa: PLR0911  # a list of signs

@@ -145,3 +145,35 @@ def test_stall_that_goes_on_is_told_of_and_again_each_time_it_has_doubled(slot, 
     assert all(after >= 2 * before for before, after in pairwise(lengths))
     assert lengths[0] >= 1
     assert all(count for _, count in told)
+
+
+def spans(looker, slot, thread, *, length_s, count, pause_s=0.001):
+    """Has the loop work for so long again and again, the alarm going off each time; returns the looks at each span."""
+    found = []
+    for _ in range(count):
+        before = thread.looks
+        slot.seconds[0] = since = thread.now
+        thread.now += 0.0005
+        looker.alarmed()
+        while (due := looker.look()) is not None and due < since + length_s:
+            thread.now = due
+        thread.now = since + length_s
+        slot.seconds[0] = NEVER
+        looker.look()
+        found.append(thread.looks - before)
+        thread.now += pause_s
+    return found
+
+
+def test_spans_that_are_no_stalls_are_left_alone_for_longer_when_there_are_many(slot, thread):
+    looker = Looker(slot, thread, seconds=thread)
+    looks = spans(looker, slot, thread, length_s=0.003, count=1000)
+    assert looks[0] > 3
+    assert sum(looks[-500:]) < 0.25 * 500 * looks[0]
+    assert min(spans(looker, slot, thread, length_s=0.0055, count=20)) > 0  # and stalls are seen all the same
+
+
+@pytest.mark.parametrize(("length_s", "pause_s"), [(0.006, 0.001), (0.003, 0.5)], ids=["stalls", "seldom"])
+def test_looks_at_stalls_are_no_waste_nor_are_those_that_come_seldom(slot, thread, length_s, pause_s):
+    looks = spans(Looker(slot, thread, seconds=thread), slot, thread, length_s=length_s, count=200, pause_s=pause_s)
+    assert set(looks[-100:]) == {looks[0]}

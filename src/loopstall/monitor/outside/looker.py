@@ -5,6 +5,7 @@ with growing pauses, until the loop is no longer late since the same moment.
 """
 
 from collections.abc import Callable
+import math
 import time
 from typing import Protocol
 
@@ -19,6 +20,9 @@ _PAUSE_SHARE = 0.2  # of the time that the loop has been late
 _SOON_SHARE = 0.1  # where the thread had no CPU, so that the look says little
 _LONGEST_PAUSE_S = 1.0
 _MOST_LOOKS = 96  # of one stall that are handed over
+_PATIENCE_SHARE = 0.8  # of the threshold, that a span is left alone at most
+_WASTE = 0.02  # of a core, on spans that become no stalls: from there on they are left alone for so long
+_WASTE_FADES_S = 1.0
 _EARLY = 6  # of them that are handed over as soon as there is a stack
 
 
@@ -71,6 +75,8 @@ class Looker:
         self._since_s = 0.0
         self._awaited_s = 0.0
         self._told_s = 0.0
+        self._late_s = self._spent_s = 0.0  # of this span, by the last look
+        self._wasted_s = self._wasted_at_s = 0.0
         self._began = self._now = (0, 0)
 
     @property
@@ -86,27 +92,32 @@ class Looker:
     def alarmed(self) -> None:
         """The alarm has gone off: whatever the loop is late since, it is to be looked at."""
         if self.slot.since_s != self._since_s:
-            self._since_s = 0.0
+            self._finish()
         self._awaited_s = 0.0
 
     def look(self) -> float | None:
         """Looks once, if the loop is late; returns when to look again, None where it is not late any more.
 
-        A loop whose alarm goes off while it waits for events has none when it should be back: it is looked at then.
+        A loop whose alarm goes off while it waits for events has none when it should be back: it is looked at then. One
+        that often works for a while, and not for long enough to be a stall, is looked at later.
         """
         slot, now = self.slot, self._seconds()
         since_s, thread_id = slot.since_s, slot.thread_id
         awaited_s, self._awaited_s = self._awaited_s, 0.0
         if not thread_id or since_s == NEVER or awaited_s not in {0.0, since_s}:
-            self._since_s = 0.0
+            self._finish()
             return None
         if since_s > now:
-            self._since_s, self._awaited_s = 0.0, since_s
+            self._finish()
+            self._awaited_s = since_s
             return since_s + _OVERDUE_S
         if since_s != self._since_s:
             if self._since_s:  # another span, which has an alarm of its own
-                self._since_s = 0.0
+                self._finish()
                 return None
+            if now < since_s + self._patience_s(now):
+                self._awaited_s = since_s
+                return since_s + self._patience_s(now)
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
             self._began = self._now = self._target.clocks(thread_id)
             slot.clear()
@@ -117,10 +128,25 @@ class Looker:
                 self.seen.append(one)
                 slot.add(one)
         self._now = self._target.clocks(thread_id)
-        late_s = self._seconds() - since_s
+        self._late_s = late_s = self._seconds() - since_s
+        self._spent_s += self._seconds() - now
         hang_after_s = slot.hang_after_s or self._hang_after_s
         if hang_after_s and self._on_hang is not None and late_s >= max(hang_after_s, 2 * self._told_s):
             self._told_s = late_s
             self._on_hang(self, late_s)
         share = _PAUSE_SHARE if not self.seen or self.seen[-1].state != READY else _SOON_SHARE
         return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * share), _LONGEST_PAUSE_S)
+
+    def _patience_s(self, now: float) -> float:
+        """Returns for how long a span is left alone: the longer, the more looks at others have been for nothing."""
+        faded = math.exp((self._wasted_at_s - now) / _WASTE_FADES_S)
+        waste = self._wasted_s * faded / _WASTE_FADES_S
+        return self.slot.threshold_s * _PATIENCE_SHARE * min(1.0, waste / _WASTE)
+
+    def _finish(self) -> None:
+        """Looks at this span no more; what was spent on it is wasted where it has become no stall."""
+        if self._since_s and self._late_s < self.slot.threshold_s:
+            now = self._seconds()
+            self._wasted_s = self._wasted_s * math.exp((self._wasted_at_s - now) / _WASTE_FADES_S) + self._spent_s
+            self._wasted_at_s = now
+        self._since_s = self._late_s = self._spent_s = 0.0

@@ -165,7 +165,8 @@ class Injection:
         wanted_ns = int(self._ms * 1e6)
         return {
             "kind": self._name, "ms": self._ms, "ns": wanted_ns if self._refused else ended - begun,
-            "cpu_ns": self._cpu_ns, "delay_ns": self._delay_ns, "refused": self._refused, "reports": reports,
+            "begun_ns": begun, "cpu_ns": self._cpu_ns, "delay_ns": self._delay_ns, "refused": self._refused,
+            "reports": reports,
             "told": any(begun <= report["at_ns"] < ended for report in reports),
             "truth": {
                 "cause": kind.cause, "group": kind.group, "in_loop": kind.in_loop, "known_length": kind.known_length,

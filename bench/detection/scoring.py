@@ -17,6 +17,7 @@ _Z = 1.959964  # of a normal distribution, for 95%
 _CUT_SHORT = 0.9
 _DISTURBED_SHARE = 0.2
 _CULPRIT_SHARE = 0.5
+_COMPUTING_SHARE = 0.25
 QUIET, COLD = "quiet", "cold"
 ALONE = {QUIET, COLD}
 """Runs in which nothing else should take the CPUs; a stall of theirs that something has disturbed is left out."""
@@ -41,9 +42,17 @@ def share(judged: Iterable[object]) -> str:
 
 
 def matched(record: Record) -> Record | None:
-    """Returns the report that an injection got: the longest of half its length and more, or one without a length."""
+    """Returns the report that an injection got: the longest of half its length and more, or one without a length.
+
+    What came before the stall had begun is about another one, which the machine has made; so is what began after its
+    end, by its length, where another report did not.
+    """
     known = record["truth"]["known_length"]
     fitting = [r for r in record["reports"] if r["ns"] == 0 or r["ns"] >= record["ns"] / 2 or not known]
+    if "begun_ns" in record:
+        fitting = [r for r in fitting if r["at_ns"] >= record["begun_ns"]]
+        ended_ns = record["begun_ns"] + record["ns"]
+        fitting = [r for r in fitting if r["at_ns"] - r["ns"] < ended_ns] or fitting
     return max(fitting, key=lambda report: int(report["ns"]), default=None)
 
 
@@ -78,11 +87,11 @@ def disturbed(record: Record) -> bool:
     """Says whether the machine kept the loop's thread from a CPU, or made the culprit the lesser part of its turn.
 
     Such a stall is not the program's alone, or not what it was meant to be; nor is a wait for a disk that is in memory,
-    so that the thread computed for most of it.
+    in which the kernel computes for the thread.
     """
     truth = record["truth"]
     delayed = truth["in_loop"] and record["delay_ns"] > _DISTURBED_SHARE * record["ns"]
-    computed = truth["group"] == "waiting" and record["cpu_ns"] > _CULPRIT_SHARE * record["ns"]
+    computed = truth["group"] == "waiting" and record["cpu_ns"] > _COMPUTING_SHARE * record["ns"]
     return bool(delayed or computed or truth["share"] < _CULPRIT_SHARE)
 
 

@@ -56,6 +56,14 @@ def test_report_of_an_injection_is_the_longest_of_half_its_length_and_more():
     assert scoring.matched(record(20, report(0)))["ns"] == 0
 
 
+def test_report_of_another_stall_just_before_or_after_is_none_of_the_injection():
+    stall = record(20)
+    stall["begun_ns"] = 100 * MS
+    before, own, after = ({**report(ms), "at_ns": at * MS} for ms, at in ((40, 99), (20, 121), (30, 155)))
+    for reports, found in (([before, own, after], own), ([before], None), ([before, after], after)):
+        assert scoring.matched({**stall, "reports": reports}) is found
+
+
 def test_line_is_that_of_the_loop_or_of_the_holder():
     right = report(20, "gil-wait", "other.py:1", holder_places=["native.py:2"], holder_thread="hog")
     wrong = {**right, "holder_thread": "pool"}
@@ -104,7 +112,7 @@ def test_stall_from_which_the_machine_took_the_cpu_is_no_quiet_one():
 
 
 def test_wait_in_which_the_thread_computed_is_none():
-    said = figures(record(20, report(20), cpu_ms=10), record(20, report(20, "cpu-python"), cpu_ms=11))
+    said = figures(record(20, report(20), cpu_ms=5), record(20, report(20, "cpu-python"), cpu_ms=6))
     assert said["left out, disturbed by the machine"].startswith("50.0% (1/2)")
     assert said["right cause, quiet"].startswith("100.0% (1/1)")
 

@@ -17,7 +17,7 @@ TIMES = {
     "own": "own_cpu_ns", "others": "other_cpu_ns", "delay": "run_delay_ns", "throttled": "throttled_ns",
     "gc": "gc_ns", "overran": "overran_ns", "python": "python_ns", "native": "native_ns", "waited_gil": "gil_ns",
     "waiting": "waiting_ns", "ready": "ready_ns",
-    "length": "duration_ns", "threshold": "threshold_ns", "window": "window_ns",
+    "length": "duration_ns", "threshold": "threshold_ns", "window": "window_ns", "starved": "starved_ns",
 }  # fmt: skip
 
 
@@ -60,8 +60,11 @@ def evidence(**known):
         ("unknown", {"own": 9, "others": 50, "overran": 49}),
         ("descheduled", {"own": 9, "others": 9, "overran": 50}),
         ("unknown", {"own": 9, "others": 10, "overran": 50}),
-        ("unknown", {"own": 9, "others": 9, "overran": 49}),
-        ("unknown", {"own": 49}),
+        ("unknown", {"own": 9, "others": 9, "overran": 49, "starved": 1}),
+        ("unknown", {"own": 49, "starved": 1}),
+        # nobody was there yet
+        ("blocking-call", {"own": 49, "others": 9}),
+        ("unknown", {"own": 9, "others": 10}),
         ("unknown", {"own": 49, "python": 49, "looks": 2, "syscalls": (GIL,)}),
         ("blocking-call", {"own": 49, "python": 40, "waiting": 1, "looks": 2, "syscalls": (GIL,)}),
         ("gil-wait", {"own": 9, "others": 50, "syscalls": (GIL,)}),
@@ -76,7 +79,7 @@ def evidence(**known):
         ("cpu-python", {"overran": 94, "own": 90, "python": 90, "looks": 1}),
         ("descheduled", {"overran": 95, "own": 47}),
         ("descheduled", {"threshold": 80, "overran": 20, "own": 9}),
-        ("unknown", {"threshold": 81, "overran": 19, "own": 9}),
+        ("unknown", {"threshold": 81, "overran": 19, "own": 9, "starved": 9}),
         # it was seen without a CPU, and the system counts as much, also of a time before
         ("descheduled", {"own": 95, "python": 5, "ready": 95, "delay": 95, "looks": 2}),
         ("cpu-python", {"own": 95, "python": 6, "ready": 94, "delay": 95, "looks": 2}),
@@ -148,6 +151,7 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("the loop's thread computed 10% of the time and had a CPU, seen in fsync, read",
          {"own": 10, "waiting": 90, "syscalls": ("fsync", GIL, "read", "fsync")}),
         ("the loop's thread computed 10% of the time and had a CPU", {"own": 10, "waiting": 9, "syscalls": (GIL,)}),
+        ("the loop's thread computed 10% of the time, and no sample was taken yet", {"own": 10}),
         ("the loop's thread computed 10% of the time, others 20%, and no sample met it waiting", {"own": 10, "others": 20}),
         ("came back from its wait for events 80% late while other threads computed", {"others": 60, "overran": 80}),
         ("came back from its wait for events 80% late, and no thread here computed", {"overran": 80}),

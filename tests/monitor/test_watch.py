@@ -69,7 +69,7 @@ def test_outside_it_watches_every_loop_from_the_first_step_on():
 def test_outside_it_watches_uvloop_as_well():
     uvloop = pytest.importorskip("uvloop")
     with loopstall.watch() as stalls, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(blocks())
+        runner.run(blocks(0.3))  # the helper may only be starting
     assert longest(stalls).culprit.function == "blocks"
     assert "run_forever" not in vars(uvloop.Loop)
 

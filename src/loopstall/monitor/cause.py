@@ -229,6 +229,8 @@ def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:
         return "gil-wait", f"was seen waiting for the GIL, and other threads computed {others:.0%} of the time"
     if overran >= _OVERRAN_SHARE and (not evidence.gil or others < _SOME_OTHERS_SHARE):
         return "descheduled", f"came back from its wait for events {overran:.0%} late, and no thread here computed"
+    if not (evidence.looks or evidence.starved_ns) and others < _SOME_OTHERS_SHARE:  # nobody was there yet
+        return "blocking-call", f"the loop's thread computed {own:.0%} of the time, and no sample was taken yet"
     return (
         "unknown",
         f"the loop's thread computed {own:.0%} of the time, others {others:.0%}, and no sample met it waiting",

@@ -7,7 +7,6 @@ matter of this module: it reads them when a long span has ended, and ``evidence`
 import asyncio
 from collections.abc import Callable, MutableSequence
 import contextlib
-import os
 import sys
 from typing import Any
 
@@ -18,9 +17,12 @@ from loopstall.monitor.gil import has_gil
 from loopstall.monitor.kernel import UnavailableError
 from loopstall.monitor.observer import Observer
 from loopstall.monitor.outside.observer import OutsideObserver
+from loopstall.monitor.paused import Paused
 from loopstall.monitor.probes import NoProbe, Probe, probe_for
 from loopstall.monitor.probes.base import NEVER_S
-from loopstall.monitor.samplers import AUTO, INSIDE, SAMPLER_VARIABLE, SAMPLERS
+from loopstall.monitor.probes.selector import SelectorProbe
+from loopstall.monitor.restarts import Restarts
+from loopstall.monitor.samplers import INSIDE, sampler_of_environment
 from loopstall.monitor.samples import Sample, ThreadView
 from loopstall.monitor.series import Tally
 from loopstall.monitor.stack import capture
@@ -73,8 +75,7 @@ class Monitor:
         """Spans of work over 1 ms, by length: what a callback that fell due in one had to wait, at most."""
         self.faults: list[str] = []
         self._on_fault = on_fault
-        self.started_ns = 0
-        self.ended_ns = 0
+        self.started_ns = self.ended_ns = 0
         self._attached_ns = 0  # since when a loop is watched, 0 while none is
         self._watched_ns = 0  # before
         self._overran_ns = 0
@@ -83,17 +84,15 @@ class Monitor:
         self._loop: Any = None
         self._probe: Probe = NoProbe()
         self.late_s: MutableSequence[float] = [NEVER_S]
-        self._sampler = sampler or os.environ.get(SAMPLER_VARIABLE) or AUTO
-        if self._sampler not in SAMPLERS:
-            self._fault(f"{SAMPLER_VARIABLE} is none of {', '.join(SAMPLERS)}, but {self._sampler!r}: taken for {AUTO}")
-            self._sampler = AUTO
+        self._sampler = sampler or sampler_of_environment(self._fault)
         self._observer = self._choose()
         self._counters = Counters(clock)
         self._throttle = Throttle()
         self._baseline: CounterReading | None = None
-        self._run_forever: Callable[[], None] | None = None
+        self._restarts: Restarts | None = None
         self._views: list[ThreadView] = []
         self._waiting: list[Sample] = []
+        self._paused: Paused | None = None
 
     def _choose(self) -> Observer | OutsideObserver:
         if self._sampler != INSIDE and self._clock is now_ns:
@@ -134,7 +133,7 @@ class Monitor:
             loop: the loop that runs in this thread, or is about to; None for that of asyncio or uvloop that runs.
         """
         self.attach(loop or asyncio.get_running_loop())
-        self._watch_restarts()
+        self._restarts = Restarts(self._loop, self._restart)
 
     def attach(self, loop: Any) -> None:
         """Watches a loop in its own thread until ``detach``, after which another one may come, in any thread.
@@ -142,6 +141,8 @@ class Monitor:
         Args:
             loop: it runs in this thread, or is about to.
         """
+        if self._resume(loop):
+            return
         if self.started_ns:
             self._attached_ns = self._clock()
         else:
@@ -155,27 +156,53 @@ class Monitor:
             self._observer.attach(loop)
         self.late_s = self._observer.late_s
         self._counters.attach()
-        self._probe = probe_for(
-            loop,
-            threshold_ns=self.threshold_ns,
-            floor_ns=min(self.threshold_ns, _FLOOR_NS),
-            clock=self._clock,
-            listener=self,
-        )
-        self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
-        self._loop = loop
-        self._probe.install()
+        floor_ns = min(self.threshold_ns, _FLOOR_NS)
+        probe = probe_for(loop, threshold_ns=self.threshold_ns, floor_ns=floor_ns, clock=self._clock, listener=self)
+        self._begin(loop, probe)
+        probe.install()
 
     def detach(self) -> None:
         """Watches the loop no more, which has just stopped in this thread; the span that ended with it counts."""
         if self.ended_ns:  # another thread has ended the watch meanwhile
             return
         now = self._clock()
-        self._probe.tell(now)
-        self._probe.remove()
-        self._loop = None
+        loop, probe = self._loop, self._probe
+        probe.tell(now)
+        self._loop, self._probe = None, NoProbe()
         self._watched_ns, self._attached_ns = self._watched_ns + now - self._attached_ns, 0
-        self._observer.detach()
+        if isinstance(probe, SelectorProbe) and probe.times(loop) and self._observer.outside:
+            self._paused = Paused(loop, probe)
+            self.late_s[0] = NEVER_S
+            self._observer.rest()
+        else:
+            probe.remove()
+            self._observer.detach()
+
+    def has_watched(self, loop: Any) -> bool:
+        """Returns whether this is the loop that it has watched last, and may go on with at little cost."""
+        return self._paused is not None and self._paused.is_of(loop)
+
+    def _resume(self, loop: Any) -> bool:
+        """Goes on with a loop, if it is the one that was watched last, in the same thread; else that one is left."""
+        probe = self._paused.probe_of(loop) if self._paused is not None else None
+        if probe is None:
+            self._leave()
+            return False
+        self._paused, self._attached_ns = None, self._clock()
+        self._begin(loop, probe)
+        probe.restart()
+        return True
+
+    def _begin(self, loop: Any, probe: Probe) -> None:
+        self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
+        self._loop, self._probe = loop, probe
+
+    def _leave(self) -> None:
+        """Takes off what times the loop that was watched last, if it is still there."""
+        paused, self._paused = self._paused, None
+        if paused is not None:
+            paused.remove()
+            self._observer.detach()
 
     def _open(self) -> None:
         self._throttle.since_last_ns()  # from here on
@@ -183,20 +210,9 @@ class Monitor:
         self.started_ns = self._clock()
         active.add(self)
 
-    def _watch_restarts(self) -> None:
-        """Detects restarts of the loop: the time between two runs is no stall."""
-        inner = getattr(self._loop, "run_forever", None)
-        if inner is None:
-            return
-
-        def run_forever() -> None:
-            if not self.ended_ns:
-                self._probe.restart()
-            inner()
-
-        self._run_forever = run_forever
-        with contextlib.suppress(AttributeError):  # a loop that takes no attributes
-            self._loop.run_forever = run_forever
+    def _restart(self) -> None:
+        if not self.ended_ns:
+            self._probe.restart()
 
     def stop(self) -> None:
         """Ends the watch; a span of work that is going on at this moment counts as it stands. Any thread may call."""
@@ -206,18 +222,18 @@ class Monitor:
         active.discard(self)
         if not self.started_ns:
             return
-        loop = self._loop
-        if loop is not None and get_ident() == self._ident:
-            if loop.is_running():
-                self._probe.tell(self.ended_ns)
-            self._probe.remove()
-        elif loop is not None and loop.is_running():
+        loop, here = self._loop, get_ident() == self._ident
+        runs = loop is not None and loop.is_running()
+        if runs and here:
+            self._probe.tell(self.ended_ns)
+        if runs and not here:
             with contextlib.suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(self._probe.remove)
-        elif loop is not None:
+        else:
             self._probe.remove()
-        if self._run_forever and getattr(loop, "__dict__", {}).get("run_forever") is self._run_forever:
-            del loop.run_forever
+        self._leave()
+        if self._restarts is not None:
+            self._restarts.remove()
         self._observer.stop()
         self._counters.close()
 
@@ -225,8 +241,8 @@ class Monitor:
         """Leaves a forked child unwatched and clean."""
         if not self.ended_ns:
             self.ended_ns = self._clock()
-            if self._loop is not None:
-                self._probe.remove()
+            self._probe.remove()
+            self._leave()
             self._observer.abandon()
             self._counters.close()
 

@@ -89,7 +89,9 @@ class MonitorPool:
         if any(monitor.watches(loop) for monitor in self.monitors):
             return lambda: None
         with self._lock:
-            monitor = self._idle.pop() if self._idle else None
+            monitor = next((one for one in self._idle if one.has_watched(loop)), self._idle[-1] if self._idle else None)
+            if monitor is not None:
+                self._idle.remove(monitor)
         if monitor is None or monitor.ended_ns:  # in a forked child
             monitor = self._new()
         monitor.attach(loop)

@@ -120,6 +120,8 @@ class Program:
             on_hang=lambda *told: self.tell(HANG, *told),
         )
         looker.slot.keep()
+        if not self.lookers:
+            self._target.warm_up(looker.slot.thread_id or self.pid)
         self.lookers[alarm_fd] = looker
         helper.poll.register(alarm_fd, select.POLLIN)
 

@@ -10,6 +10,7 @@ from itertools import takewhile
 import json
 import sys
 from typing import Any
+import weakref
 
 from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.labels import label_at, label_of
@@ -57,7 +58,7 @@ class OutsideObserver:
         self._threshold_ns = threshold_ns
         self._link: Link = link()
         self._place: Place | None = None
-        self._loop: Any = None
+        self._loop: Callable[[], Any] = lambda: None  # it may be watched no more, and is not to live for longer
         self.late_s: MutableSequence[float] = [NEVER_S]
         self.other_threads = ThreadNames()
 
@@ -73,8 +74,11 @@ class OutsideObserver:
         Raises:
             UnavailableError: nobody looks, and why.
         """
-        self._loop = loop
         self._place = place = self._link.take()
+        try:
+            self._loop = weakref.ref(loop)
+        except TypeError:
+            self._loop = lambda: loop
         thread_id = get_native_id()
         if self._on_hang is not None:
             self._link.hears[thread_id] = self._told
@@ -84,7 +88,7 @@ class OutsideObserver:
 
     def detach(self) -> None:
         """Has nobody looked at until it is attached again."""
-        place, self._place, self._loop = self._place, None, None
+        place, self._place, self._loop = self._place, None, lambda: None
         self.late_s = [NEVER_S]
         if place is not None:
             place.alarm.disarm()
@@ -133,8 +137,8 @@ class OutsideObserver:
 
     @property
     def asked_ns(self) -> int:
-        """The time of a look that was due and did not come: none, for the helper waits for nobody."""
-        return 0
+        """The time from which on a look was due: any, once the helper has looked; none while it may not have begun."""
+        return 0 if self._link.proven else sys.maxsize
 
     def _told(self, news: bytes) -> None:
         """Passes on that a stall goes on."""
@@ -157,7 +161,7 @@ class OutsideObserver:
         """Hands over what was seen of the present span; the loop's thread calls it."""
         place = self._place
         seen = self._true(place.slot.seen()) if place is not None else []
-        tasks = tasks_of(self._loop, {one.frame for one in seen})
+        tasks = tasks_of(self._loop(), {one.frame for one in seen})
         names = self.other_threads.take({one.holder_id for one in seen if one.holder_id})
         return [_sample(one, tasks.get(one.frame), names.get(one.holder_id, "")) for one in seen], []
 

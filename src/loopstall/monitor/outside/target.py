@@ -71,6 +71,15 @@ class ProgramTarget:
             os.close(fd)
         self._files.clear()
 
+    def warm_up(self, thread_id: int) -> None:
+        """Looks for nothing: the first look imports, opens files and learns code, for which a short stall has no time.
+
+        Args:
+            thread_id: of a thread whose stack will be much the same later.
+        """
+        self.look(thread_id, first=True, early=lambda _: None)
+        _brief()
+
     def look(self, thread_id: int, *, first: bool, early: Callable[[Seen], object]) -> Seen | None:
         """Returns what a thread does.
 

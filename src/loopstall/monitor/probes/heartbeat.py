@@ -16,7 +16,8 @@ _BEAT_SHARE = 0.5  # of the threshold, between two beats
 _SILENT_BEAT_SHARE = 16  # of the threshold, between two beats of a loop that has nothing else to do
 _SILENT_TURNS = 1  # of the loop between two beats, where it has nothing else to do: the beat's own
 _SILENT_BEATS = 400  # one after the other until it counts as silent: a second at a threshold of 5 ms
-_MARGIN_NS = 3 * NS_PER_MS // 2  # how late a beat may be: libuv counts in whole ms
+_ALARM_MARGIN_NS = 3 * NS_PER_MS // 4  # how late a beat may be
+_TIMER_MARGIN_NS = 3 * NS_PER_MS // 2  # where the loop times it: libuv counts in whole ms
 _UV_METRICS_IDLE_TIME = 1
 
 
@@ -89,7 +90,7 @@ class HeartbeatProbe:
         self._last_ns = now
         self._due_ns = now + self._beat_ns
         self._listener.late_s[0] = self._due_ns / NS_PER_S
-        self._listener.alive(now, self._beat_ns + _MARGIN_NS)
+        self._listener.alive(now, self._beat_ns + self._metronome.margin_ns)
 
     def _beat(self) -> None:
         now = self._clock()
@@ -115,6 +116,8 @@ class _AlarmMetronome:
     A timer of the loop's own would have the kernel set up one of its timers for each wait for events, which costs a
     server that has none about a microsecond a request.
     """
+
+    margin_ns = _ALARM_MARGIN_NS
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -144,6 +147,8 @@ class _AlarmMetronome:
 
 class _TimerMetronome:
     """Beats by a timer of the loop's own."""
+
+    margin_ns = _TIMER_MARGIN_NS
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

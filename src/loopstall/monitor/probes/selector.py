@@ -39,6 +39,10 @@ class SelectorProbe(IterationProbe):
         self.restart()
         self._selector.select = self._select
 
+    def times(self, loop: Any) -> bool:
+        """Returns whether it still times what a loop waits with."""
+        return getattr(loop, "_selector", None) is self._selector
+
     def timed(self, original: Select) -> Select:
         """Returns a ``select`` that does what the original does, and times it."""
 

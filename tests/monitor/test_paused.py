@@ -1,0 +1,96 @@
+"""A loop that has stopped and runs again is watched on; what times it lets it go, and keeps nothing alive."""
+
+import asyncio
+import gc
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+
+import loopstall
+from loopstall.monitor import core
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the helper process is Linux's")
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """The loops that were given a probe."""
+    made = []
+    inner = core.probe_for
+
+    def probe_for(loop, **rest):
+        made.append(weakref.ref(loop))
+        return inner(loop, **rest)
+
+    monkeypatch.setattr(core, "probe_for", probe_for)
+    return made
+
+
+async def blocks(seconds=0.05):
+    time.sleep(seconds)
+
+
+def test_loop_that_is_run_again_keeps_its_probe_and_the_time_between_is_no_stall(probes):
+    with loopstall.watch(0.02) as stalls, asyncio.Runner() as runner:
+        for _ in range(3):
+            runner.run(blocks())
+            time.sleep(0.1)
+    assert len(probes) == 1
+    assert [stall.cause for stall in stalls] == ["blocking-call"] * 3
+    assert all(stall.duration_ns < 80_000_000 for stall in stalls)
+    assert 0.15 <= stalls.watched < 0.25
+
+
+def test_loops_by_turns_have_a_probe_each_and_each_stall_is_told_once(probes):
+    with loopstall.watch(0.02) as stalls, asyncio.Runner() as one, asyncio.Runner() as other:
+        for runner in (one, other, one, other):
+            runner.run(blocks())
+    assert len(probes) == 5  # the first one is closed after the other
+    assert stalls.count == 4
+
+
+def test_loop_that_goes_to_another_thread_is_looked_at_there():
+    with loopstall.watch(0.02) as stalls:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(blocks())
+        thread = threading.Thread(target=loop.run_until_complete, args=(blocks(),))
+        thread.start()
+        thread.join()
+        loop.close()
+    assert [stall.cause for stall in stalls] == ["blocking-call"] * 2
+    assert all(stall.culprit is not None and stall.culprit.function == "blocks" for stall in stalls)
+
+
+def test_selector_is_as_it_was_when_the_watch_has_ended():
+    loop = asyncio.new_event_loop()
+    with loopstall.watch():
+        loop.run_until_complete(blocks(0))
+    assert "select" not in vars(loop._selector)
+    loop.close()
+
+
+def test_selector_that_was_changed_meanwhile_gets_a_probe_of_its_own(probes):
+    loop = asyncio.new_event_loop()
+    with loopstall.watch(0.02) as stalls:
+        loop.run_until_complete(blocks())
+        ready, loop._selector = loop._selector, type(loop._selector)()
+        for key in ready.get_map().values():
+            loop._selector.register(key.fileobj, key.events, key.data)
+        loop.run_until_complete(blocks())
+    ready.close()
+    loop.close()
+    assert (len(probes), stalls.count) == (2, 2)
+
+
+def test_loop_that_nobody_closes_is_not_kept_alive():
+    with loopstall.watch():
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(blocks(0))
+        known = weakref.ref(loop)
+        with pytest.warns(ResourceWarning, match="unclosed event loop"):
+            del loop
+            gc.collect()
+        assert known() is None

@@ -40,7 +40,7 @@ def often(name: str, times: int) -> Iterator[str]:
 
 
 def _attached(port: int, pid: int, end: signal.Signals) -> bool:
-    """Returns whether a watch that is attached now tells of a stall, and ends it."""
+    """Returns whether a watch that is attached now reports a stall, and ends it."""
     command = [sys.executable, "-m", "loopstall", "watch", "--pid", str(pid)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None

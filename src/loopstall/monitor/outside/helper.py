@@ -120,10 +120,11 @@ class Program:
             on_hang=lambda *told: self.tell(HANG, *told),
         )
         looker.slot.keep()
-        if not self.lookers:
-            self._target.warm_up(looker.slot.thread_id or self.pid)
+        is_first = not self.lookers
         self.lookers[alarm_fd] = looker
         helper.poll.register(alarm_fd, select.POLLIN)
+        if is_first and all(fd != alarm_fd for fd, _ in helper.poll.poll(0)):  # else there is something to look at
+            self._target.warm_up(looker.slot.thread_id or self.pid)
 
     def send(self, data: bytes, *fds: int) -> None:
         """Sends the program a message, if it takes any."""

@@ -115,9 +115,9 @@ def test_looks_come_when_the_documents_say():
     from loopstall.monitor.probes.base import Pace
 
     text = " ".join((ROOT / "docs" / "how-detection-works.md").read_text(encoding="utf-8").split())
-    assert "no sign of life for 40% of the threshold" in text
-    assert "at most once in 30% of the threshold" in text
-    assert Pace.of(1000) == Pace(300, 400)
+    assert "no sign of life for 60% of the threshold, 40% after a wait for events that was long," in text
+    assert "at most once in half the threshold" in text
+    assert (Pace.of(1000), Pace.after_a_wait(1000)) == (Pace(500, 600), Pace(300, 400))
 
 
 def test_defaults_of_options_are_those_that_help_and_documents_say(tmp_path):

@@ -75,7 +75,7 @@ class Bell:
 
 @pytest.mark.parametrize(
     ("waits_until_ms", "set_for_ms", "rings_ms"),
-    [(25, 9, [29]), (9.5, 9, [13.5]), (2, 9, []), (25, 12, []), (math.inf, 9, [])],
+    [(25, 9, [31]), (9.5, 9, [15.5]), (2, 9, []), (25, 12, []), (math.inf, 9, [])],
     ids=["comes back when it is overdue", "just overdue", "was seen", "rings anyway", "waits for ever"],
 )
 def test_a_wait_that_was_looked_at_is_looked_at_again_when_it_is_overdue(waits_until_ms, set_for_ms, rings_ms):

@@ -90,7 +90,7 @@ def test_loop_that_nobody_closes_is_not_kept_alive():
         loop = asyncio.new_event_loop()
         loop.run_until_complete(blocks(0))
         known = weakref.ref(loop)
+        del loop
         with pytest.warns(ResourceWarning, match="unclosed event loop"):
-            del loop
             gc.collect()
         assert known() is None

@@ -110,7 +110,11 @@ class NoProbe:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The interval between a probe's signs of life, and the delay of a look without one, in ns."""
+    """The interval between a probe's signs of life, and the delay of a look without one, in ns.
+
+    Each sign sets a timer of the kernel's anew, for which a virtual machine may have to ask its host. After a wait for
+    events that was long one is given anyway, so that the look may come sooner.
+    """
 
     rearm_ns: int
     watchdog_ns: int
@@ -118,4 +122,9 @@ class Pace:
     @classmethod
     def of(cls, threshold_ns: int) -> "Pace":
         """Returns the pace for a threshold: the look falls well before a stall of that length ends."""
+        return cls(threshold_ns // 2, threshold_ns * 6 // 10)
+
+    @classmethod
+    def after_a_wait(cls, threshold_ns: int) -> "Pace":
+        """Returns the one with which a loop begins that has waited for long."""
         return cls(threshold_ns * 3 // 10, threshold_ns * 4 // 10)

@@ -77,7 +77,8 @@ class EpollProbe(SelectorProbe):
         """
         clock, poll, fd_to_key = self._seconds, self._poll, self._fd_to_key
         late_s = self._listener.late_s
-        floor, late, rearm = self._floor_ns / NS_PER_S, LATE_NS / NS_PER_S, self._pace.rearm_ns / NS_PER_S
+        floor, late = self._floor_ns / NS_PER_S, LATE_NS / NS_PER_S
+        rearm, first_rearm = self._pace.rearm_ns / NS_PER_S, self._first_pace.rearm_ns / NS_PER_S
         idles_long = True  # the first wait may be long: a look that nobody needs costs more than to take it back
         busy_since = NEVER_S  # while it waits for events
         due_sign = 0.0
@@ -98,7 +99,8 @@ class EpollProbe(SelectorProbe):
             except InterruptedError:
                 found = ()
             woke = clock()
-            if woke - now > late:
+            waited = woke - now > late
+            if waited:
                 idles_long = wait != 0
                 began = self.came_back(round(now * NS_PER_S), timeout, round(woke * NS_PER_S))
                 busy_since = began / NS_PER_S
@@ -107,9 +109,9 @@ class EpollProbe(SelectorProbe):
                 if idles_long and wait:
                     idles_long = False
             late_s[0] = busy_since
-            if woke > due_sign:
-                due_sign = woke + rearm
-                self._sign(round(woke * NS_PER_S))
+            if waited or woke > due_sign:
+                due_sign = woke + (first_rearm if waited else rearm)
+                self._sign(round(woke * NS_PER_S), waited=waited)
             ready = []
             for fd, event in found:
                 key = fd_to_key.get(fd)
@@ -121,7 +123,7 @@ class EpollProbe(SelectorProbe):
         def begin() -> None:
             nonlocal busy_since, due_sign
             late_s[0] = busy_since = clock()
-            due_sign = busy_since + rearm
+            due_sign = busy_since + first_rearm
 
         def mute() -> None:
             nonlocal late_s

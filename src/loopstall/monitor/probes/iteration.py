@@ -22,13 +22,14 @@ class IterationProbe:
     def __init__(
         self, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener, tick_s: float = 0.0
     ) -> None:
-        self._pace = Pace.of(threshold_ns)
+        self._pace, self._first_pace = Pace.of(threshold_ns), Pace.after_a_wait(threshold_ns)
         self._floor_ns = floor_ns
         self._clock = clock
         self._listener = listener
         self._tick_s = tick_s
         self._idles_long = True  # the first wait may be long
-        self._busy_since_ns = self._asked_ns = self._signed_ns = self._expected_ns = 0
+        self._busy_since_ns = self._asked_ns = self._expected_ns = 0
+        self._sign_due_ns = 0  # when the next sign of life is
 
     def busy_since(self) -> int:
         """Returns when the present span began, in ns; 0 while the loop waits for events."""
@@ -38,7 +39,7 @@ class IterationProbe:
         """Forgets the span before."""
         self._busy_since_ns = self._clock()
         self._listener.late_s[0] = self._busy_since_ns / NS_PER_S
-        self._sign(self._busy_since_ns)
+        self._sign_due_ns = self._busy_since_ns + self._sign(self._busy_since_ns, waited=True)
 
     def tell(self, now: int) -> None:
         """Reports the span that is going on, as if it ended now."""
@@ -65,17 +66,18 @@ class IterationProbe:
         self._listener.late_s[0] = due_s
         if self._idles_long:
             self._listener.rest(due_s)
-            self._signed_ns = 0
+            self._sign_due_ns = 0
 
     def after_wait(self, timeout: float | None) -> None:
         """Another begins; coming back later than ``timeout``, in seconds, belongs to it."""
         now = self._clock()
         self._busy_since_ns = self.came_back(self._asked_ns, timeout, now)
         self._listener.late_s[0] = self._busy_since_ns / NS_PER_S
+        waited = now - self._asked_ns > LATE_NS
         if timeout is None or timeout > 0:
-            self._idles_long = now - self._asked_ns > LATE_NS
-        if now - self._signed_ns > self._pace.rearm_ns:
-            self._sign(now)
+            self._idles_long = waited
+        if waited or now > self._sign_due_ns:
+            self._sign_due_ns = now + self._sign(now, waited=waited)
 
     def came_back(self, asked: int, timeout: float | None, now: int) -> int:
         """Returns since when the loop is busy: from when it should have come back, if that was long ago.
@@ -95,6 +97,8 @@ class IterationProbe:
     def _rounded(self, seconds: float) -> float:
         return math.ceil(seconds / self._tick_s) * self._tick_s if self._tick_s else seconds
 
-    def _sign(self, now: int) -> None:
-        self._signed_ns = now
-        self._listener.alive(now, self._pace.watchdog_ns)
+    def _sign(self, now: int, *, waited: bool = False) -> int:
+        """Gives a sign of life, and returns in how many ns the next one is due."""
+        pace = self._first_pace if waited else self._pace
+        self._listener.alive(now, pace.watchdog_ns)
+        return pace.rearm_ns

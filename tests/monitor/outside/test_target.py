@@ -1,9 +1,11 @@
 """Whether a thread has a CPU, by what the system says of it: files of /proc made by hand."""
 
+import opcode
 import sys
 
 import pytest
 
+from loopstall.monitor.outside import target as target_module
 from loopstall.monitor.outside.target import ProgramTarget
 from loopstall.monitor.syscalls import READY, RUNNING
 
@@ -103,3 +105,10 @@ def test_where_the_system_does_not_count_it_is_taken_to_run(target):
         ELSEWHERE if name == "stat" else b"running" if name == "syscall" else b""
     )
     assert target.look(5, first=True, early=lambda _: None).state == RUNNING
+
+
+def test_instructions_that_call_or_let_go_may_take_long_and_loads_do_not():
+    brief = {name for name, number in opcode.opmap.items() if number in target_module._brief()}
+    assert {"LOAD_FAST", "LOAD_CONST", "JUMP_FORWARD"} <= brief
+    long = ("CALL", "STORE", "POP_TOP", "BINARY", "RETURN", "FOR_ITER", "CONTAINS", "LOAD_ATTR", "LOAD_GLOBAL", "CACHE")
+    assert [name for name in brief if any(part in name for part in long)] == []

@@ -25,6 +25,8 @@ Counts = tuple[int, int]
 
 _STEPS = 3  # times that steps are watched for in one look, some 70 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
+_LOADS = ("LOAD_FAST", "LOAD_CONST")
+_BRIEF = {"COPY", "EXTENDED_ARG", "KW_NAMES", "NOP", "PUSH_NULL", "RESUME", "SWAP"}
 _PROCESSOR = 36  # among the fields of /proc/…/stat that follow the name
 _KEPT_FILES = 64
 _STATUS_BYTES = 4096
@@ -32,13 +34,19 @@ _STATUS_BYTES = 4096
 
 @cache
 def _brief() -> frozenset[int]:
-    """Returns the numbers of instructions that never take long themselves: ``while True: pass`` stands at one."""
+    """Returns the numbers of instructions that never take long themselves: ``while True: pass`` stands at one.
+
+    A thread that stands at one in spite of that has no CPU: the host of a virtual machine has stopped it. Whatever lets
+    an object go may take long.
+    """
     import opcode  # for who computes without a step
 
     gaps = [number for number, name in enumerate(opcode.opname) if name.startswith("<")]
     specialized = zip(getattr(opcode, "_specialized_instructions", ()), gaps, strict=False)  # until Python 3.12, as dis
     known = opcode.opmap | getattr(opcode, "_specialized_opmap", dict(specialized))
-    return frozenset(number for name, number in known.items() if "JUMP" in name or name in {"NOP", "RESUME"})
+    return frozenset(
+        number for name, number in known.items() if "JUMP" in name or name.startswith(_LOADS) or name in _BRIEF
+    )
 
 
 def plain(stack: tuple[tuple[SeenCode, int], ...]) -> Stack:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 import threading
 import time
@@ -94,3 +95,15 @@ def test_loop_that_nobody_closes_is_not_kept_alive():
         with pytest.warns(ResourceWarning, match="unclosed event loop"):
             gc.collect()
         assert known() is None
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_fork_while_a_loop_has_stopped_leaves_the_parents_looks_alone():
+    with loopstall.watch(0.02) as stalls, asyncio.Runner() as runner:
+        runner.run(blocks(0.3))
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if "select" not in vars(runner.get_loop()._selector) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        runner.run(blocks())
+    assert [stall.culprit.function for stall in stalls if stall.culprit is not None] == ["blocks", "blocks"]

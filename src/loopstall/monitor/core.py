@@ -158,7 +158,8 @@ class Monitor:
         self._counters.attach()
         floor_ns = min(self.threshold_ns, _FLOOR_NS)
         probe = probe_for(loop, threshold_ns=self.threshold_ns, floor_ns=floor_ns, clock=self._clock, listener=self)
-        self._begin(loop, probe)
+        self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
+        self._loop, self._probe = loop, probe
         probe.install()
 
     def detach(self) -> None:
@@ -172,8 +173,7 @@ class Monitor:
         self._watched_ns, self._attached_ns = self._watched_ns + now - self._attached_ns, 0
         if isinstance(probe, SelectorProbe) and probe.times(loop) and self._observer.outside:
             self._paused = Paused(loop, probe)
-            self.late_s[0] = NEVER_S
-            self._observer.rest()
+            self.late_s[0] = NEVER_S  # the alarm may go off: for nothing, once
         else:
             probe.remove()
             self._observer.detach()
@@ -189,13 +189,9 @@ class Monitor:
             self._leave()
             return False
         self._paused, self._attached_ns = None, self._clock()
-        self._begin(loop, probe)
-        probe.restart()
+        self._overran_ns, self._loop, self._probe = 0, loop, probe
+        probe.resume()
         return True
-
-    def _begin(self, loop: Any, probe: Probe) -> None:
-        self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
-        self._loop, self._probe = loop, probe
 
     def _leave(self) -> None:
         """Takes off what times the loop that was watched last, if it is still there."""

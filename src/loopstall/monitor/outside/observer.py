@@ -90,8 +90,7 @@ class OutsideObserver:
         """Has nobody looked at until it is attached again."""
         place, self._place, self._loop = self._place, None, lambda: None
         self.late_s = [NEVER_S]
-        if place is not None:
-            place.alarm.disarm()
+        if place is not None:  # whose alarm may go off once, for nothing: to set it costs more
             if self._on_hang is not None:
                 self._link.hears.pop(place.slot.thread_id, None)
             place.slot.detach()

@@ -50,7 +50,7 @@ class EpollProbe(SelectorProbe):
         super().__init__(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
         self._seconds = time.perf_counter if clock is now_ns else lambda: clock() / NS_PER_S  # floats are cheaper
         self._peek: Callable[[], float] = lambda: NEVER_S
-        self._begin: Callable[[], None] = lambda: None
+        self._begin: Callable[..., bool] = lambda **_: False
         self._mute: Callable[[], None] = lambda: None
         self._fd_to_key, self._poll = selector._fd_to_key, selector._selector.poll  # noqa: SLF001  # is_plain_epoll
 
@@ -63,6 +63,11 @@ class EpollProbe(SelectorProbe):
         """Forgets the span before."""
         self._begin()
         super().restart()
+
+    def resume(self) -> None:
+        """Goes on with a loop that has stopped: a sign of life that was given just before still holds."""
+        if not self._begin(anew=False):
+            self.restart()
 
     def retire(self) -> None:
         """Ends its reports, also where somebody still goes through what it has put in the place of ``select``."""
@@ -120,10 +125,11 @@ class EpollProbe(SelectorProbe):
                     ready.append((key, events & key.events))
             return ready
 
-        def begin() -> None:
+        def begin(*, anew: bool = True) -> bool:
             nonlocal busy_since, due_sign
             late_s[0] = busy_since = clock()
-            due_sign = busy_since + first_rearm
+            due_sign = busy_since + first_rearm if anew else due_sign
+            return busy_since < due_sign
 
         def mute() -> None:
             nonlocal late_s

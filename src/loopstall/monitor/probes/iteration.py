@@ -41,6 +41,15 @@ class IterationProbe:
         self._listener.late_s[0] = self._busy_since_ns / NS_PER_S
         self._sign_due_ns = self._busy_since_ns + self._sign(self._busy_since_ns, waited=True)
 
+    def resume(self) -> None:
+        """Goes on with a loop that has stopped: a sign of life that was given just before still holds."""
+        now = self._clock()
+        if now > self._sign_due_ns:
+            self.restart()
+        else:
+            self._busy_since_ns = now
+            self._listener.late_s[0] = now / NS_PER_S
+
     def tell(self, now: int) -> None:
         """Reports the span that is going on, as if it ended now."""
         since = self.busy_since()

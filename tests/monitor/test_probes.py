@@ -255,7 +255,6 @@ def test_selector_that_somebody_has_changed_is_wrapped_instead(clock, ears):
 
 
 def test_loop_that_goes_on_at_once_gives_no_sign_anew_and_one_that_goes_on_later_does(probe, clock, ears):
-    probe.install()
     begun = list(ears.alive_at)
     clock.passes(1)
     probe.resume()

@@ -45,6 +45,7 @@ def run(mine, *words, **extra):
     return loopstall("run", mine, "--processes", "1", *words, "-o", "out", cwd=mine.parent, **extra)
 
 
+@pytest.mark.alone  # a worker has to start in time
 @pytest.mark.parametrize("broker", ["redis", "files"])
 def test_celery_does_every_job_and_leaves_nothing_behind(mine, tmp_path, broker):
     pytest.importorskip("celery")

@@ -142,23 +142,24 @@ def _kept_by_another(evidence: Evidence) -> bool:
 
 
 def _waited_cpu_ns(evidence: Evidence) -> int:
-    """Returns for how long the thread had no CPU: not while it was seen waiting, unless the system tells it for sure.
-
-    The counters begin before the stall: so much of what they tell may have been before it.
-    """
-    before_ns = max(0, evidence.window_ns - evidence.duration_ns)
-    sure_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns - before_ns
+    """Returns for how long the thread had no CPU: not while it was seen waiting, unless that is told for sure."""
     unseen_ns = evidence.duration_ns - evidence.own_cpu_ns - evidence.waiting_ns
-    return min(evidence.waited_cpu_ns, max(sure_ns, unseen_ns, 0))
+    return min(evidence.waited_cpu_ns, max(_told_for_sure_ns(evidence), unseen_ns, 0))
+
+
+def _told_for_sure_ns(evidence: Evidence) -> int:
+    """Returns how much of the want of a CPU that is told cannot have been before the stall; 0 or less for none."""
+    before_ns = max(0, evidence.window_ns - evidence.duration_ns)
+    return (evidence.run_delay_ns or 0) + evidence.throttled_ns - before_ns
 
 
 def _told_of_rest_ns(evidence: Evidence, late_ns: int) -> int:
     """Returns how much of a want of a CPU the system tells that is no part of what it tells for sure of other times.
 
-    The counters begin before the stall. What a late end of the wait for events took is told as a want of a CPU or,
+    What a late end of the wait for events took is told as a want of a CPU or,
     where the host of a virtual machine has stopped it, as CPU time, of which looks then see too little.
     """
-    told_ns = (evidence.run_delay_ns or 0) + evidence.throttled_ns - max(0, evidence.window_ns - evidence.duration_ns)
+    told_ns = _told_for_sure_ns(evidence)
     charged_ns = evidence.own_cpu_ns - evidence.python_ns - evidence.native_ns
     return max(0, told_ns if charged_ns >= late_ns / 2 else told_ns - late_ns)
 

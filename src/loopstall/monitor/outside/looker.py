@@ -115,9 +115,10 @@ class Looker:
             if self._since_s:  # another span, which has an alarm of its own
                 self._finish()
                 return None
-            if now < since_s + self._patience_s(now):
+            ripe_s = since_s + self._patience_s(now)
+            if now < ripe_s:
                 self._awaited_s = since_s
-                return since_s + self._patience_s(now)
+                return ripe_s
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
             self._began = self._now = self._target.clocks(thread_id)
             slot.clear()

@@ -1,7 +1,17 @@
 import asyncio
+import os
 import sys
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _cpus():
+    """Whoever looks at a thread leaves its CPU to it, which later tests are to have again."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    yield
+    if before is not None:
+        os.sched_setaffinity(0, before)
 
 
 @pytest.fixture(params=["outside", "inside"])

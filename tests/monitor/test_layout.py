@@ -4,6 +4,7 @@ import ctypes
 import os
 from pathlib import Path
 import shutil
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -11,7 +12,7 @@ import sysconfig
 import pytest
 
 from loopstall.monitor.gil import FREE_THREADED
-from loopstall.monitor.layout import WIDTH_BITS, Layout, UnknownLayoutError
+from loopstall.monitor.layout import WIDTH_BITS, Fields, Layout, UnknownLayoutError
 from loopstall.monitor.layout_tables import OFFSETS
 from loopstall.monitor.process_memory import ProcessMemory
 
@@ -68,3 +69,14 @@ def test_layout_of_another_version_is_not_believed(memory):
         Layout(lambda address, size: memory.read(address, min(size, 100)), at, (3, 13), free_threaded=False)
     with pytest.raises(UnknownLayoutError):
         Layout(memory.read, 8, (3, 13), free_threaded=False)
+
+
+def test_fields_are_read_in_the_order_in_which_they_are_named_wherever_they_lie():
+    read = Fields((9, "B"), (0, "Q"), (12, "I"))
+    raw = struct.pack("<3xQBBxxI", 1, 2, 3, 4)
+    assert read(raw, 3) == (3, 1, 4)
+
+
+def test_fields_upon_each_other_are_of_no_layout():
+    with pytest.raises(UnknownLayoutError):
+        Fields((0, "Q"), (4, "I"))

@@ -3,12 +3,13 @@
 import ctypes
 import errno
 import os
+import struct
 import sys
 
 import pytest
 
 from loopstall.monitor import process_memory as module
-from loopstall.monitor.process_memory import ProcessMemory
+from loopstall.monitor.process_memory import Memory, ProcessMemory
 from loopstall.monitor.unavailable import UnavailableError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads processes on Linux")
@@ -43,6 +44,19 @@ def test_of_many_ranges_those_that_are_not_there_are_missing(memory, kept, hole)
     at = ctypes.addressof(kept)
     ranges = [(at, 4), (hole, 4), (at + 4, 4), (hole, 8), (at + 8, 4)]
     assert memory.read_many(ranges) == [b"\0\1\2\3", b"", b"\4\5\6\7", b"", b"\x08\x09\x0a\x0b"]
+
+
+@pytest.mark.parametrize("kind", [ProcessMemory.words, Memory.words], ids=["at once", "one by one"])
+def test_words_are_read_over_and_over_or_not_at_all(memory, kept, kind):
+    at = ctypes.addressof(kept)
+    first, second = struct.unpack_from("2Q", kept)
+    assert kind(memory, (at, at + 8), 3) == (first, second) * 3
+    assert kind(memory, (at, 8), 3) == kind(memory, (at, -8), 3) == ()
+
+
+def test_more_words_than_one_call_reads_are_not_there(memory, kept):
+    assert len(memory.words((ctypes.addressof(kept),), 64)) == 64
+    assert memory.words((ctypes.addressof(kept),), 65) == ()
 
 
 def test_process_that_is_not_there_is_said_to_be_so():

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 import sys
 
-from loopstall.monitor.layout import ASCII_BIT, WIDTH_BITS, Layout
+from loopstall.monitor.layout import ASCII_BIT, WIDTH_BITS, Fields, Layout
 from loopstall.monitor.line_table import BYTES_PER_UNIT, line_starts
 from loopstall.monitor.process_memory import Memory
 
@@ -66,6 +66,7 @@ class CodeReader:
         self._layout = layout
         self._codes: dict[int, _Known] = {}
         self._types: dict[int, bytes] = {}
+        self._identified = Fields(*((layout[name], "Q") for name in _IDENTITY), (layout["code.firstlineno"], "I"))
         self._stands_before = layout.version < (3, 13)
 
     def learn(self, addresses: Iterable[int]) -> tuple[dict[int, bytes], bool]:
@@ -128,12 +129,9 @@ class CodeReader:
         return raw.decode(codec, "replace")
 
     def _identity(self, head: bytes) -> tuple[int, ...]:
-        layout = self._layout
-        if len(head) < layout.code_bytes:
+        if len(head) < self._layout.code_bytes:
             raise TornError
-        words = [word_in(head, layout[name]) for name in _IDENTITY]
-        first = layout["code.firstlineno"]
-        return *words, int.from_bytes(head[first : first + 4], "little")
+        return self._identified(head)
 
     def _learn(self, address: int, head: bytes) -> None:
         layout = self._layout

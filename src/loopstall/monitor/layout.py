@@ -2,17 +2,18 @@
 
 Since 3.13 the interpreter tells it, in a table of offsets for debuggers at the beginning of ``_PyRuntime``
 (``_Py_DebugOffsets``); for 3.11 and 3.12 ``layout_tables`` does. Hands on ``Layout``, checked as far as it can be
-without following a pointer. It knows nothing of threads, stacks and code; what is found at an offset is the reader's
-matter. Offsets are those of 64-bit little-endian machines.
+without following a pointer, and ``Fields``, which reads several numbers at once. It knows nothing of threads, stacks
+and code; what is found at an offset is the reader's matter. Offsets are those of 64-bit little-endian machines.
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 import struct
 import sys
 
 from loopstall.monitor.layout_tables import OFFSETS, UNTOLD
 
-__all__ = ["ASCII_BIT", "WIDTH_BITS", "Layout", "UnknownLayoutError", "told_version"]
+__all__ = ["ASCII_BIT", "WIDTH_BITS", "Fields", "Layout", "UnknownLayoutError", "told_version"]
 
 _COOKIE = b"xdebugpy"
 _GROUPS: dict[str, tuple[str, ...]] = {
@@ -73,6 +74,7 @@ _SINCE_3_15: dict[str, tuple[str, ...]] = {
 WIDTH_BITS, ASCII_BIT = 0b10111, 0b10000
 """Of the state of a text, from ``Layout.width_at`` on: how wide a letter is, and whether it is ASCII."""
 _HEAD = 24
+_LARGEST = 1 << 16
 _WORD = 8
 _GIL_BYTES = 208
 _OLDEST, _NEWEST = (3, 13), (3, 15)
@@ -81,6 +83,33 @@ _OF_THREAD = ("next", "interp", "current_frame", "cframe", "native_thread_id", "
 
 class UnknownLayoutError(Exception):
     """This interpreter keeps things in another way than its table says, or has no table."""
+
+
+class Fields:
+    """Reads numbers that lie near each other, all by one call, in the order in which they are named.
+
+    Args:
+        fields: offset of each, and its code in ``struct``.
+
+    Raises:
+        UnknownLayoutError: two of them lie upon each other.
+    """
+
+    def __init__(self, *fields: tuple[int, str]) -> None:
+        ordered = sorted(fields)
+        form, end = "<", 0
+        for offset, code in ordered:
+            if offset < end:
+                raise UnknownLayoutError
+            form += f"{offset - end}x{code}"
+            end = offset + struct.calcsize(f"<{code}")
+        self._read = struct.Struct(form).unpack_from
+        self._chosen = itemgetter(*(ordered.index(field) for field in fields))
+
+    def __call__(self, raw: bytes, at: int = 0) -> tuple[int, ...]:
+        """Returns the numbers of what begins ``at`` so many bytes."""
+        chosen: tuple[int, ...] = self._chosen(self._read(raw, at))
+        return chosen
 
 
 class Layout:
@@ -113,6 +142,8 @@ class Layout:
         self.frame_bytes = self._behind("frame", "previous", "executable", "instr_ptr", "owner", "tlbc_index")
         self.code_bytes = self._behind("code", "filename", "qualname", "linetable", "firstlineno", "co_tlbc")
         self.thread_bytes = self._behind("thread", *_OF_THREAD)
+        if max(self.frame_bytes, self.code_bytes, self.thread_bytes) > _LARGEST:
+            raise UnknownLayoutError
         self.gil_bytes = _GIL_BYTES + (_WORD if free_threaded else 0)
         self.width_at = 8 if free_threaded and version >= (3, 14) else 2
         self.compact_bytes = 24 if version < (3, 12) else 16

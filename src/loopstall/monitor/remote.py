@@ -10,7 +10,7 @@ import contextlib
 from loopstall.monitor.code_reader import CodeReader, SeenCode, TornError, read_word, word_in
 from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.interpreter_reader import InterpreterReader
-from loopstall.monitor.layout import Layout, UnknownLayoutError
+from loopstall.monitor.layout import Fields, Layout, UnknownLayoutError
 from loopstall.monitor.process_memory import Memory
 from loopstall.monitor.thread_numbers import ThreadNumbers
 from loopstall.monitor.unavailable import UnavailableError
@@ -20,12 +20,10 @@ __all__ = ["RemoteReader", "Walk"]
 _TAGS = 7  # low bits of a pointer that say how it is counted
 _BY_GENERATOR, _BY_INTERPRETER = 1, 3  # who owns a frame: from the latter on it runs no code in Python
 _THREADS_KEPT = 10_000
-_INT_BITS = 0xFFFFFFFF
 _DEEPER = 16  # calls that a thread may make or return from while it is looked at
 _MOST_FRAMES = 1000  # of a stack that are read, also where something else has come to lie there
 _TRIES = 3
 _FRAME_TRIES = 6
-_WORD = 8
 _COPIES = 64  # as many as one call of the system makes
 _FIRST_TRIES = 8  # for the innermost frame: where C code runs generators or coroutines, that changes all the time
 _SLACK = 512  # bytes of what a thread may call meanwhile
@@ -65,12 +63,13 @@ class RemoteReader:
     ) -> None:
         try:
             self._layout = layout = Layout(memory.read, runtime, version, free_threaded=free_threaded)
+            self._codes = CodeReader(memory, layout)
+            self._of_frame = _of_frame(layout)
         except UnknownLayoutError as error:
             said = ".".join(map(str, version))
             raise UnavailableError(f"Python {said} keeps its frames in an unknown way") from error
         self._memory = memory
         self._interpreters = InterpreterReader(memory, layout, runtime)
-        self._codes = CodeReader(memory, layout)
         self._addresses: dict[int, int] = {}
         self._depth = depth
         self._numbers = numbers
@@ -129,12 +128,10 @@ class RemoteReader:
             where, _ = self._innermost(*self._state(thread_id))
         except TornError:
             return False
-        ranges = [(where, 8), (place[0] + layout["frame.instr_ptr"], 8)]
-        found = self._memory.read_many(ranges * (_COPIES // len(ranges)))
-        frames, pointers = ({word_in(one, 0) for one in found[at::2] if len(one) == _WORD} for at in range(2))
-        if pointers - {place[1]}:
+        found = self._memory.words((where, place[0] + layout["frame.instr_ptr"]), _COPIES // 2)
+        if any(pointer != place[1] for pointer in found[1::2]):
             return True
-        return any(self._caller(frame) != place[0] for frame in frames - {place[0]})
+        return any(self._caller(frame) != place[0] for frame in {*found[::2]} - {place[0]})
 
     def _caller(self, frame: int) -> int:
         """Returns the address of the frame that has called one, 0 where there is none."""
@@ -269,26 +266,25 @@ class RemoteReader:
         """Reads a frame and its callers as far as they lead; close ones at once."""
         layout = self._layout
         size = layout.frame_bytes
-        executable_at, pointer_at = layout["frame.executable"], layout["frame.instr_ptr"]
-        previous_at, owner_at, copy_at = layout["frame.previous"], layout["frame.owner"], layout["frame.tlbc_index"]
         thread, state = self._state(thread_id)
         piece = word_in(state, layout["thread.datastack_chunk"])
         frame, begin, window = self._first(thread, state, piece)
+        home = begin, window
         found: list[_Frame] = []
         ours = 0
         while frame and ours < most and len(found) < _MOST_FRAMES:
-            at = frame - begin
-            if not 0 <= at <= len(window) - size:
+            if not 0 <= frame - begin <= len(window) - size:  # coroutines have their frames elsewhere
+                begin, window = home
+            if not 0 <= frame - begin <= len(window) - size:
                 begin, length = self._around(frame, piece)
-                window, at = self._memory.read(begin, length), frame - begin
-                if len(window) < at + size:
-                    raise TornError
-            executable = word_in(window, at + executable_at) & ~_TAGS
-            pointer, previous = word_in(window, at + pointer_at), word_in(window, at + previous_at)
-            copy = word_in(window, at + copy_at) & _INT_BITS if copy_at else 0
-            owner = window[at + owner_at]
+                window = self._memory.read(begin, length)
+                home = (begin, window) if begin == piece else home
+            at = frame - begin
+            if len(window) < at + size:
+                raise TornError
+            executable, pointer, previous, owner, *copy = self._of_frame(window, at)
             ours += owner < _BY_INTERPRETER
-            found.append(((frame, executable, previous), pointer, copy, owner))
+            found.append(((frame, executable & ~_TAGS, previous), pointer, copy[0] if copy else 0, owner))
             frame = previous
         return found
 
@@ -323,3 +319,11 @@ class RemoteReader:
         if piece and 0 < frame - piece <= _WINDOW - size:
             return piece, min(frame - piece + size + _SLACK, _WINDOW)
         return frame, size
+
+
+def _of_frame(layout: Layout) -> Fields:
+    """Returns what reads the parts of a frame that are wanted, the last one where there is such a part."""
+    fields = [(layout[f"frame.{name}"], "Q") for name in ("executable", "instr_ptr", "previous")]
+    fields.append((layout["frame.owner"], "B"))
+    copy_at = layout["frame.tlbc_index"]
+    return Fields(*fields, *([(copy_at, "I")] if copy_at else []))

@@ -12,10 +12,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files in memory
 
 
 class Thread:
-    """A target that counts its looks; each takes 0.1 ms."""
+    """A target that counts its looks; each computes for 0.1 ms."""
 
     def __init__(self):
         self.now, self.looks, self.ends_during_look, self.firsts = 100.0, 0, None, []
+        self.takes_s = 0.0001
 
     def __call__(self):
         return self.now
@@ -26,7 +27,7 @@ class Thread:
     def look(self, _thread_id, *, first, early):
         self.firsts.append(first)
         self.looks += 1
-        self.now += 0.0001
+        self.now += self.takes_s
         if self.ends_during_look:
             self.ends_during_look()
         return Seen(self.looks, (("a.py", "f", 1),), "running", True, 0, (), "", 0)
@@ -58,7 +59,7 @@ def until(looker, thread, seconds):
 
 
 def test_loop_that_is_not_late_is_not_looked_at(slot, thread):
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     slot.seconds[0] = NEVER  # it may wait for ever
     assert looker.look() is None
     slot.seconds[0] = 99.0
@@ -69,7 +70,7 @@ def test_loop_that_is_not_late_is_not_looked_at(slot, thread):
 
 @pytest.mark.parametrize(("moves", "looks"), [(False, 1), (True, 0)])
 def test_wait_in_which_the_alarm_goes_off_is_looked_at_when_it_should_have_ended(slot, thread, moves, looks):
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     slot.seconds[0] = due = thread.now + 1
     looker.alarmed()
     again = looker.look()
@@ -84,7 +85,7 @@ def test_wait_in_which_the_alarm_goes_off_is_looked_at_when_it_should_have_ended
 
 def test_pauses_grow_with_the_time_that_the_loop_is_late(slot, thread):
     slot.seconds[0] = thread.now
-    looks = until(Looker(slot, thread, seconds=thread), thread, 101)
+    looks = until(Looker(slot, thread, seconds=thread, cpu_seconds=thread), thread, 101)
     pauses = [after - before for before, after in pairwise(looks)]
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.0006
@@ -94,13 +95,13 @@ def test_pauses_grow_with_the_time_that_the_loop_is_late(slot, thread):
 
 def test_number_of_looks_that_are_kept_is_bounded(slot, thread):
     slot.seconds[0] = thread.now
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     until(looker, thread, 100_000)
     assert len(looker.seen) == len(slot.seen()) == thread.looks == 96
 
 
 def test_each_span_begins_anew(slot, thread):
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     slot.seconds[0] = thread.now
     until(looker, thread, 100.05)
     slot.seconds[0] = NEVER
@@ -113,7 +114,7 @@ def test_each_span_begins_anew(slot, thread):
 
 
 def test_alarm_of_the_next_span_is_not_taken_for_the_end_of_the_one_before(slot, thread):
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     slot.seconds[0] = thread.now
     looker.look()
     slot.seconds[0] = thread.now + 0.001  # the loop has moved on between two looks, and is late again
@@ -126,7 +127,7 @@ def test_alarm_of_the_next_span_is_not_taken_for_the_end_of_the_one_before(slot,
 def test_look_at_what_has_moved_on_meanwhile_does_not_count(slot, thread):
     slot.seconds[0] = thread.now
     thread.ends_during_look = lambda: slot.seconds.__setitem__(0, NEVER)
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     looker.look()
     assert thread.looks == 1
     assert slot.seen() == []
@@ -136,7 +137,7 @@ def test_stall_that_goes_on_is_told_of_and_again_each_time_it_has_doubled(slot, 
     told = []
     looker = Looker(
         slot, thread, hang_after_s=1.0, on_hang=lambda looker, late_s: told.append((late_s, looker.used[0])),
-        seconds=thread,
+        seconds=thread, cpu_seconds=thread,
     )  # fmt: skip
     slot.seconds[0] = thread.now
     until(looker, thread, 110)
@@ -166,14 +167,28 @@ def spans(looker, slot, thread, *, length_s, count, pause_s=0.001):
 
 
 def test_spans_that_are_no_stalls_are_left_alone_for_longer_when_there_are_many(slot, thread):
-    looker = Looker(slot, thread, seconds=thread)
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
     looks = spans(looker, slot, thread, length_s=0.003, count=1000)
     assert looks[0] > 3
     assert sum(looks[-500:]) < 0.25 * 500 * looks[0]
     assert min(spans(looker, slot, thread, length_s=0.0055, count=20)) > 0  # and stalls are seen all the same
 
 
-@pytest.mark.parametrize(("length_s", "pause_s"), [(0.006, 0.001), (0.003, 0.5)], ids=["stalls", "seldom"])
-def test_looks_at_stalls_are_no_waste_nor_are_those_that_come_seldom(slot, thread, length_s, pause_s):
-    looks = spans(Looker(slot, thread, seconds=thread), slot, thread, length_s=length_s, count=200, pause_s=pause_s)
-    assert set(looks[-100:]) == {looks[0]}
+@pytest.mark.parametrize("length_s", [0.003, 0.006, 0.05])
+def test_spans_that_come_seldom_are_looked_at_as_often_as_the_first(slot, thread, length_s):
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
+    looks = spans(looker, slot, thread, length_s=length_s, count=50, pause_s=2)
+    assert set(looks) == {looks[0]}
+
+
+@pytest.mark.parametrize("length_s", [0.02, 0.05, 0.2])
+def test_stalls_one_after_the_other_are_looked_at_less_often_yet_often_enough_to_tell_their_cause(
+    slot, thread, length_s
+):
+    thread.takes_s = 0.0006
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
+    first, *_ = spans(looker, slot, thread, length_s=length_s, count=1, pause_s=2)
+    begun, before = thread.now, thread.looks
+    looks = spans(looker, slot, thread, length_s=length_s, count=int(5 / length_s))[-20:]
+    assert 3 <= min(looks) <= max(looks) < first
+    assert (thread.looks - before) * thread.takes_s < (0.16 if length_s < 0.05 else 0.1) * (thread.now - begun)

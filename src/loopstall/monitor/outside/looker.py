@@ -22,7 +22,9 @@ _LONGEST_PAUSE_S = 1.0
 _MOST_LOOKS = 96  # of one stall that are handed over
 _PATIENCE_SHARE = 0.8  # of the threshold, that a span is left alone at most
 _WASTE = 0.02  # of a core, on spans that become no stalls: from there on they are left alone for so long
-_WASTE_FADES_S = 1.0
+_MUCH = 0.02  # of a core, on looks of all kinds: from there on pauses are the longer, the more it is
+_UNSPARED = 3  # looks at a stall that are made for all that, or nothing could be said of its cause
+_FADES_S = 1.0
 _EARLY = 6  # of them that are handed over as soon as there is a stack
 
 
@@ -40,6 +42,21 @@ OnHang = Callable[["Looker", float], object]
 """Told of a stall that goes on: who looks at it, and for how many seconds it has lasted so far."""
 
 
+class _Recent:
+    """What was computed of late: a second ago counts for a third of now."""
+
+    def __init__(self) -> None:
+        self._sum_s = self._at_s = 0.0
+
+    def add(self, cpu_s: float, now: float) -> None:
+        """Adds CPU time that was spent by now."""
+        self._sum_s, self._at_s = self.share(now) * _FADES_S + cpu_s, now
+
+    def share(self, now: float) -> float:
+        """Returns how much of a core it is."""
+        return self._sum_s * math.exp((self._at_s - now) / _FADES_S) / _FADES_S
+
+
 def _nothing(_seen: Seen) -> None:
     """Hands nothing over."""
 
@@ -54,6 +71,7 @@ class Looker:
             does not say; 0 for never.
         on_hang: told of it.
         seconds: monotonic time, by the program's clock.
+        cpu_seconds: what this process has computed so far.
     """
 
     def __init__(
@@ -64,6 +82,7 @@ class Looker:
         hang_after_s: float = 0.0,
         on_hang: OnHang | None = None,
         seconds: Callable[[], float] = time.perf_counter,
+        cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
         self.slot = slot
         self.seen: list[Seen] = []
@@ -71,12 +90,12 @@ class Looker:
         self._target = target
         self._hang_after_s = hang_after_s
         self._on_hang = on_hang
-        self._seconds = seconds
+        self._seconds, self._cpu_seconds = seconds, cpu_seconds
         self._since_s = 0.0
         self._awaited_s = 0.0
         self._told_s = 0.0
         self._late_s = self._spent_s = 0.0  # of this span, by the last look
-        self._wasted_s = self._wasted_at_s = 0.0
+        self._looked, self._wasted = _Recent(), _Recent()
         self._began = self._now = (0, 0)
 
     @property
@@ -122,6 +141,7 @@ class Looker:
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
             self._began = self._now = self._target.clocks(thread_id)
             slot.clear()
+        begun_s = self._cpu_seconds()
         if len(self.seen) < _MOST_LOOKS:
             early = slot.add if len(self.seen) < _EARLY else _nothing  # a short stall may end before all is known
             one = self._target.look(thread_id, first=not self.seen, early=early)
@@ -130,24 +150,26 @@ class Looker:
                 slot.add(one)
         self._now = self._target.clocks(thread_id)
         self._late_s = late_s = self._seconds() - since_s
-        self._spent_s += self._seconds() - now
+        spent_s = self._cpu_seconds() - begun_s
+        self._spent_s += spent_s
+        self._looked.add(spent_s, now)
         hang_after_s = slot.hang_after_s or self._hang_after_s
         if hang_after_s and self._on_hang is not None and late_s >= max(hang_after_s, 2 * self._told_s):
             self._told_s = late_s
             self._on_hang(self, late_s)
+        return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * self._pause_share(now)), _LONGEST_PAUSE_S)
+
+    def _pause_share(self, now: float) -> float:
+        """Returns the pause until the next look, of the time that the loop has been late."""
         share = _PAUSE_SHARE if not self.seen or self.seen[-1].state != READY else _SOON_SHARE
-        return self._seconds() + min(max(_FIRST_PAUSE_S, late_s * share), _LONGEST_PAUSE_S)
+        return share if len(self.seen) < _UNSPARED else share * max(1.0, self._looked.share(now) / _MUCH)
 
     def _patience_s(self, now: float) -> float:
         """Returns for how long a span is left alone: the longer, the more looks at others have been for nothing."""
-        faded = math.exp((self._wasted_at_s - now) / _WASTE_FADES_S)
-        waste = self._wasted_s * faded / _WASTE_FADES_S
-        return self.slot.threshold_s * _PATIENCE_SHARE * min(1.0, waste / _WASTE)
+        return self.slot.threshold_s * _PATIENCE_SHARE * min(1.0, self._wasted.share(now) / _WASTE)
 
     def _finish(self) -> None:
         """Looks at this span no more; what was spent on it is wasted where it has become no stall."""
         if self._since_s and self._late_s < self.slot.threshold_s:
-            now = self._seconds()
-            self._wasted_s = self._wasted_s * math.exp((self._wasted_at_s - now) / _WASTE_FADES_S) + self._spent_s
-            self._wasted_at_s = now
+            self._wasted.add(self._spent_s, self._seconds())
         self._since_s = self._late_s = self._spent_s = 0.0

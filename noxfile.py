@@ -170,6 +170,14 @@ def interleaved(session: nox.Session) -> None:
 
 
 @nox.session
+def helper_cost(session: nox.Session) -> None:
+    """Measure start, memory and CPU of the helper process; arguments go to bench/helper_cost.py."""
+    session.install("--quiet", ".")
+    if not smoke_form(session):
+        session.run("python", "bench/helper_cost.py", *session.posargs)
+
+
+@nox.session
 def start_time(session: nox.Session) -> None:
     """Hold the start time of the working tree against a commit; arguments go to bench/start_time.py."""
     session.install("--quiet", ".", *group("bench"))

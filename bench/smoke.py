@@ -145,6 +145,16 @@ def interleaved(_folder: Path) -> str:
     return f"watching adds {more} ms to an asyncio.run of nothing, {ratio} times"
 
 
+def helper_cost(_folder: Path) -> str:
+    """Every figure of two processes, with stalls of one length."""
+    said = python("bench/helper_cost.py", "--processes", "2", "--seconds", "0.3", "--length", "20")
+    (after,) = found(rf"^the helper looks after, ms +({NUMBER}) \[", said)
+    found(rf"^(?:loop that waits|turns of 0.5 ms), % of a core +{NUMBER} \[", said, least=2)
+    (share,) = found(rf"^stalls of 20 ms, % of a core +({NUMBER}) \[", said)
+    (memory,) = found(rf"^memory, MB +({NUMBER}) \[", said)
+    return f"the helper looks after {after} ms, has {memory} MB, and computes {share}% of a core while all is stalls"
+
+
 def mutation(_folder: Path) -> str:
     """One function of the statistics."""
     said = python("bench/mutation.py", "--jobs", "1", "loopstall.stats.paired.x_fewest_pairs*")
@@ -330,9 +340,9 @@ def report(folder: Path) -> str:
 SMOKES: dict[str, Callable[[Path], str]] = {
     function.__name__: function
     for function in (
-        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, mutation,
-        start_time, suites, service, attached, stress, gate_live, gate_power, report_cost, viewers, advise_accuracy,
-        idle_lag, docs,
+        schema, build, report, bench, bench_all, pytest_benchmark, pyperf, detectors, interleaved, helper_cost,
+        mutation, start_time, suites, service, attached, stress, gate_live, gate_power, report_cost, viewers,
+        advise_accuracy, idle_lag, docs,
     )
 }  # fmt: skip
 

@@ -6,8 +6,8 @@ imports the standard library alone. ``%load_ext loopstall`` makes it an extensio
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own name for it, which takes longer to import than all of this
 if TYPE_CHECKING:
     from loopstall.errors import InputError
     from loopstall.monitor.context_manager import Watch, watch

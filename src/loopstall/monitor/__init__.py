@@ -10,8 +10,8 @@ What is behind these names is free to change; docs/how-detection-works.md says h
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in ``loopstall``
 if TYPE_CHECKING:
     from loopstall.monitor.context_manager import Watch, watch
     from loopstall.monitor.core import Monitor

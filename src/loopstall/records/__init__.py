@@ -5,8 +5,8 @@ and back unchanged.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in ``loopstall``
 if TYPE_CHECKING:
     from loopstall.records.advice import Advice, Profile, Way
     from loopstall.records.cells import Cell, Load, Plan, Skipped, Strategy, Value, WorkloadRef

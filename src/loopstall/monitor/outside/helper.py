@@ -1,7 +1,7 @@
 """The helper process: it sleeps until an alarm of a program's goes off, and then looks.
 
-It has one thread and imports little, so that it starts within some 20 ms and stays small. It ends when nobody is left
-to be looked at.
+It has one thread and imports little, not even ``typing``, so that it starts soon and stays small. It ends when nobody
+is left to be looked at.
 """
 
 import _signal  # type: ignore[import-not-found]  # ``signal`` makes enumerations, which takes 2 ms
@@ -13,7 +13,6 @@ import os
 import select
 import struct
 import time
-from typing import Any
 
 from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.outside.looker import Looker
@@ -36,6 +35,10 @@ from loopstall.monitor.process_memory import ProcessMemory
 from loopstall.monitor.remote import RemoteReader
 from loopstall.monitor.unavailable import UnavailableError
 
+TYPE_CHECKING = False  # as in ``loopstall``
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["main"]
 
 _MESSAGE_BYTES = 4096
@@ -55,7 +58,7 @@ class Program:
         helper: whose poll its alarms join.
     """
 
-    def __init__(self, connection: Any, helper: "Helper") -> None:
+    def __init__(self, connection: "Any", helper: "Helper") -> None:
         self.connection = connection
         self.lookers: dict[int, Looker] = {}
         """By the descriptor of their alarm."""
@@ -180,7 +183,7 @@ class Helper:
     """
 
     def __init__(  # as many as it is started with
-        self, *, listener: Any, owner: Any, hang_after_s: float, prints: int = -1, command: Sequence[str] = ()
+        self, *, listener: "Any", owner: "Any", hang_after_s: float, prints: int = -1, command: Sequence[str] = ()
     ) -> None:
         self.hang_after_s = hang_after_s
         self._prints = prints
@@ -196,7 +199,7 @@ class Helper:
             owner.setblocking(False)
             self.poll.register(owner.fileno(), select.POLLIN)
 
-    def join(self, connection: Any) -> None:
+    def join(self, connection: "Any") -> None:
         """Takes a program in."""
         connection.setblocking(False)
         self._programs[connection.fileno()] = Program(connection, self)
@@ -249,7 +252,7 @@ class Helper:
                 one.close()
         self._owner = self._listener = None
 
-    def _accept(self, listener: Any) -> None:
+    def _accept(self, listener: "Any") -> None:
         try:
             accepted, _ = listener._accept()  # noqa: SLF001  # ``socket`` is slow to import, and has no other
         except OSError:  # who came has gone again
@@ -310,7 +313,7 @@ class Helper:
         actions = [(os.POSIX_SPAWN_DUP2, file, 0), *((os.POSIX_SPAWN_DUP2, self._prints, fd) for fd in (1, 2))]
         os.posix_spawn(self._command[0], self._command, os.environ, file_actions=actions)
 
-    def pid_of(self, connection: Any) -> int:
+    def pid_of(self, connection: "Any") -> int:
         """Returns the number of the process that has connected, or made the socket."""
         data = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
         return int(_CREDENTIALS.unpack(data)[0])

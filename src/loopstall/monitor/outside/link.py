@@ -70,7 +70,8 @@ class Link:
         self._all: list[Place] = []
         self._fault = ""
         self._outermost: tuple[str, str] = ("", "")
-        self._answered = False
+        self.answered = False
+        """True once the helper has: it looks, or has said why it cannot."""
         self.proven = False
         """True once what the helper has read of a stack was found to be so, by whoever uses it."""
         try:
@@ -111,7 +112,7 @@ class Link:
 
     def _take(self, data: bytes, news: bytes) -> None:
         kind, rest = data[:1], data[1:]
-        self._answered = True
+        self.answered = True
         if kind == SEEN:
             outermost = "\0".join(self._outermost).encode(errors="replace")
             if rest not in {outermost, b""}:  # all else may have moved on since; empty where it cannot be said
@@ -146,7 +147,7 @@ class Link:
         Raises:
             UnavailableError: there is none, and why.
         """
-        if self._fault or not (self._answered and self._free):  # else the next stall is soon enough to ask
+        if self._fault or not (self.answered and self._free):  # else the next stall is soon enough to ask
             self.fault()
         if self._fault:
             raise UnavailableError(self._fault)

@@ -7,12 +7,15 @@ with growing pauses, until the loop is no longer late since the same moment.
 from collections.abc import Callable
 import math
 import time
-from typing import Protocol
 
 from loopstall.monitor.outside.slot import NEVER, Seen, Slot
 from loopstall.monitor.syscalls import READY
 
-__all__ = ["Looker", "Target"]
+__all__ = ["Looker"]
+
+TYPE_CHECKING = False  # as in ``loopstall``
+if TYPE_CHECKING:
+    from loopstall.monitor.outside.target import ProgramTarget
 
 _OVERDUE_S = 0.001  # a loop that works is late by less
 _FIRST_PAUSE_S = 0.0003
@@ -26,16 +29,6 @@ _MUCH = 0.02  # of a core, on looks of all kinds: from there on pauses are the l
 _UNSPARED = 3  # looks at a stall that are made for all that, or nothing could be said of its cause
 _FADES_S = 1.0
 _EARLY = 6  # of them that are handed over as soon as there is a stack
-
-
-class Target(Protocol):
-    """The process that is looked at."""
-
-    def look(self, thread_id: int, *, first: bool, early: Callable[[Seen], object]) -> Seen | None:
-        """Returns what a thread does, None where it cannot be seen; ``early`` is given the stack before the rest."""
-
-    def clocks(self, thread_id: int) -> tuple[int, int]:
-        """Returns what a thread has computed so far and for how long it has had no CPU, in ns."""
 
 
 OnHang = Callable[["Looker", float], object]
@@ -77,7 +70,7 @@ class Looker:
     def __init__(
         self,
         slot: Slot,
-        target: Target,
+        target: "ProgramTarget",
         *,
         hang_after_s: float = 0.0,
         on_hang: OnHang | None = None,

@@ -8,7 +8,10 @@ from collections import namedtuple
 import marshal
 import mmap
 import os
-from typing import Any
+
+TYPE_CHECKING = False  # as in ``loopstall``
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Seen", "Slot", "Stack"]
 

@@ -36,7 +36,7 @@ OnHang = Callable[["Looker", float], object]
 
 
 class _Recent:
-    """What was computed of late: a second ago counts for a third of now."""
+    """The CPU time of late: a second ago counts for a third of now."""
 
     def __init__(self) -> None:
         self._sum_s = self._at_s = 0.0

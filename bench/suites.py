@@ -64,11 +64,11 @@ PROJECTS = {
         ),
         Project(name="aiofiles", version="25.1.0", needs=("aiofiles", "pytest-asyncio")),
         Project(
-            name="aiohttp",
+            name="aiohttp",  # the part of its tests that runs servers and clients
             version="3.14.5",
             needs=("aiohttp[speedups]", "blockbuster", "freezegun", "isal", "proxy.py", "pytest-codspeed", "pytest-cov",
                    "pytest-mock", "pytest-timeout", "pytest-xdist", "re-assert", "trustme", "uvloop", "zlib_ng"),
-            words=("tests/test_web_functional.py", "tests/test_client_functional.py", "-o", "addopts="),  # of 13 minutes
+            words=("tests/test_web_functional.py", "tests/test_client_functional.py", "-o", "addopts="),
             built="aiohttp",
         ),
     )

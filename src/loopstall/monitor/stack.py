@@ -1,6 +1,7 @@
 """Stacks: how one is read from a frame, and which of its lines is the user's own."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 import os
 import selectors
 from types import FrameType
@@ -59,13 +60,9 @@ def resolve(stack: RawStack) -> tuple[Frame, ...]:
 
 def resolve_all(stacks: Iterable[RawStack]) -> list[tuple[Frame, ...]]:
     """Returns stacks as plain records; a place that several of them hold is one record, made once."""
-    known: dict[tuple[int, int], Frame] = {}
+    return [tuple(_frame(code.co_filename, line, code.co_qualname) for code, line in stack) for stack in stacks]
 
-    def frame_of(code: Code, line: int) -> Frame:
-        key = (id(code), line)  # to hash the code itself takes longer than to make the record
-        found = known.get(key)
-        if found is None:
-            found = known[key] = Frame(file=code.co_filename, line=line, function=code.co_qualname)
-        return found
 
-    return [tuple(frame_of(code, line) for code, line in stack) for stack in stacks]
+@lru_cache(maxsize=4096)
+def _frame(file: str, line: int, function: str) -> Frame:
+    return Frame(file=file, line=line, function=function)

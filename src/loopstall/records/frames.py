@@ -94,7 +94,13 @@ def loop_at(stack: Sequence[Frame]) -> int | None:
 
 def place_in_library(frame: Frame) -> tuple[str, str]:
     """Returns the end of a frame's file and its function, by which a library's function is known anywhere."""
-    return "/".join(frame.file.replace("\\", "/").split("/")[-2:]), frame.function
+    return _end_of(frame.file), frame.function
+
+
+@lru_cache(maxsize=4096)
+def _end_of(file: str) -> str:
+    """Returns the name of a file with that of its folder."""
+    return "/".join(file.replace("\\", "/").split("/")[-2:])
 
 
 def library_of(file: str) -> str:

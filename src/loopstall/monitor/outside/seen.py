@@ -7,6 +7,7 @@ about its thread, or estimated by what the looks saw.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from loopstall.monitor.code_reader import SeenCode
 from loopstall.monitor.counters import CounterReading
@@ -106,4 +107,9 @@ def _holder_id(samples: Sequence[Sample], span: StalledSpan) -> int:
 
 
 def _raw(stack: Stack) -> RawStack:
-    return tuple((SeenCode(file, name), line) for file, name, line in stack[:DEPTH])
+    return tuple((_code(file, name), line) for file, name, line in stack[:DEPTH])
+
+
+@lru_cache(maxsize=4096)
+def _code(file: str, name: str) -> SeenCode:
+    return SeenCode(file, name)

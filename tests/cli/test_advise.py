@@ -169,6 +169,6 @@ def test_culprit_of_a_report_is_measured_or_asks_for_its_arguments(folder):
     unknown = loopstall("advise", "nobody", "--from", "stalls.json", cwd=folder)
     assert unknown.returncode == 2
     assert "it has: fns.py" in unknown.stderr
-    short = loopstall("advise", "work", "--from", "stalls.json", "--args", "[90000]", "--max-seconds", "3s", cwd=folder)
+    short = loopstall("advise", "work", "--from", "stalls.json", "--args", "[900]", "--max-seconds", "8s", cwd=folder)
     assert short.returncode == 5, short.stderr
     assert "fns.py:work: takes" in short.stdout

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -220,6 +222,66 @@ def test_main_thread_that_never_runs_is_told_and_finds_nothing_to_run_later(tmp_
         assert injected(process, tmp_path).returncode == 0
         process.kill()
         assert process.stderr.read() == ""
+
+
+@takes_scripts
+def test_hang_is_told_while_it_lasts(tmp_path):
+    body = "task = asyncio.create_task(again())\n    await asyncio.to_thread(input)\n    time.sleep(4)\n    await task"
+    with running(tmp_path, body=body, stdin=subprocess.PIPE) as process:
+        before = state(tmp_path)
+        with watching(process, tmp_path) as command:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            told = ""
+            while "still blocked for" not in told:
+                told = command.stderr.readline()
+                assert told, process.poll()
+            assert re.search(r"still blocked for [12]\.\d+ s.*prog\.py:\d+ in main", told)
+            command.send_signal(signal.SIGINT)
+            assert command.wait(60) == 0
+        assert is_again(tmp_path, before)
+
+
+@takes_scripts
+def test_forked_child_watches_itself_and_its_parent_is_left_alone(tmp_path):
+    start = "if os.fork():\n    os.wait()\nelse:\n    asyncio.run(main())"
+    with running(tmp_path, start) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        child = SimpleNamespace(pid=int(children.read_text()))
+        try:
+            before = state(tmp_path)
+            done = injected(child, tmp_path)
+            assert is_again(tmp_path, before)
+            assert parent.poll() is None
+        finally:
+            os.kill(child.pid, signal.SIGKILL)
+        assert parent.wait(60) == 0
+        assert parent.stderr.read() == ""
+    assert done.returncode == 0, done.stderr
+    assert "in sleeps, task again and again" in done.stderr
+
+
+@takes_scripts
+@pytest.mark.parametrize("whose", ["within", "from the host"])
+def test_process_of_a_container_watches_itself(tmp_path, whose):
+    """Its numbers of processes are others than the host's; files are at the same path in both."""
+    contained = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable)
+    if subprocess.run([*contained, "-c", ""], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces can be made here")
+    with running(tmp_path, command=contained) as outer:
+        (number,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        try:
+            if whose == "within":
+                enter = ["nsenter", "--target", number, "--pid", "--mount", *WATCH, "--pid", "1", "--inject"]
+                done = subprocess.run(
+                    [*enter, "--duration", "2s"], cwd=tmp_path, capture_output=True, text=True, check=False
+                )
+            else:
+                done = injected(SimpleNamespace(pid=int(number)), tmp_path)
+        finally:
+            os.kill(int(number), signal.SIGKILL)
+    assert done.returncode == 0, done.stderr
+    assert "in sleeps, task again and again" in done.stderr
 
 
 @takes_scripts

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from loopstall.monitor import parts as module
 from loopstall.monitor.depth import DEPTH
-from loopstall.monitor.parts import parts_of
 from loopstall.monitor.samples import Sample
+from loopstall.monitor.stack import resolve_all
 
 APP = "/home/someone/app.py"
 FOLDER = Path(asyncio.__file__).parent
@@ -46,6 +47,10 @@ def sample(*calls, frame=0, under=LOOP, **rest):
     """A sample of calls (file, function, line), innermost first, which the loop made."""
     stack = tuple((Code(file, function), line) for file, function, line in (*calls, *under))
     return Sample(at_ns=0, asked_ns=0, by_signal=False, stack=stack, frame=frame, **rest)
+
+
+def parts_of(samples, weights):
+    return module.parts_of(samples, resolve_all(one.stack for one in samples), weights)
 
 
 def told(samples, weights=None):

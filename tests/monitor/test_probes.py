@@ -85,6 +85,21 @@ def test_it_says_until_when_the_loop_waits_and_since_when_it_works(probe, select
     assert ears.late_s[0] == pytest.approx(clock.now / 1e9)
 
 
+@pytest.mark.parametrize(("timeout", "waits"), [(None, math.inf), (0.05, 20), (0.02, 0)])
+def test_loop_does_not_wait_for_what_telling_of_a_span_takes_nor_is_that_its_own(
+    probe, selector, clock, ears, timeout, waits, monkeypatch
+):
+    tell, seen = ears.span, []
+    monkeypatch.setattr(ears, "span", lambda *told: (tell(*told), clock.passes(30)))
+    selector.waiting = lambda: seen.append(ears.late_s[0] - clock.now / 1e9)
+    clock.passes(6)
+    wait(selector, timeout, takes=1)
+    clock.passes(0.5)
+    wait(selector, 0, takes=0)
+    assert (ears.spans, ears.overruns) == ([6.0], [])
+    assert seen[:1] == [pytest.approx(waits / 1e3, abs=1.1e-3)]  # waits are rounded up to a whole one
+
+
 def test_short_spans_are_not_told(probe, selector, clock, ears):
     for _ in range(100):
         clock.passes(0.9)

@@ -80,8 +80,9 @@ def stall_of(
         look_beside: returns the threads as they are now; asked where one held the GIL, and none was seen meanwhile.
     """
     within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
+    within_stacks = resolve_all(sample.stack for sample in within)
     evidence, weights = _weighed(span, within, _evidence(span, within, before, after))
-    cause, rule = _cause(evidence, within, weights)
+    cause, rule = _cause(evidence, within, within_stacks, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
         holder, thread = holder_of(within, weights)
@@ -89,8 +90,8 @@ def stall_of(
         holder, thread = _holder(_within(span, views) or look_beside(), span.length_ns)
     by_time = bool(within) and span.outside
     seen = within if by_time else [*on_return, *within]
-    stacks = resolve_all(sample.stack for sample in seen)
-    parts = parts_of(within, weights)
+    stacks = within_stacks if by_time else [*resolve_all(sample.stack for sample in on_return), *within_stacks]
+    parts = parts_of(within, within_stacks, weights)
     longest = parts[0].culprit if parts and by_time else None  # it is to blame, however many functions it is in
     worst = longest or blamed(stacks, weights if by_time else [1] * len(seen))
     return Stall(
@@ -125,10 +126,12 @@ def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -
     return with_shares(evidence, told, weights, back_ns=back_ns), weights
 
 
-def _cause(evidence: Evidence, samples: Sequence[Sample], weights: Sequence[int]) -> tuple[str, str]:
+def _cause(
+    evidence: Evidence, samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]
+) -> tuple[str, str]:
     """Returns the cause of a stall and its rule: of several callbacks that were looked at, that of the longest one."""
     found = classify(evidence)
-    longest = next(iter(divided(samples, weights)), []) if evidence.outside else []
+    longest = next(iter(divided(samples, stacks, weights)), []) if evidence.outside else []
     if not longest:
         return found
     part = with_shares(evidence, [samples[at] for at in longest], [weights[at] for at in longest])

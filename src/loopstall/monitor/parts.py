@@ -9,35 +9,36 @@ from collections.abc import Hashable, Sequence
 from loopstall.monitor.blame import blamed, named
 from loopstall.monitor.depth import DEPTH
 from loopstall.monitor.samples import Sample
-from loopstall.monitor.stack import resolve_all
 from loopstall.records import Frame, StallPart
 from loopstall.records.frames import LOOP_HANDLE, is_users, loop_at, place_in_library
 
 __all__ = ["divided", "parts_of"]
 
+Stack = tuple[Frame, ...]
+
 _LEAST_SHARE = 0.1
 
 
-def parts_of(samples: Sequence[Sample], weights: Sequence[int]) -> tuple[StallPart, ...]:
+def parts_of(samples: Sequence[Sample], stacks: Sequence[Stack], weights: Sequence[int]) -> tuple[StallPart, ...]:
     """Returns the callbacks with a tenth of the time or more, the longest first; none where there are not several.
 
     Args:
         samples: of the loop's thread, within one turn of the loop.
+        stacks: theirs, as plain records.
         weights: how much each counts.
     """
-    stacks = resolve_all(sample.stack for sample in samples)
-    return tuple(_part(numbers, samples, stacks, weights) for numbers in divided(samples, weights))
+    return tuple(_part(numbers, samples, stacks, weights) for numbers in divided(samples, stacks, weights))
 
 
-def divided(samples: Sequence[Sample], weights: Sequence[int]) -> list[list[int]]:
+def divided(samples: Sequence[Sample], stacks: Sequence[Stack], weights: Sequence[int]) -> list[list[int]]:
     """Returns which samples are of which of these callbacks, by their numbers; empty where there are not several.
 
     Args:
         samples: of the loop's thread, within one turn of the loop.
+        stacks: theirs, as plain records.
         weights: how much each counts.
     """
     found: dict[Hashable, list[int]] = {}
-    stacks = resolve_all(sample.stack for sample in samples)
     for number, (sample, stack) in enumerate(zip(samples, stacks, strict=True)):
         callback = _callback(sample, stack)
         if callback is not None:
@@ -50,7 +51,7 @@ def divided(samples: Sequence[Sample], weights: Sequence[int]) -> list[list[int]
 
 
 def _part(
-    numbers: Sequence[int], samples: Sequence[Sample], stacks: Sequence[tuple[Frame, ...]], weights: Sequence[int]
+    numbers: Sequence[int], samples: Sequence[Sample], stacks: Sequence[Stack], weights: Sequence[int]
 ) -> StallPart:
     own_stacks = [stacks[number][: loop_at(stacks[number])] for number in numbers]  # without who runs the loop
     own_weights = [weights[number] for number in numbers]
@@ -59,7 +60,7 @@ def _part(
     return StallPart(culprit=worst, share=sum(own_weights) / sum(weights), **names)
 
 
-def _callback(sample: Sample, stack: tuple[Frame, ...]) -> Hashable | None:
+def _callback(sample: Sample, stack: Stack) -> Hashable | None:
     """Returns by what a callback is told from the others of its turn, None where that was not seen.
 
     That is the frame of its outermost coroutine; without one, the outermost function of the user's inside of the loop,

@@ -60,7 +60,15 @@ def resolve(stack: RawStack) -> tuple[Frame, ...]:
 
 def resolve_all(stacks: Iterable[RawStack]) -> list[tuple[Frame, ...]]:
     """Returns stacks as plain records; a place that several of them hold is one record, made once."""
-    return [tuple(_frame(code.co_filename, line, code.co_qualname) for code, line in stack) for stack in stacks]
+    found: list[tuple[Frame, ...]] = []
+    before: RawStack | None = None
+    for stack in stacks:  # a thread that stands still is met at the same place again and again
+        if stack != before:
+            found.append(tuple(_frame(code.co_filename, line, code.co_qualname) for code, line in stack))
+        else:
+            found.append(found[-1])
+        before = stack
+    return found
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """A stall with where and when it was seen, and its form as plain data for JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from loopstall.records.stalls import Evidence, Frame, StackSample, Stall, StallPart
@@ -52,7 +52,16 @@ class StallEvent:
 
 def to_plain(stall_event: StallEvent) -> dict[str, Any]:
     """Returns a stall_event as JSON takes it; ``stall_event_from`` reads it."""
-    return asdict(stall_event)
+    plain: dict[str, Any] = _plain(stall_event)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Does what ``dataclasses.asdict`` does, without copying texts and numbers: the program waits for it."""
+    names = getattr(type(value), "__dataclass_fields__", ())
+    if names:
+        return {name: _plain(getattr(value, name)) for name in names}
+    return tuple(map(_plain, value)) if type(value) is tuple else value
 
 
 def stall_event_from(plain: Mapping[str, Any]) -> StallEvent:

@@ -74,6 +74,12 @@ class EpollProbe(SelectorProbe):
         super().retire()
         self._mute()
 
+    def _told(self, since_s: float, now_s: float, timeout: float | None) -> tuple[float, float | None]:
+        """Tells of a span; returns the time by then, and the timeout without what that took."""
+        self._listener.span(round(since_s * NS_PER_S), round(now_s * NS_PER_S))
+        after_s = self._seconds()
+        return after_s, timeout if timeout is None or timeout <= 0 else max(0.0, timeout - (after_s - now_s))
+
     def timed(self, _original: Select) -> Select:  # noqa: C901  # one function: its own variables are the cheapest
         """Returns a ``select`` that does what the original does, and times it.
 
@@ -92,7 +98,7 @@ class EpollProbe(SelectorProbe):
             nonlocal busy_since, due_sign, idles_long
             now = clock()
             if now - busy_since > floor:
-                self._listener.span(round(busy_since * NS_PER_S), round(now * NS_PER_S))
+                now, timeout = self._told(busy_since, now, timeout)
             busy_since = NEVER_S
             wait = -1.0 if timeout is None else 0.0 if timeout <= 0 else math.ceil(timeout * 1e3) * 1e-3
             late_s[0] = due = NEVER_S if timeout is None else now + wait

@@ -64,18 +64,25 @@ class IterationProbe:
         """Ends its reports."""
         self._listener = Nobody()
 
-    def before_wait(self, timeout: float | None) -> None:
-        """The span ends; the loop waits for ``timeout`` seconds at most, for as long as it takes for None."""
+    def before_wait(self, timeout: float | None) -> float | None:
+        """The span ends; the loop waits for ``timeout`` seconds at most, for as long as it takes for None.
+
+        Returns the timeout without what telling of the span took, for a loop that can be told.
+        """
+        ended = self._clock()
+        self.tell(ended)
         self._asked_ns = now = self._clock()
-        self.tell(now)
         self._busy_since_ns = 0
         if timeout is not None and timeout <= 0:
-            return
+            return timeout
+        if timeout is not None:
+            timeout = max(0.0, timeout - (now - ended) / NS_PER_S)
         due_s = NEVER_S if timeout is None or timeout == NEVER_S else now / NS_PER_S + self._rounded(timeout)
         self._listener.late_s[0] = due_s
         if self._idles_long:
             self._listener.rest(due_s)
             self._sign_due_ns = 0
+        return timeout
 
     def after_wait(self, timeout: float | None) -> None:
         """Another begins; coming back later than ``timeout``, in seconds, belongs to it."""

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 from helpers import loopstall, write_workloads
 import pytest
@@ -144,3 +146,33 @@ def test_histogram_that_cannot_be_read_is_said_in_a_sentence(tmp_path):
     assert done.returncode == 2, done.stderr
     assert "a histogram of a run cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def nowhere(folder, *words):
+    """Runs the command in a working directory that has been removed."""
+    gone = folder / "gone"
+    gone.mkdir()
+    code = f"import os, sys; os.rmdir({str(gone)!r}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    return subprocess.run(
+        [sys.executable, "-c", code, "-P", "-m", "loopstall", *map(str, words)],
+        cwd=gone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no folder that somebody is in")
+@pytest.mark.parametrize("words", [("list",), ("run", "hashing"), ("report", "x"), ("gate",), ("advise", "m:f")])
+def test_working_directory_that_is_gone_is_said_in_a_sentence(tmp_path, words):
+    done = nowhere(tmp_path, *words)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "loopstall: the working directory has been removed; change to one that is there\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no folder that somebody is in")
+def test_stalls_are_told_where_the_working_directory_is_gone(tmp_path):
+    program = tmp_path / "prog.py"
+    program.write_text("import asyncio, time\nasync def main():\n    time.sleep(0.2)\nasyncio.run(main())\n")
+    for form in ("out.html", "out.json", "out.junit", "out.speedscope.json"):
+        done = nowhere(tmp_path, "watch", "-o", tmp_path / form, program)
+        assert done.returncode == 0, done.stderr
+        assert "prog.py:3 in main" in done.stderr
+        assert "prog.py" in (tmp_path / form).read_text(encoding="utf-8")

@@ -261,27 +261,34 @@ def test_forked_child_watches_itself_and_its_parent_is_left_alone(tmp_path):
     assert "in sleeps, task again and again" in done.stderr
 
 
-@takes_scripts
-@pytest.mark.parametrize("whose", ["within", "from the host"])
-def test_process_of_a_container_watches_itself(tmp_path, whose):
-    """Its numbers of processes are others than the host's; files are at the same path in both."""
-    contained = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable)
-    if subprocess.run([*contained, "-c", ""], check=False, capture_output=True).returncode:
+@pytest.fixture
+def contained(tmp_path):
+    """A program in a container, where it is process 1: its command's number outside, and the words that enter."""
+    words = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable)
+    if subprocess.run([*words, "-c", ""], check=False, capture_output=True).returncode:
         pytest.skip("no namespaces can be made here")
-    with running(tmp_path, command=contained) as outer:
+    with running(tmp_path, command=words) as outer:
         (number,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
-        try:
-            if whose == "within":
-                enter = ["nsenter", "--target", number, "--pid", "--mount", *WATCH, "--pid", "1", "--inject"]
-                done = subprocess.run(
-                    [*enter, "--duration", "2s"], cwd=tmp_path, capture_output=True, text=True, check=False
-                )
-            else:
-                done = injected(SimpleNamespace(pid=int(number)), tmp_path)
-        finally:
-            os.kill(int(number), signal.SIGKILL)
+        yield int(number), ["nsenter", "--target", number, "--pid", "--mount", "--root"]
+        os.kill(int(number), signal.SIGKILL)
+
+
+@takes_scripts
+def test_process_of_a_container_watches_itself_where_the_command_runs_there(contained, tmp_path):
+    _, enter = contained
+    words = [*enter, *WATCH, "--pid", "1", "--inject", "--duration", "2s"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "in sleeps, task again and again" in done.stderr
+
+
+@takes_scripts
+def test_host_is_told_that_it_cannot_have_a_containers_process_watch_itself(contained, tmp_path):
+    number, _ = contained
+    done = injected(SimpleNamespace(pid=number), tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "sees other files than this one, as in a container: run loopstall there, or watch it from" in done.stderr
+    assert loopstall("watch", "--pid", number, "--duration", "2s", cwd=tmp_path).returncode == 0
 
 
 @takes_scripts

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import importlib
 import os
+from pathlib import Path
 import signal
 import sys
 from types import FrameType
@@ -124,6 +125,15 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(number)
 
 
+def _is_nowhere() -> bool:
+    """Returns whether the working directory is gone, or cannot be reached."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
 def _explain(error: BaseException) -> int:
     """Prints the error to stderr and returns the exit code."""
     if isinstance(error, SystemExit):
@@ -140,6 +150,8 @@ def _explain(error: BaseException) -> int:
         return 0
     if isinstance(error, LoopstallError):
         text, status = str(error), error.exit_code
+    elif isinstance(error, FileNotFoundError) and _is_nowhere():
+        text, status = "the working directory has been removed; change to one that is there", InputError.exit_code
     else:
         text = f"unexpected {type(error).__name__}: {error}; run again with --debug and report it"
         status = _UNEXPECTED

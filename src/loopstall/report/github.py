@@ -6,6 +6,7 @@ from loopstall.analysis.content import Digest
 from loopstall.analysis.diagnosis import Diagnosis
 from loopstall.records import Verdict
 from loopstall.report.escape import github_command
+from loopstall.report.text import working_folder
 from loopstall.report.verdict_text import detail, ordered
 
 __all__ = ["gate_to_github", "matrix_to_github"]
@@ -15,7 +16,7 @@ _SHOWN = 10
 
 
 def _root(made: Digest) -> Path:
-    return made.content.root or Path.cwd()
+    return made.content.root or working_folder()
 
 
 def matrix_to_github(made: Digest) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 import datetime as dt
-from pathlib import Path
 
 from loopstall.analysis.culprits import Culprit
 from loopstall.records.units import counted, format_ns
@@ -10,6 +9,7 @@ from loopstall.report.escape import csv_row, github_command, markdown_text
 from loopstall.report.stall_document import Session
 from loopstall.report.stall_summary import overview
 from loopstall.report.stall_text import blamed, culprit_line, described
+from loopstall.report.text import working_folder
 
 __all__ = ["annotations", "stalls_to_csv", "stalls_to_github", "stalls_to_markdown"]
 
@@ -74,7 +74,7 @@ def annotations(culprits: Iterable[Culprit]) -> list[str]:
             file=item.frame.file if item.frame is not None else "",
             line=item.frame.line if item.frame is not None else None,
             title="an event loop was blocked",
-            root=Path.cwd(),
+            root=working_folder(),
         )
         for item in list(culprits)[:_ANNOTATED]
     ]

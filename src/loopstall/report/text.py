@@ -15,7 +15,7 @@ from loopstall.report.escape import printable
 if TYPE_CHECKING:
     from loopstall.records import Run, Summary
 
-__all__ = ["left_out", "place", "printable", "remarks", "verdict"]
+__all__ = ["left_out", "place", "printable", "remarks", "verdict", "working_folder"]
 
 _REMARKS = 5
 _INSTALLED = re.compile(r".*[/\\](?:site-packages|dist-packages|[Ll]ib[/\\]python3\.\d+t?)[/\\](.+)", re.DOTALL)
@@ -34,12 +34,20 @@ def left_out(count: int) -> str:
     return f"... {count} more {'frame' if count == 1 else 'frames'}"
 
 
+def working_folder() -> Path:
+    """Returns the working directory; the root where it has been removed, or cannot be reached."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.sep)
+
+
 @cache
 def _short(file: str) -> str:
     installed = _INSTALLED.match(file)
     if installed:
         return installed[1]
-    here = f"{Path.cwd()}{os.sep}"
+    here = f"{working_folder()}{os.sep}"
     home = f"{Path.home()}{os.sep}"
     if file.startswith(here):
         return file.removeprefix(here)

@@ -51,6 +51,11 @@ def evidence(**known):
         ("cpu-native", {"own": 90, "python": 49, "native": 51}),
         ("cpu-python", {"own": 90, "python": 50, "native": 50}),
         ("cpu-native", {"own": 90, "native": 1}),
+        ("cpu-native", {"own": 86, "native": 98}),
+        ("cpu", {"own": 85, "native": 98}),  # where 15 have gone nobody knows
+        ("cpu-python", {"own": 80, "python": 51, "native": 47}),
+        ("cpu-native", {"own": 80, "native": 78, "delay": 20}),
+        ("cpu-native", {"own": 80, "native": 78, "waiting": 10}),
         ("cpu-native", {"own": 90, "python": 1, "native": 2, "waiting": 90}),
         ("cpu", {"own": 90}),
         ("blocking-call", {"own": 50, "waiting": 1}),  # the kernel computes: fsync of a file in memory
@@ -143,7 +148,10 @@ def test_each_threshold_is_met_by_its_own_value_and_not_by_the_one_beside(cause,
         ("waited for the GIL in 75% of the samples", {"waited_gil": 60, "waiting": 20}),
         ("the loop's thread computed 60% of the time that it had a CPU, 67% of it without a step of Python",
          {"own": 30, "delay": 50, "python": 30, "native": 60, "waiting": 10}),
-        ("the loop's thread computed 60% of the time that it had a CPU, 75% of it without a step of Python",
+        ("the loop's thread computed 90% of the time that it had a CPU, 75% of it without a step of Python",
+         {"own": 90, "python": 10, "native": 30}),
+        (("the loop's thread computed 60% of the time that it had a CPU; "
+          "something has stopped it as well, so that steps of Python may have been missed"),
          {"own": 60, "python": 10, "native": 30}),
         ("the loop's thread computed 90% of the time that it had a CPU; no sample tells whether in Python or in C", {"own": 90}),
         ("the loop's thread computed 60% of the time that it had a CPU, where it was seen in fsync: in the kernel",

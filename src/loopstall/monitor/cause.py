@@ -20,6 +20,7 @@ _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for 
 _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
 _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
 _CPU_SHARE = 0.5
+_STOPPED_SHARE = 0.15  # of a stall, from which on looks at a thread that stands still say nothing
 _LATE_SHARE = 0.5  # of the questions, that came in the middle of a C call
 _FEW_LOOKS = 2  # at code in Python that may have met a callback by chance
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
@@ -214,10 +215,21 @@ def _computed(evidence: Evidence, computed: str) -> tuple[str, str]:
     if not looked_ns:
         return "cpu", f"{computed}; no sample tells whether in Python or in C"
     share = evidence.native_ns / looked_ns
+    if share > _CPU_SHARE and _stopped_ns(evidence) >= _STOPPED_SHARE * _length_ns(evidence):
+        return "cpu", f"{computed}; something has stopped it as well, so that steps of Python may have been missed"
     return (
         "cpu-native" if share > _CPU_SHARE else "cpu-python",
         f"{computed}, {share:.0%} of it without a step of Python",
     )
+
+
+def _stopped_ns(evidence: Evidence) -> int:
+    """Returns for how long the thread neither computed nor waited for anything, a CPU included.
+
+    So it seems where the host stops the CPU of a virtual machine; a look at that time sees a thread that stands still.
+    """
+    known_ns = evidence.own_cpu_ns + evidence.waited_cpu_ns + evidence.waiting_ns + evidence.gil_ns
+    return evidence.duration_ns - known_ns
 
 
 def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:

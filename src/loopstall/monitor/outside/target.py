@@ -23,7 +23,7 @@ Place = tuple[int, int]
 Counts = tuple[int, int]
 """The number of times that a thread was given a CPU, and has left one."""
 
-_STEPS = 3  # times that steps are watched for in one look, some 70 µs each
+_STEPS = 6  # times that steps are watched for in one look, some 70 µs each
 _STOOD, _MOVED = 3, 2  # times in a row that a thread was met at one place, or at another one: chance ends there
 _LOADS = ("LOAD_FAST", "LOAD_CONST")
 _BRIEF = {"COPY", "EXTENDED_ARG", "KW_NAMES", "NOP", "PUSH_NULL", "RESUME", "SWAP"}

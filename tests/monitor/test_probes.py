@@ -170,6 +170,15 @@ def test_loop_that_waits_for_long_asks_for_no_looks_meanwhile(probe, selector, c
     assert len(ears.alive_at) == 11
 
 
+def test_wait_that_follows_a_stall_asks_for_a_look_where_it_should_end(probe, selector, clock, ears):
+    """The alarm has gone off in the stall, and who looks may come back late."""
+    for length, more in ((0.5, 1), (0.5, 0), (4, 0), (6, 1), (0.5, 0)):  # the first wait of all may be long
+        before = ears.rests
+        clock.passes(length)
+        wait(selector, 0.05, takes=0.5)
+        assert ears.rests - before == more, length
+
+
 def test_while_it_waits_it_is_not_busy(kind, clock, ears):
     class Asking(Selector):
         def select(self, _timeout=None):

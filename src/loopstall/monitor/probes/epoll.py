@@ -74,11 +74,13 @@ class EpollProbe(SelectorProbe):
         super().retire()
         self._mute()
 
-    def _told(self, since_s: float, now_s: float, timeout: float | None) -> tuple[float, float | None]:
-        """Tells of a span; returns the time by then, and the timeout without what that took."""
+    def _told(self, since_s: float, now_s: float, timeout: float | None) -> tuple[float, float | None, bool]:
+        """Tells of a span; returns the time by then, the timeout without what that took, and whether it was a stall."""
         self._listener.span(round(since_s * NS_PER_S), round(now_s * NS_PER_S))
         after_s = self._seconds()
-        return after_s, timeout if timeout is None or timeout <= 0 else max(0.0, timeout - (after_s - now_s))
+        if timeout is not None and timeout > 0:
+            timeout = max(0.0, timeout - (after_s - now_s))
+        return after_s, timeout, (now_s - since_s) * NS_PER_S > self._threshold_ns
 
     def timed(self, _original: Select) -> Select:  # noqa: C901  # one function: its own variables are the cheapest
         """Returns a ``select`` that does what the original does, and times it.
@@ -98,7 +100,8 @@ class EpollProbe(SelectorProbe):
             nonlocal busy_since, due_sign, idles_long
             now = clock()
             if now - busy_since > floor:
-                now, timeout = self._told(busy_since, now, timeout)
+                now, timeout, stalled = self._told(busy_since, now, timeout)
+                idles_long |= stalled  # its alarm has gone off
             busy_since = NEVER_S
             wait = -1.0 if timeout is None else 0.0 if timeout <= 0 else math.ceil(timeout * 1e3) * 1e-3
             late_s[0] = due = NEVER_S if timeout is None else now + wait
@@ -109,8 +112,7 @@ class EpollProbe(SelectorProbe):
                 found = poll(wait, len(fd_to_key) or 1)
             except InterruptedError:
                 found = ()
-            woke = clock()
-            waited = woke - now > late
+            waited = (woke := clock()) - now > late
             if waited:
                 idles_long = wait != 0
                 began = self.came_back(round(now * NS_PER_S), timeout, round(woke * NS_PER_S))

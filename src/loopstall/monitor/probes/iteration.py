@@ -23,7 +23,7 @@ class IterationProbe:
         self, *, threshold_ns: int, floor_ns: int, clock: Clock, listener: Listener, tick_s: float = 0.0
     ) -> None:
         self._pace, self._first_pace = Pace.of(threshold_ns), Pace.after_a_wait(threshold_ns)
-        self._floor_ns = floor_ns
+        self._floor_ns, self._threshold_ns = floor_ns, threshold_ns
         self._clock = clock
         self._listener = listener
         self._tick_s = tick_s
@@ -70,6 +70,8 @@ class IterationProbe:
         Returns the timeout without what telling of the span took, for a loop that can be told.
         """
         ended = self._clock()
+        if ended - self._busy_since_ns > self._threshold_ns:
+            self._idles_long = True  # its alarm has gone off
         self.tell(ended)
         self._asked_ns = now = self._clock()
         self._busy_since_ns = 0

@@ -26,7 +26,7 @@ _MOST_LOOKS = 96  # of one stall that are handed over
 _PATIENCE_SHARE = 0.8  # of the threshold, that a span is left alone at most
 _WASTE = 0.02  # of a core, on spans that become no stalls: from there on they are left alone for so long
 _MUCH = 0.02  # of a core, on looks of all kinds: from there on pauses are the longer, the more it is
-_UNSPARED = 3  # looks at a stall that are made for all that, or nothing could be said of its cause
+_UNSPARED = 5  # looks at a stall that are made for all that, or nothing could be said of its cause
 _FADES_S = 1.0
 _EARLY = 6  # of them that are handed over as soon as there is a stack
 

@@ -28,6 +28,8 @@ from loopstall.workloads.loader import resolve
 
 __all__ = ["main", "measure"]
 
+_HELPER_S = 1.0  # that whoever looks at the first stall is waited for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wire:
@@ -95,7 +97,7 @@ def _kind(request: Request) -> str:
 
 
 def _measure_loop(request: Request, wire: _Wire, outcome: Outcome) -> Outcome:
-    prepare()
+    prepare(_HELPER_S)
     measured = measure(
         request.cell,
         seed=request.seed,

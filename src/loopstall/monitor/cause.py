@@ -20,9 +20,9 @@ _OVERRAN_SHARE = 0.5  # of the time, the loop was coming back from its wait for 
 _DELAY_THAT_TELLS = 0.2  # of the time, where the rest of it would have been no stall
 _DELAY_SHARE = 0.4  # of the time, ready to run and without a CPU
 _CPU_SHARE = 0.5
-_STOPPED_SHARE = 0.15  # of a stall, from which on looks at a thread that stands still say nothing
 _LATE_SHARE = 0.5  # of the questions, that came in the middle of a C call
 _FEW_LOOKS = 2  # at code in Python that may have met a callback by chance
+_STOPPED_SHARE = 0.15  # of a stall, from which on looks at a thread that stands still say nothing
 _NATIVE_STARVED_NS = 13 * NS_PER_MS // 2  # a Python thread gives the GIL up after 5 ms when asked; C code does not
 _NATIVE_STARVED_SHARE = 0.35
 

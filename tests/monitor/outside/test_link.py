@@ -50,3 +50,10 @@ def test_connection_that_lasts_until_the_end_is_no_socket_left_open():
 
 def test_helper_that_is_gone_before_it_is_greeted_leaves_no_open_socket():
     assert run(GONE) == "the helper process cannot be started: Broken pipe\n"
+
+
+@pytest.mark.parametrize("within_s", [0, 30])
+def test_helper_is_waited_for_where_that_is_asked_for(within_s):
+    code = f"from loopstall.monitor.outside import link; link.prepare({within_s}); print(link.link().answered)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{within_s > 0}\n"

@@ -110,6 +110,12 @@ class Link:
             self._take(data, news_in(fds_of(ancillary)))
         return self._fault
 
+    def wait(self, within_s: float) -> None:
+        """Waits until the helper looks, or has said why it cannot, for so many seconds at most."""
+        if within_s and not self.fault() and not self.answered:
+            Poll(self._socket.fileno()).wait(round(within_s * 1e3))
+            self.fault()
+
     def _take(self, data: bytes, news: bytes) -> None:
         kind, rest = data[:1], data[1:]
         self.answered = True
@@ -234,10 +240,14 @@ def say(note: str) -> None:
         one.say(note)
 
 
-def prepare() -> None:
-    """Starts the helper, where there can be one, before a loop runs that would have to wait for that."""
+def prepare(within_s: float = 0.0) -> None:
+    """Starts the helper, where there can be one, before a loop runs that would have to wait for that.
+
+    Args:
+        within_s: for how long it is waited for, at most.
+    """
     with contextlib.suppress(UnavailableError):
-        link()
+        link().wait(within_s)
 
 
 def link() -> Link:

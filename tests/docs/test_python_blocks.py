@@ -58,6 +58,7 @@ def test_workload_of_the_readme_has_under_fifteen_lines_and_fails_where_a_result
     assert "returned b''" in done.stdout
 
 
+@pytest.mark.alone  # a tenth of a second after the watch begins the stall is over
 @pytest.mark.parametrize(("document", "number"), [("README.md", 0), ("docs/watch.md", 0)])
 def test_watch_prints_the_stall_of_its_example(tmp_path, document, number):
     shown = python(code()[document][number], tmp_path)

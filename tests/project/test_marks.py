@@ -25,6 +25,7 @@ SINGLE = {
         "test_busy_machine_ends_in_the_right_advice_or_in_none",
         "test_function_that_waits_goes_to_a_thread_and_its_decision_can_be_written_down",
     },
+    "docs/test_python_blocks.py": {"test_watch_prints_the_stall_of_its_example"},
     "end_to_end/test_queues.py": {"test_celery_does_every_job_and_leaves_nothing_behind"},
     "workloads/test_loader.py": {"test_server_of_the_downloads_has_room_for_every_connection"},
 }

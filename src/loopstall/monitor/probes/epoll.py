@@ -75,7 +75,7 @@ class EpollProbe(SelectorProbe):
         self._mute()
 
     def _told(self, since_s: float, now_s: float, timeout: float | None) -> tuple[float, float | None, bool]:
-        """Tells of a span; returns the time by then, the timeout without what that took, and whether it was a stall."""
+        """Reports a span; returns the time by then, the timeout without what that took, and whether it was a stall."""
         self._listener.span(round(since_s * NS_PER_S), round(now_s * NS_PER_S))
         after_s = self._seconds()
         if timeout is not None and timeout > 0:

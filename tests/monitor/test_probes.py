@@ -100,6 +100,15 @@ def test_loop_does_not_wait_for_what_telling_of_a_span_takes_nor_is_that_its_own
     assert seen[:1] == [pytest.approx(waits / 1e3, abs=1.1e-3)]  # waits are rounded up to a whole one
 
 
+def test_loop_that_cannot_be_told_waits_for_as_long_as_it_has_said(selector, clock, ears, monkeypatch):
+    monkeypatch.setattr(ears, "span", lambda *_: clock.passes(30))
+    probe = SelectorProbe(selector, threshold_ns=5 * MS, floor_ns=MS, clock=clock, listener=ears)
+    probe.install()
+    clock.passes(6)
+    assert probe.before_wait(0.05) == 0.05
+    assert ears.late_s[0] == pytest.approx((clock.now + 50 * MS) / 1e9, abs=1.1e-3)
+
+
 def test_short_spans_are_not_told(probe, selector, clock, ears):
     for _ in range(100):
         clock.passes(0.9)

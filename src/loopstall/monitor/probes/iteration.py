@@ -64,10 +64,10 @@ class IterationProbe:
         """Ends its reports."""
         self._listener = Nobody()
 
-    def before_wait(self, timeout: float | None) -> float | None:
+    def before_wait(self, timeout: float | None, *, shortens: bool = False) -> float | None:
         """The span ends; the loop waits for ``timeout`` seconds at most, for as long as it takes for None.
 
-        Returns the timeout without what telling of the span took, for a loop that can be told.
+        Returns for how long it waits: the same, or where that ``shortens`` it, without what reporting the span took.
         """
         ended = self._clock()
         if ended - self._busy_since_ns > self._threshold_ns:
@@ -77,7 +77,7 @@ class IterationProbe:
         self._busy_since_ns = 0
         if timeout is not None and timeout <= 0:
             return timeout
-        if timeout is not None:
+        if timeout is not None and shortens:
             timeout = max(0.0, timeout - (now - ended) / NS_PER_S)
         due_s = NEVER_S if timeout is None or timeout == NEVER_S else now / NS_PER_S + self._rounded(timeout)
         self._listener.late_s[0] = due_s

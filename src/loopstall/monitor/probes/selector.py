@@ -47,7 +47,7 @@ class SelectorProbe(IterationProbe):
         """Returns a ``select`` that does what the original does, and times it."""
 
         def select(timeout: float | None = None) -> Any:
-            timeout = self.before_wait(timeout)
+            timeout = self.before_wait(timeout, shortens=True)
             events = original(timeout)
             self.after_wait(timeout)
             return events

@@ -11,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 300
 OURS = ("-m", "loopstall")
+NUMBER = r"\d+(?:\.\d+)?"
 
 
 class MissingError(Exception):

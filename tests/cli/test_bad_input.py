@@ -170,7 +170,7 @@ def test_working_directory_that_is_gone_is_said_in_a_sentence(tmp_path, words):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no folder that somebody is in")
 def test_stalls_are_told_where_the_working_directory_is_gone(tmp_path):
     program = tmp_path / "prog.py"
-    program.write_text("import asyncio, time\nasync def main():\n    time.sleep(0.2)\nasyncio.run(main())\n")
+    program.write_text("import asyncio, time\nasync def main():\n    time.sleep(1)\nasyncio.run(main())\n")
     for form in ("out.html", "out.json", "out.junit", "out.speedscope.json"):
         done = nowhere(tmp_path, "watch", "-o", tmp_path / form, program)
         assert done.returncode == 0, done.stderr

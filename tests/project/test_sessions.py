@@ -72,7 +72,7 @@ def test_every_script_of_bench_is_run_by_a_session():
 def test_smoke_says_what_is_missing_and_fails(tmp_path):
     (tmp_path / "bench").mkdir()
     (tmp_path / "docs").mkdir()
-    for name in ("smoke.py", "smoke_checks.py", "schemas.py", "api.py", "findings.py"):
+    for name in ("smoke.py", "smoke_checks.py", "smoke_watching.py", "schemas.py", "api.py", "findings.py"):
         (tmp_path / "bench" / name).write_bytes((ROOT / "bench" / name).read_bytes())
     for name in ("report.schema.json", "stalls.schema.json", "api.md", "findings.md"):
         (tmp_path / "docs" / name).write_bytes((ROOT / "docs" / name).read_bytes())

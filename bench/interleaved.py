@@ -1,8 +1,9 @@
 """What watching adds to an ``asyncio.run`` of nothing, as a command or a test that runs a loop of its own pays it.
 
 In each of some fresh processes watched and plain runs take turns, which of them first changing by chance; a pair is the
-median of a block of runs each. The difference and the ratio are medians over the processes, with their intervals. Run
-it with: python bench/interleaved.py
+median of a block of runs each. The difference and the ratio are medians over the processes, with their intervals. All
+of it in the main thread, and then in a new thread for each run, as a test client of Starlette's has it. Run it with:
+python bench/interleaved.py
 """
 
 import argparse
@@ -13,6 +14,7 @@ import random
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 from loopstall import watch
@@ -25,24 +27,39 @@ async def nothing() -> None:
     """Does nothing."""
 
 
-def block(runs: int, *, watched: bool) -> float:
+def here() -> None:
+    """Runs a loop in this thread."""
+    asyncio.run(nothing())
+
+
+def in_a_thread() -> None:
+    """Runs a loop in a thread of its own, from its start to its end."""
+    thread = threading.Thread(target=here)
+    thread.start()
+    thread.join()
+
+
+PLACES = {"in the main thread": here, "in a new thread each": in_a_thread}
+
+
+def block(runs: int, place: str, *, watched: bool) -> float:
     """Returns the median time of so many runs, in ms; what begins and ends the watch is no part of it."""
     took = []
     with watch() if watched else contextlib.nullcontext():
         for _ in range(runs):
             begun = time.perf_counter_ns()
-            asyncio.run(nothing())
+            PLACES[place]()
             took.append((time.perf_counter_ns() - begun) / 1e6)
     return statistics.median(took)
 
 
-def pairs(number: int, count: int, runs: int) -> list[tuple[float, float]]:
+def pairs(number: int, count: int, runs: int, place: str) -> list[tuple[float, float]]:
     """Returns (watched, plain) of so many pairs, in ms a run."""
     chance = random.Random(number)
     found = []
     for _ in range(count + _WARMING):
         order = sorted((True, False), key=lambda _: chance.random())
-        took = {watched: block(runs, watched=watched) for watched in order}
+        took = {watched: block(runs, place, watched=watched) for watched in order}
         found.append((took[True], took[False]))
     return found[_WARMING:]
 
@@ -51,7 +68,7 @@ def told(label: str, values: list[float], unit: str = "") -> str:
     """Returns a line with the median of processes and its interval."""
     estimate = median_estimate(values)
     return (
-        f"{label:28} {estimate.value:.3f}{unit} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        f"  {label:28} {estimate.value:.3f}{unit} [{estimate.low:.3f}, {estimate.high:.3f}]"
         f" ({estimate.confidence:.1%} over {estimate.runs} processes)"
     )
 
@@ -65,7 +82,7 @@ def main() -> None:
     parser.add_argument("--worker", type=int, metavar="NUMBER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker is not None:
-        print(json.dumps(pairs(options.worker, options.pairs, options.runs)))
+        print(json.dumps([pairs(options.worker, options.pairs, options.runs, place) for place in PLACES]))
         return
     common = [sys.executable, __file__, "--pairs", str(options.pairs), "--runs", str(options.runs)]
     measured = [
@@ -73,10 +90,12 @@ def main() -> None:
         for n in range(options.processes)
     ]
     print("asyncio.run of nothing, watched against plain")
-    print(told("plain", [statistics.median(p for _, p in one) for one in measured], " ms"))
-    print(told("watched", [statistics.median(w for w, _ in one) for one in measured], " ms"))
-    print(told("watched - plain", [statistics.median(w - p for w, p in one) for one in measured], " ms"))
-    print(told("watched / plain", [statistics.median(w / p for w, p in one) for one in measured]))
+    for place, of_processes in zip(PLACES, zip(*measured, strict=True), strict=True):
+        print(f"{place}:")
+        print(told("plain", [statistics.median(p for _, p in one) for one in of_processes], " ms"))
+        print(told("watched", [statistics.median(w for w, _ in one) for one in of_processes], " ms"))
+        print(told("watched - plain", [statistics.median(w - p for w, p in one) for one in of_processes], " ms"))
+        print(told("watched / plain", [statistics.median(w / p for w, p in one) for one in of_processes]))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+from manual_clock import ManualClock
 import pytest
 
 from loopstall.monitor import counters
@@ -113,6 +114,57 @@ def test_counters_are_those_of_the_thread_that_attached_them():
     assert after.own_cpu_ns > before.own_cpu_ns
     assert after.run_delay_ns is not None
     assert made.read().run_delay_ns is None
+
+
+def in_a_thread(work):
+    """Runs it there, and returns what it returns."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    (result,) = found
+    return result
+
+
+@linux
+def test_file_of_a_thread_is_spared_until_its_loop_has_run_for_a_while_or_has_stalled():
+    clock = ManualClock()
+    made = Counters(clock)
+
+    def short_lived():
+        made.attach(spares=True)
+        before = set(os.listdir("/proc/self/fd"))
+        soon = made.read()
+        clock.passes(49)
+        later = made.read()
+        unopened = set(os.listdir("/proc/self/fd")) == before
+        return soon.run_delay_ns, later.run_delay_ns, unopened
+
+    def stalled():
+        made.attach(spares=True)
+        return made.read().run_delay_ns, made.read(whole=True).run_delay_ns, made.read().run_delay_ns
+
+    def long_lived():
+        made.attach(spares=True)
+        clock.passes(51)
+        return made.read().run_delay_ns
+
+    assert in_a_thread(short_lived) == (None, None, True)
+    before, at_its_end, after = in_a_thread(stalled)
+    assert before is None
+    assert at_its_end is not None
+    assert after >= at_its_end
+    assert in_a_thread(long_lived) is not None
+    made.close()
+    assert made.read(whole=True).run_delay_ns is None
+
+
+@linux
+def test_file_of_the_main_thread_is_spared_by_nobody():
+    made = Counters(ManualClock())
+    made.attach(spares=True)
+    assert made.read().run_delay_ns is not None
+    made.close()
 
 
 @linux

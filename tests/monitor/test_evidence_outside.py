@@ -1,6 +1,6 @@
 """What becomes of looks from outside, made by hand: no loop, no thread and no clock."""
 
-from made_stalls import MS, sample, stack, stall, waiting
+from made_stalls import MS, reading, sample, stack, stall, waiting
 import pytest
 
 from loopstall.monitor.syscalls import GIL, READY, RUNNING
@@ -54,6 +54,26 @@ def test_wait_that_lasts_too_long_by_itself_is_the_machines_whatever_a_look_find
 def test_wait_that_lasts_too_long_for_the_gil_is_no_machines():
     told = looked_at(waiting(50, syscall=GIL, holder_id=7, holder=stack("hog")), overran_ns=97 * MS)
     assert (told.cause, told.holder.function) == ("gil-wait", "hog")
+
+
+@pytest.mark.parametrize(
+    ("own", "samples", "told"),
+    [
+        (90, [sample(50, syscall=RUNNING, stepped=True)], 10),
+        (0, [sample(50, syscall="fsync")], 0),
+        (0, [sample(50, syscall=GIL, holder_id=7, holder=stack("hog"))], 0),
+        (0, [sample(25, syscall="fsync"), sample(75, syscall=READY)], 50),
+        (0, [], None),
+    ],
+)
+def test_run_delay_of_a_threads_whole_life_is_what_neither_its_cpu_time_nor_a_look_explains(own, samples, told):
+    before, after = reading(0, schedstat=b""), reading(100, own=own, schedstat=b"1 70000000 9")
+    assert looked_at(*samples, before=before, after=after).evidence.run_delay_ns == (told and told * MS)
+
+
+def test_run_delay_is_never_more_than_a_thread_has_had_in_all():
+    before, after = reading(0, schedstat=b""), reading(100, schedstat=b"1 20000000 9")
+    assert looked_at(sample(50, syscall=READY), before=before, after=after).evidence.run_delay_ns == 20 * MS
 
 
 def test_looks_from_inside_divide_no_time():

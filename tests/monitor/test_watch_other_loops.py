@@ -1,5 +1,6 @@
 """``loopstall.watch`` on trio's and curio's loops."""
 
+import sys
 import time
 
 from helpers import import_or_skip
@@ -33,6 +34,23 @@ def test_trio_is_watched_through_its_instrument():
     assert stall.culprit.function.endswith("trio_blocks")
     assert stall.duration_ns > 49_000_000
     assert stalls.count == len([entry for entry in stalls if entry.culprit == stall.culprit]) or stalls.count < 4
+
+
+def test_run_of_trio_has_one_instrument_for_its_beginning_and_one_for_its_waits_and_runs_on_without():
+    trio = pytest.importorskip("trio")
+    own = ("before_run", "after_run", "before_io_wait", "after_io_wait")
+
+    async def main():
+        await trio.sleep(0)
+        hooks = sys.modules["trio._core._run"].GLOBAL_RUN_CONTEXT.runner.instruments
+        return {name: sum(type(one).__module__.startswith("loopstall.") for one in hooks.get(name, ())) for name in own}
+
+    with loopstall.watch() as stalls:
+        hooked = trio.run(main)
+        trio.run(trio.sleep, 0)
+    assert not stalls.faults
+    assert hooked == {"before_run": 1, "after_run": 2, "before_io_wait": 1, "after_io_wait": 1}
+    assert set(trio.run(main).values()) == {0}
 
 
 def test_curio_is_watched_where_its_kernel_waits():

@@ -155,7 +155,7 @@ class Monitor:
             self._fall_back(str(error))
             self._observer.attach(loop)
         self.late_s = self._observer.late_s
-        self._counters.attach()
+        self._counters.attach(spares=self._observer.outside)
         floor_ns = min(self.threshold_ns, _FLOOR_NS)
         probe = probe_for(loop, threshold_ns=self.threshold_ns, floor_ns=floor_ns, clock=self._clock, listener=self)
         self._overran_ns, self._looked_ns, self._baseline = 0, self._observer.cpu_ns, None
@@ -315,7 +315,7 @@ class Monitor:
 
     def _enter(self, start: int, end: int) -> None:
         samples, views = self._observer.take()
-        after = self._counters.read()
+        after = self._counters.read(whole=True)
         before, self._baseline = self._baseline or after, after
         looked_before_ns, self._looked_ns = self._looked_ns, self._observer.cpu_ns
         span = StalledSpan(

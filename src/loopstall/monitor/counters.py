@@ -3,22 +3,28 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 import gc
+import os
 import time
 from typing import NamedTuple
 
 from loopstall.monitor.kernel import KeptFile, read_file
 from loopstall.monitor.syscalls import GIL, wait_in
 from loopstall.monitor.threads import get_native_id
-from loopstall.records.clock import Clock
+from loopstall.records.clock import NS_PER_MS, Clock
 
 __all__ = ["CounterReading", "Counters", "Throttle", "cpu_of", "futex_of", "gil_futex", "syscall_of"]
 
 _SAME_FUTEX_BYTES = 192  # two condition variables and two mutexes of glibc side by side
+_SHORT_LIVED_NS = 50 * NS_PER_MS  # what a loop in a thread of its own may live for without its file of /proc
 _PER_THREAD_CLOCK = 6  # CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of the kernel's posix-timers.h
 
 
 class CounterReading(NamedTuple):
-    """The counters at one moment, in ns; ``schedstat`` as the kernel writes it, which is read later if at all."""
+    """The counters at one moment, in ns.
+
+    ``schedstat`` is as the kernel writes it, and read later if at all; b"" where it was not asked for, or does not
+    exist.
+    """
 
     at_ns: int
     own_cpu_ns: int
@@ -45,19 +51,30 @@ class Counters:
         self._gc_ns = 0
         self._gc_began_ns = 0
         self._thread_id = 0
+        self._opens_ns = 0
         self._schedstat: KeptFile | None = None
         self._own_cpu: Callable[[], int] = getattr(time, "thread_time_ns", lambda: 0)
 
-    def attach(self) -> None:
-        """Counts for this thread from now on."""
+    def attach(self, *, spares: bool = False) -> None:
+        """Counts for this thread from now on.
+
+        Args:
+            spares: leaves ``schedstat`` out of a thread that is not the main one, until the loop has run for a while
+                or ``read`` is asked for all. To open that file, and to end a thread that has it open, takes longer
+                than the rest of a short loop.
+        """
         if self.collected not in gc.callbacks:
             gc.callbacks.append(self.collected)
         thread_id = get_native_id()
         if thread_id != self._thread_id:
-            if self._schedstat is not None:
-                self._schedstat.close()
+            self._close_file()
             self._thread_id = thread_id
-            self._schedstat = KeptFile(f"/proc/self/task/{thread_id}/schedstat")
+            self._opens_ns = self._clock() + _SHORT_LIVED_NS if spares and thread_id != os.getpid() else 0
+
+    def _close_file(self) -> None:
+        schedstat, self._schedstat = self._schedstat, None
+        if schedstat is not None:
+            schedstat.close()
 
     def collected(self, phase: str, _info: dict[str, int]) -> None:
         """Counts a collection; the garbage collector calls it at its start and at its end."""
@@ -66,9 +83,11 @@ class Counters:
         else:
             self._gc_ns += self._clock() - self._gc_began_ns
 
-    def read(self) -> CounterReading:
-        """Reads all of them."""
+    def read(self, *, whole: bool = False) -> CounterReading:
+        """Reads them, ``whole`` for sure; else without ``schedstat`` where that is spared."""
         own_ns = self._own_cpu()
+        if self._schedstat is None and self._thread_id and (whole or self._clock() >= self._opens_ns):
+            self._schedstat = KeptFile(f"/proc/self/task/{self._thread_id}/schedstat")
         schedstat = b"" if self._schedstat is None else self._schedstat.read()
         return CounterReading(self._clock(), own_ns, time.process_time_ns(), self._gc_ns, schedstat)
 
@@ -76,8 +95,8 @@ class Counters:
         """Puts everything back."""
         if self.collected in gc.callbacks:
             gc.callbacks.remove(self.collected)
-        if self._schedstat is not None:
-            self._schedstat.close()
+        self._thread_id = 0
+        self._close_file()
 
 
 class Throttle:

@@ -131,12 +131,16 @@ def _wrap_trio(_trio: Any) -> None:
 
     class Beginning(sys.modules["trio"].abc.Instrument):  # type: ignore[misc]  # trio is optional
         def before_run(self) -> None:
-            run = TrioRun()
+            self._run = run = TrioRun()
             self._ends = [begin(run) for begin in tuple(_beginners)]
 
         def after_run(self) -> None:
+            self._run.ended = True  # nothing has to be taken back from it
             for end in self._ends:
                 end()
+
+        def __dir__(self) -> list[str]:  # as for the probe's
+            return ["before_run", "after_run"]
 
     @functools.wraps(inner)
     def setup_runner(clock: Any, instruments: Any, *rest: Any, **named: Any) -> Any:

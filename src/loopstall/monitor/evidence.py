@@ -82,6 +82,8 @@ def stall_of(
     within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
     within_stacks = resolve_all(sample.stack for sample in within)
     evidence, weights = _weighed(span, within, _evidence(span, within, before, after))
+    if within and not before.schedstat:
+        evidence = _with_delay_so_far(evidence, after)
     cause, rule = _cause(evidence, within, within_stacks, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
@@ -124,6 +126,17 @@ def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -
         for sample in samples
     ]  # the loop should have been back: whatever its wait looks like, it wants a CPU
     return with_shares(evidence, told, weights, back_ns=back_ns), weights
+
+
+def _with_delay_so_far(evidence: Evidence, after: CounterReading) -> Evidence:
+    """Returns evidence with a run delay where the one before the stall was not read.
+
+    All that a thread has had so far says no more than what neither its CPU time nor the looks explain.
+    """
+    if after.run_delay_ns is None:
+        return evidence
+    explained_ns = evidence.own_cpu_ns + evidence.waiting_ns + evidence.gil_ns
+    return replace(evidence, run_delay_ns=max(0, min(after.run_delay_ns, evidence.duration_ns - explained_ns)))
 
 
 def _cause(

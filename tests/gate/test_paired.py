@@ -223,6 +223,7 @@ def test_difference_does_not_depend_on_the_unit():
     assert differences(scaled, "time_per_job", Budget()) == pytest.approx(differences(pairs, "time_per_job", Budget()))
 
 
+@pytest.mark.once  # statistics, whatever the interpreter
 def test_unchanged_matrices_raise_no_alarm():
     """A hundred quick matrices of thirty unchanged cells, measured on from look to look as the gate does it."""
     chance = random.Random(7)

@@ -154,3 +154,31 @@ def test_test_that_fails_by_itself_keeps_its_own_error(tmp_path):
     done = run(tmp_path, f"def test_it():\n    blocked({LONG})\n    assert 1 == 2\n", *BUDGET)
     assert "assert 1 == 2" in done.stdout
     assert "the budget is" not in done.stdout
+
+
+MARKED = """
+import pytest
+
+pytest.register_assert_rewrite("loopstall.monitor", "loopstall.pytest_plugin", "helping")  # as for what is installed
+"""
+WHO_LOADED = """
+import sys
+
+from _pytest.assertion.rewrite import AssertionRewritingHook
+import helping
+
+def test_loaders():
+    assert sum(isinstance(one, AssertionRewritingHook) for one in sys.meta_path) == 1
+    for name in ("loopstall.monitor.core", "loopstall.pytest_plugin.session", "loopstall.pytest_plugin.recorder"):
+        assert not isinstance(sys.modules[name].__spec__.loader, AssertionRewritingHook), name
+    assert isinstance(helping.__spec__.loader, AssertionRewritingHook)
+"""
+
+
+@pytest.mark.parametrize("asked", [BUDGET, ()])
+def test_modules_of_the_plugin_are_not_compiled_anew_for_assertions_and_those_of_the_tests_are(tmp_path, asked):
+    (tmp_path / "marking.py").write_text(MARKED)
+    (tmp_path / "helping.py").write_text("")
+    tests = WHO_LOADED.replace("def test", '@pytest.mark.stall_budget("100ms")\ndef test')
+    done = run(tmp_path, tests, *asked, plugins=("marking",), PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr

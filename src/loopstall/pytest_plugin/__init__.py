@@ -5,7 +5,9 @@ Off unless asked for by ``--stall-budget``, the ini setting ``stall_budget``, th
 """
 
 from collections.abc import Iterator, Sequence
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,9 +85,24 @@ def _asked(config: pytest.Config, name: str, variable: str = "") -> str:
     return str(config.getoption(name) or os.environ.get(variable) or config.getini(name) or "")
 
 
+@contextlib.contextmanager
+def _as_they_are() -> Iterator[None]:
+    """Has modules imported without pytest, which would compile all of a plugin's anew to explain its assertions.
+
+    There are none. Where Python may write no files (``PYTHONDONTWRITEBYTECODE``), that would be done in every session.
+    """
+    before = sys.meta_path[:]
+    sys.meta_path[:] = [one for one in before if not type(one).__module__.startswith("_pytest.assertion")]
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = [*(one for one in sys.meta_path if one not in before), *before]
+
+
 def _turned_on(config: pytest.Config) -> "StallPlugin":
     """Returns what does the work, registered now or before."""
-    from loopstall.pytest_plugin.session import StallPlugin  # off costs nothing
+    with _as_they_are():
+        from loopstall.pytest_plugin.session import StallPlugin  # off costs nothing
 
     known = config.pluginmanager.get_plugin(_NAME)
     if isinstance(known, StallPlugin):

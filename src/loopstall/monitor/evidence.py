@@ -81,9 +81,7 @@ def stall_of(
     """
     within = [sample for sample in samples if span.start_ns <= sample.at_ns <= span.end_ns + NS_PER_MS]
     within_stacks = resolve_all(sample.stack for sample in within)
-    evidence, weights = _weighed(span, within, _evidence(span, within, before, after))
-    if within and not before.schedstat:
-        evidence = _with_delay_so_far(evidence, after)
+    evidence, weights = _weighed(span, within, before, after)
     cause, rule = _cause(evidence, within, within_stacks, weights)
     holder, thread = None, ""
     if cause == "gil-wait" and span.outside:
@@ -112,8 +110,11 @@ def stall_of(
     )
 
 
-def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -> tuple[Evidence, list[int]]:
+def _weighed(
+    span: StalledSpan, samples: list[Sample], before: CounterReading, after: CounterReading
+) -> tuple[Evidence, list[int]]:
     """Returns evidence with how the time divides where looks from outside tell, and how much each sample stands for."""
+    evidence = _evidence(span, samples, before, after)
     if not span.outside:
         return evidence, weights_of(samples, span.start_ns, span.end_ns)
     back_ns = span.start_ns + evidence.overran_ns
@@ -125,7 +126,8 @@ def _weighed(span: StalledSpan, samples: Sequence[Sample], evidence: Evidence) -
         replace(sample, syscall=READY) if sample.at_ns < back_ns and sample.syscall != GIL else sample
         for sample in samples
     ]  # the loop should have been back: whatever its wait looks like, it wants a CPU
-    return with_shares(evidence, told, weights, back_ns=back_ns), weights
+    shared = with_shares(evidence, told, weights, back_ns=back_ns)
+    return (shared if before.schedstat or not samples else _with_delay_so_far(shared, after)), weights
 
 
 def _with_delay_so_far(evidence: Evidence, after: CounterReading) -> Evidence:

@@ -16,7 +16,7 @@ app = FastAPI()
 PRICES = {"tea": 3.5, "coffee": 4.0, "cake": 5.25}
 
 
-def hash_password(password: str, rounds: int = 600_000) -> bytes:
+def hash_password(password: str, rounds: int = 800_000) -> bytes:
     """Hashes a password, slowly on purpose: so does anybody who wants to guess it."""
     return hashlib.pbkdf2_hmac("sha256", password.encode(), b"a salt of its own", rounds)
 

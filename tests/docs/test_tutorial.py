@@ -16,8 +16,8 @@ STEPS = {
     "python -m pip install 'loopstall[web]' httpx pytest": None,  # they are installed
     "loopstall watch fastapi_shop.py": (0, "in hash_password"),
     "loopstall watch -o stalls.html fastapi_shop.py": (0, ""),
-    "loopstall watch --fail-over 200ms fastapi_shop.py": (0, ""),
-    "python -m pytest --stall-budget 200ms test_shop.py": (0, "1 passed"),
+    "loopstall watch --fail-over 150ms fastapi_shop.py": (0, ""),
+    "python -m pytest --stall-budget 150ms test_shop.py": (0, "1 passed"),
     'git init --quiet --initial-branch main && git add . && git commit --quiet -m "Log in on a thread"': (0, ""),
     "git checkout --quiet -b slower": (0, ""),
     "loopstall gate --quick -s to_thread": (0, "measured in turns"),
@@ -93,6 +93,6 @@ def test_first_version_fails_the_test_of_the_tutorial_with_its_line(tmp_path):
     (text,) = (what for kind, what in steps() if kind == "python" and "def test_login" in what)
     (tmp_path / "examples" / "test_shop.py").write_text(text)
     (tmp_path / "examples" / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
-    done = shell(f"python -m pytest {PLUGINS} --stall-budget 200ms test_shop.py", tmp_path / "examples")
+    done = shell(f"python -m pytest {PLUGINS} --stall-budget 150ms test_shop.py", tmp_path / "examples")
     assert done.returncode == 1, done.stdout
     assert re.search(r"fastapi_shop\.py:\d+ in hash_password", done.stdout)

@@ -157,28 +157,45 @@ def test_test_that_fails_by_itself_keeps_its_own_error(tmp_path):
 
 
 MARKED = """
-import pytest
-
-pytest.register_assert_rewrite("loopstall.monitor", "loopstall.pytest_plugin", "helping")  # as for what is installed
-"""
-WHO_LOADED = """
 import sys
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
-import helping
+import pytest
 
-def test_loaders():
-    assert sum(isinstance(one, AssertionRewritingHook) for one in sys.meta_path) == 1
-    for name in ("loopstall.monitor.core", "loopstall.pytest_plugin.session", "loopstall.pytest_plugin.recorder"):
-        assert not isinstance(sys.modules[name].__spec__.loader, AssertionRewritingHook), name
-    assert isinstance(helping.__spec__.loader, AssertionRewritingHook)
+pytest.register_assert_rewrite(  # as is done with all of what is installed
+    "helping", "loopstall.analysis", "loopstall.monitor", "loopstall.records", "loopstall.report",
+    "loopstall.pytest_plugin.session", "loopstall.pytest_plugin.recorder", "loopstall.pytest_plugin.hang",
+)
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    names = [name for name in sys.modules if name.startswith(("loopstall.", "helping"))]
+    anew = [name for name in names if isinstance(sys.modules[name].__spec__.loader, AssertionRewritingHook)]
+    print("compiled anew:", *anew)
+    print("of", len(names))
 """
 
 
-@pytest.mark.parametrize("asked", [BUDGET, ()])
+@pytest.mark.parametrize("asked", [(*BUDGET, "--stall-report", "out.html"), ()])
 def test_modules_of_the_plugin_are_not_compiled_anew_for_assertions_and_those_of_the_tests_are(tmp_path, asked):
     (tmp_path / "marking.py").write_text(MARKED)
     (tmp_path / "helping.py").write_text("")
-    tests = WHO_LOADED.replace("def test", '@pytest.mark.stall_budget("100ms")\ndef test')
+    tests = "import helping\n\n@pytest.mark.stall_budget('100ms')\ndef test_it():\n    pass\n"
     done = run(tmp_path, tests, *asked, plugins=("marking",), PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "compiled anew: loopstall.pytest_plugin helping\n" in done.stdout
+    assert int(done.stdout.rpartition("of ")[2]) > 40
+
+
+def test_nothing_of_the_plugin_stays_where_modules_are_found_when_a_session_has_ended(tmp_path):
+    (tmp_path / "test_own.py").write_text(HEADER + FINE)
+    code = (
+        "import sys, pytest\nbefore = sys.meta_path[:]\n"
+        "assert pytest.main(['-p', 'no:cacheprovider', '-p', 'loopstall.pytest_plugin', *sys.argv[1:]]) == 0\n"
+        "assert [type(one) for one in sys.meta_path] == [type(one) for one in before], sys.meta_path\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *BUDGET], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,9 +5,10 @@ Off unless asked for by ``--stall-budget``, the ini setting ``stall_budget``, th
 """
 
 from collections.abc import Iterator, Sequence
-import contextlib
+from importlib.machinery import ModuleSpec, PathFinder
 import os
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +76,7 @@ def loop_benchmark(request: pytest.FixtureRequest) -> "Iterator[LoopBenchmark]":
     """Benchmarks an ``async def`` in a running loop by pytest-benchmark: ``loop_benchmark(f, loop="uvloop")``."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
         pytest.fail("loop_benchmark needs pytest-benchmark: pip install pytest-benchmark", pytrace=False)
+    _import_as_they_are(request.config)
     from loopstall.pytest_plugin.benchmark import LoopBenchmark  # off costs nothing
 
     with LoopBenchmark(request.getfixturevalue("benchmark")) as made:
@@ -85,28 +87,38 @@ def _asked(config: pytest.Config, name: str, variable: str = "") -> str:
     return str(config.getoption(name) or os.environ.get(variable) or config.getini(name) or "")
 
 
-@contextlib.contextmanager
-def _as_they_are() -> Iterator[None]:
-    """Has modules imported without pytest, which would compile all of a plugin's anew to explain its assertions.
+class _AsTheyAre:
+    """Finds this package's modules before pytest does, which compiles those of a plugin anew to explain its assertions.
 
     There are none. Where Python may write no files (``PYTHONDONTWRITEBYTECODE``), that would be done in every session.
     """
-    before = sys.meta_path[:]
-    sys.meta_path[:] = [one for one in before if not type(one).__module__.startswith("_pytest.assertion")]
-    try:
-        yield
-    finally:
-        sys.meta_path[:] = [*(one for one in sys.meta_path if one not in before), *before]
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Finds a module of this package, and no other."""
+        return PathFinder.find_spec(name, path, target) if name.startswith("loopstall.") else None
+
+
+def _import_as_they_are(config: pytest.Config) -> None:
+    """Has this package's modules imported as they are, until the session ends."""
+    if _AsTheyAre not in sys.meta_path:
+        sys.meta_path.insert(0, _AsTheyAre)
+        config.add_cleanup(_import_as_pytest_does)
+
+
+def _import_as_pytest_does() -> None:
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not _AsTheyAre]
 
 
 def _turned_on(config: pytest.Config) -> "StallPlugin":
     """Returns what does the work, registered now or before."""
-    with _as_they_are():
-        from loopstall.pytest_plugin.session import StallPlugin  # off costs nothing
+    return config.pluginmanager.get_plugin(_NAME) or _turn_on(config)
 
-    known = config.pluginmanager.get_plugin(_NAME)
-    if isinstance(known, StallPlugin):
-        return known
+
+def _turn_on(config: pytest.Config) -> "StallPlugin":
+    _import_as_they_are(config)
+    from loopstall.pytest_plugin.session import StallPlugin  # off costs nothing
+
     made = StallPlugin(
         config,
         budget=_asked(config, "stall_budget", _VARIABLE),

@@ -44,11 +44,11 @@ PLACES = {"in the main thread": here, "in a new thread each": in_a_thread}
 
 def block(runs: int, place: str, *, watched: bool) -> float:
     """Returns the median time of so many runs, in ms; what begins and ends the watch is no part of it."""
-    took = []
+    took, run = [], PLACES[place]
     with watch() if watched else contextlib.nullcontext():
         for _ in range(runs):
             begun = time.perf_counter_ns()
-            PLACES[place]()
+            run()
             took.append((time.perf_counter_ns() - begun) / 1e6)
     return statistics.median(took)
 

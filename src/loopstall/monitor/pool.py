@@ -69,7 +69,6 @@ class MonitorPool:
         self._lock = Lock()
         self._idle: list[Monitor] = []
         self._known: list[Monitor] = []
-        self._busy: list[Monitor] = []  # those that have a loop
 
     @property
     def monitors(self) -> tuple[Monitor, ...]:
@@ -87,7 +86,7 @@ class MonitorPool:
 
         One that ``join`` watches is being run anew, and goes on to be watched.
         """
-        if any(monitor.watches(loop) for monitor in tuple(self._busy)):
+        if any(monitor.watches(loop) for monitor in self.monitors):
             return lambda: None
         with self._lock:
             monitor = next((one for one in self._idle if one.has_watched(loop)), self._idle[-1] if self._idle else None)
@@ -95,13 +94,11 @@ class MonitorPool:
                 self._idle.remove(monitor)
         if monitor is None or monitor.ended_ns:  # in a forked child
             monitor = self._new()
-        self._busy.append(monitor)
         monitor.attach(loop)
 
         def end(used: Monitor = monitor) -> None:
             used.detach()
             with self._lock:
-                self._busy.remove(used)
                 self._idle.append(used)
 
         return end
@@ -109,7 +106,6 @@ class MonitorPool:
     def join(self, loop: Any) -> Callable[[], object]:
         """Watches a loop that runs already, in its thread, whenever it does; returns what ends that."""
         monitor = self._new()
-        self._busy.append(monitor)
         monitor.start(loop)
         return monitor.stop
 

@@ -17,9 +17,13 @@ WAITING_CALLS = frozenset(
 _TURNS = {
     ("asyncio/base_events.py", "BaseEventLoop._run_once"): "asyncio",
     ("asyncio/base_events.py", "BaseEventLoop.run_forever"): "asyncio",
+    ("nest_asyncio.py", "_patch_loop.<locals>._run_once"): "asyncio",
+    ("nest_asyncio.py", "_patch_loop.<locals>.run_forever"): "asyncio",
+    ("nest_asyncio.py", "_patch_loop.<locals>.run_until_complete"): "asyncio",
     ("trio/_core/_run.py", "unrolled_run"): "trio",
     ("trio/_core/_run.py", "run"): "trio",
     ("curio/kernel.py", "Kernel.run"): "curio",
+    ("qasync/__init__.py", "_QEventLoop.run_forever"): "qasync",
 }
 """Frames that are on the stack of a loop's thread as long as the loop runs, by the end of the file and the function."""
 
@@ -31,7 +35,7 @@ _RUNNERS = {
 """The last frames in Python of a loop that is written in another language."""
 
 _SELECTS = ("/selectors.py", "loopstall/monitor/probes/epoll.py", "loopstall/monitor/probes/selector.py")
-_SELECTING = ("asyncio/base_events.py", "curio/kernel.py")
+_SELECTING = ("asyncio/base_events.py", "nest_asyncio.py", "curio/kernel.py")
 _WAITS_OF_TRIO = ("trio/_core/_io_epoll.py", "trio/_core/_io_kqueue.py")
 
 

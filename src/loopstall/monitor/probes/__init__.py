@@ -1,5 +1,6 @@
 """The ways to time a loop, and which one a loop gets."""
 
+import asyncio
 from typing import Any
 
 from loopstall.monitor.probes.base import Listener, NoProbe, Probe
@@ -31,9 +32,15 @@ def probe_for(loop: Any, *, threshold_ns: int, floor_ns: int, clock: Clock, list
         return TrioProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     if isinstance(loop, CurioRun):
         return CurioProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
-    selector = getattr(loop, "_selector", None)
+    selector = None if _never_selects(loop) else getattr(loop, "_selector", None)
     if is_plain_epoll(selector):
         return EpollProbe(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     if hasattr(selector, "select") and hasattr(selector, "__dict__"):
         return SelectorProbe(selector, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
     return HeartbeatProbe(loop, threshold_ns=threshold_ns, floor_ns=floor_ns, clock=clock, listener=listener)
+
+
+def _never_selects(loop: Any) -> bool:
+    """Returns whether a loop works off what is due by means of its own, and never asks its selector (Qt's)."""
+    kind, own = type(loop), asyncio.BaseEventLoop
+    return isinstance(loop, own) and kind.run_forever is not own.run_forever and kind.call_soon is not own.call_soon

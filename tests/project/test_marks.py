@@ -11,8 +11,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 WHOLE = {
     "cli/test_against.py", "cli/test_dump.py", "cli/test_gate.py", "cli/test_gate_revisions.py", "cli/test_gate_servers.py",
-    "cli/test_watch.py", "cli/test_watch_children.py", "cli/test_watch_hangs.py", "cli/test_watch_inject.py",
-    "cli/test_watch_inject_elsewhere.py", "cli/test_watch_live.py", "cli/test_watch_page.py",
+    "cli/test_watch.py", "cli/test_watch_children.py", "cli/test_watch_foreign_loops.py", "cli/test_watch_hangs.py",
+    "cli/test_watch_inject.py", "cli/test_watch_inject_elsewhere.py", "cli/test_watch_live.py", "cli/test_watch_page.py",
     "cli/test_watch_pid.py", "cli/test_watch_process.py", "cli/test_watch_sampler.py", "docs/test_causes.py", "docs/test_outputs.py",
     "docs/test_tutorial.py", "examples/test_examples.py",
     "end_to_end/test_theory.py", "end_to_end/test_traps.py", "end_to_end/test_ways_out.py",

@@ -229,7 +229,7 @@ def _stopped_ns(evidence: Evidence) -> int:
     So it seems where the host stops the CPU of a virtual machine; a look at that time sees a thread that stands still.
     """
     known_ns = evidence.own_cpu_ns + evidence.waited_cpu_ns + evidence.waiting_ns + evidence.gil_ns
-    return evidence.duration_ns - known_ns
+    return _length_ns(evidence) - known_ns
 
 
 def _unseen(evidence: Evidence, own: float) -> tuple[str, str]:

@@ -148,6 +148,19 @@ def test_stall_that_goes_on_is_told_of_and_again_each_time_it_has_doubled(slot, 
     assert all(count for _, count in told)
 
 
+def test_counters_are_told_with_the_time_that_they_are_of(slot, thread):
+    looker = Looker(slot, thread, seconds=thread, cpu_seconds=thread)
+    slot.seconds[0] = since = thread.now
+    thread.now = first = since + 0.5  # nobody had looked before
+    until(looker, thread, since + 1.0)
+    last = thread.now
+    looker.look()
+    assert looker.used[0] == thread.looks * 1000
+    assert looker.counted_s == pytest.approx(last + thread.takes_s - first)
+    thread.now += 5.0  # nor does anybody after
+    assert looker.counted_s == pytest.approx(last + thread.takes_s - first)
+
+
 def spans(looker, slot, thread, *, length_s, count, pause_s=0.001):
     """Has the loop work for so long again and again, the alarm going off each time; returns the looks at each span."""
     found = []

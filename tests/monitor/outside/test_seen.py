@@ -61,6 +61,12 @@ def test_want_of_a_cpu_is_the_cause_where_it_alone_made_the_stall():
     assert made(looks(RUNNING, stepped=True), 10 * MS, delay_ns=88 * MS, counted_s=0.1).cause == "descheduled"
 
 
+def test_time_over_which_nobody_has_counted_is_none_in_which_the_thread_was_stopped():
+    middle = looks(RUNNING)[3:6]
+    assert made(middle, 29 * MS, counted_s=0.03).cause == "cpu-native"
+    assert made(middle, 60 * MS, counted_s=0.1).cause == "cpu"
+
+
 def test_stack_is_bounded():
     seen = [looks("read", 1)[0]._replace(stack=STACK[:1] * 1000)]
     assert len(made(seen).stack) == DEPTH

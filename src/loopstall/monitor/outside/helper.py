@@ -151,6 +151,7 @@ class Program:
             "threshold_s": slot.threshold_s,
             "cpu_ns": cpu_ns,
             "delay_ns": delay_ns,
+            "counted_s": looker.counted_s,
             "note": slot.note,
             "seen": seen[::every],
         }

@@ -90,11 +90,17 @@ class Looker:
         self._late_s = self._spent_s = 0.0  # of this span, by the last look
         self._looked, self._wasted = _Recent(), _Recent()
         self._began = self._now = (0, 0)
+        self._counted_since_s = self._counted_s = 0.0
 
     @property
     def used(self) -> tuple[int, int]:
         """The CPU time of the thread between the first look and the last, and its time without a CPU, in ns."""
         return self._now[0] - self._began[0], self._now[1] - self._began[1]
+
+    @property
+    def counted_s(self) -> float:
+        """The seconds between the first look and the last: the time that ``used`` is of."""
+        return self._counted_s
 
     @property
     def since_s(self) -> float:
@@ -133,6 +139,7 @@ class Looker:
                 return ripe_s
             self._since_s, self._told_s, self.seen = since_s, 0.0, []
             self._began = self._now = self._target.clocks(thread_id)
+            self._counted_since_s = self._seconds()
             slot.clear()
         begun_s = self._cpu_seconds()
         if len(self.seen) < _MOST_LOOKS:
@@ -141,8 +148,9 @@ class Looker:
             if one is not None and slot.since_s == since_s:
                 self.seen.append(one)
                 slot.add(one)
-        self._now = self._target.clocks(thread_id)
-        self._late_s = late_s = self._seconds() - since_s
+        self._now, counted_until_s = self._target.clocks(thread_id), self._seconds()
+        self._counted_s = counted_until_s - self._counted_since_s
+        self._late_s = late_s = counted_until_s - since_s
         spent_s = self._cpu_seconds() - begun_s
         self._spent_s += spent_s
         self._looked.add(spent_s, now)

@@ -29,6 +29,7 @@ def told(news: dict[str, object]) -> tuple[StallEvent, bool]:
         threshold_ns=round(float(str(news["threshold_s"])) * NS_PER_S),
         cpu_ns=int(str(news["cpu_ns"])),
         delay_ns=int(str(news["delay_ns"])),
+        counted_s=float(str(news["counted_s"])),
     )
     event = StallEvent(
         stall=stall,

@@ -46,7 +46,7 @@ def stall_from(
         threshold_ns: the length from which on a span is a stall.
         cpu_ns: what the thread has computed meanwhile; None where nobody has counted.
         delay_ns: for how long it could have run and had no CPU; None where nobody has counted.
-        counted_s: for how long these two were counted, up to the end; over all of it for 0.
+        counted_s: for how long of it these two were counted; over all of it for 0.
         task_of: returns the name of the task that a look has met, "" for none.
         thread_name: returns the name of a thread by its number, "" for none.
         gil: whether the interpreter has one.

@@ -80,6 +80,26 @@ def test_fail_over_fails_a_program_that_stalls_for_longer(program, tmp_path, lim
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [("pass", 5), ("raise SystemExit(3)", 3), ("import asyncio; asyncio.run(asyncio.sleep(0))", 0)],
+)
+def test_fail_over_does_not_pass_a_program_in_which_no_loop_ran(tmp_path, source, status):
+    (tmp_path / "prog.py").write_text(source)
+    done = loopstall("watch", "--fail-over", "100ms", "prog.py", cwd=tmp_path)
+    assert done.returncode == status
+    assert ("no event loop ran that could be watched" in done.stderr) == (status != 0)
+
+
+@pytest.mark.once
+def test_fail_over_does_not_pass_a_program_that_is_not_watched(tmp_path):
+    (tmp_path / "prog.py").write_text("import os, sys\nos.execv(sys.executable, [sys.executable, '-I', '-c', 'pass'])")
+    command = ("watch", "--fail-over", "100ms", "-m", "prog")
+    assert loopstall(*command, cwd=tmp_path).returncode == 5
+    assert loopstall("watch", "-m", "prog", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(("limit", "status"), [("59ms", 1), ("60ms", 0)])
 def test_wait_for_a_cpu_breaks_no_budget_and_is_told(tmp_path, limit, status):
     evidence = Evidence(
@@ -89,7 +109,8 @@ def test_wait_for_a_cpu_breaks_no_budget_and_is_told(tmp_path, limit, status):
     stall = Stall(start_ns=0, duration_ns=100_000_000, cause="cpu-python", evidence=evidence)
     (tmp_path / "line").write_text(json.dumps(to_plain(StallEvent(stall=stall, length_ns=100_000_000, at=0.0))) + "\n")
     (tmp_path / "prog.py").write_text("""
-import os, shutil
+import asyncio, os, shutil
+asyncio.run(asyncio.sleep(0))
 shutil.copy("line", os.path.join(os.environ["LOOPSTALL_WATCH"].split(" ", 2)[2], "handed-over.jsonl"))
 """)
     done = loopstall("watch", "--fail-over", limit, "prog.py", cwd=tmp_path)

@@ -129,6 +129,14 @@ def test_stall_over_the_limit_ends_in_1(tmp_path):
 
 
 @takes_scripts
+def test_process_in_which_no_loop_runs_is_inconclusive(tmp_path):
+    with running(tmp_path, "print('up', flush=True)\nwhile True: time.sleep(0.01)") as process:
+        done = injected(process, tmp_path)
+        assert done.returncode == 5, done.stderr
+        assert "No event loop ran in it meanwhile." in done.stderr
+
+
+@takes_scripts
 def test_command_ends_when_the_process_does(tmp_path):
     with running(tmp_path) as process:
         threading.Timer(3, process.kill).start()

@@ -203,12 +203,14 @@ def test_stall_over_the_limit_ends_in_1(tmp_path):
         assert watched(process, tmp_path, "--fail-over", "30s", duration="1s")[0].returncode == 0
 
 
-def test_process_without_a_loop_is_watched_until_it_has_one(tmp_path):
+def test_watch_that_met_no_loop_is_inconclusive(tmp_path):
     start = "print('up', flush=True); time.sleep(600)"
     with running(tmp_path, "pass", start) as process:
         done, report = watched(process, tmp_path, duration="1s")
-    assert (done.returncode, report["count"]) == (0, 0)
+    assert (done.returncode, report["count"]) == (5, 0)
     assert "no event loop runs in it so far" in done.stderr
+    assert "No event loop was found in it: nothing was watched." in done.stderr
+    assert "No event loop was found in it" in report["about"][0]
 
 
 def test_wrong_use_is_told(tmp_path):

@@ -16,7 +16,7 @@ from loopstall.cli.options.opening import open_option
 from loopstall.cli.options.types import DURATION
 from loopstall.errors import InputError
 from loopstall.instrument.account import StallAccount
-from loopstall.instrument.child import BEGUN, environment
+from loopstall.instrument.child import BEGUN, LOOPED, environment
 from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.live.views import Views
 from loopstall.instrument.outside import OutsideHelper
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _UNWATCHED = "the program was not watched: its Python does not find loopstall, or left before it looked for it"
+_LOOPLESS = "no event loop ran that could be watched"
+_INCONCLUSIVE = 5  # the exit code where --fail-over had nothing to judge
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
 _EXAMPLES = (
     ("loopstall watch app.py --port 8000", "Run a script with its arguments, and print each stall."),
@@ -85,13 +87,13 @@ def command(module: str | None, words: tuple[str, ...], **options: Any) -> int:
 
     The program runs unchanged, in a process of its own. Event loops of asyncio, uvloop, trio and curio are watched in
     every thread, and in every Python process that the program starts: workers, reloaders. The exit code is that of the
-    program, 128 + n where signal n ended it, or 1 after a stall over --fail-over. The summary and the report are
-    written however the program ends: also after os._exit, exec, SIGKILL or a crash.
+    program, 128 + n where signal n ended it, 1 after a stall over --fail-over, or 5 where no loop ran to judge.
+    The summary and the report are written however the program ends: also after os._exit, exec, SIGKILL or a crash.
 
     With --pid, a running process is sampled from outside until it ends, --duration is over or you press Ctrl-C: no
-    code runs in it, and it is not stopped. The exit code is 0, or 1 after a stall over --fail-over. With --inject as
-    well, the process watches itself, as exactly as a program that is run: its main thread runs a script of loopstall's,
-    which undoes everything in the end. The exit code is 5 where that thread never ran the script.
+    code runs in it, and it is not stopped. The exit code is 0, 1 after a stall over --fail-over, or 5 where no loop was
+    found. With --inject as well, the process watches itself, as exactly as a program that is run: its main thread runs
+    a script of loopstall's, which undoes everything in the end. The exit code is 5 also where it never ran the script.
 
     With --live, the end of the program's output is shown, and all of it printed when the program has ended; what is
     redirected is left alone. --serve shows the same as a page over HTTP.
@@ -179,8 +181,8 @@ def _run(
         )  # fmt: skip
         watched_ns = now_ns() - began_ns
         account.take_last()
-        watched = Path(folder, BEGUN).exists()
-    missed = [*([] if watched else [_UNWATCHED]), *helper.faults, *map(printable, inbox.faults)]
+        begun, looped = (Path(folder, name).exists() for name in (BEGUN, LOOPED))
+    missed = [*([] if looped else [_LOOPLESS if begun else _UNWATCHED]), *helper.faults, *map(printable, inbox.faults)]
     session = Session(
         title=_title(given, None),
         summary=account.summary,
@@ -189,7 +191,7 @@ def _run(
         threshold_ns=threshold_ns,
         about=(_ended(status), *helper.cost(watched_ns), *missed),
     )
-    return account, session, status
+    return account, session, status if looped or not options["fail_over"] else status or _INCONCLUSIVE
 
 
 def _check(module: str | None, words: tuple[str, ...], options: dict[str, Any]) -> None:

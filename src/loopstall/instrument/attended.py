@@ -17,7 +17,10 @@ from loopstall.report.dump_text import children_told
 from loopstall.report.escape import printable
 from loopstall.report.stall_document import Session
 
-__all__ = ["Account", "Handed", "attached", "attend"]
+__all__ = ["INCONCLUSIVE", "Account", "Handed", "attached", "attend"]
+
+INCONCLUSIVE = 5
+"""The exit code of a watch that has met no loop."""
 
 
 class Handed:
@@ -65,7 +68,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         account: counts and prints them.
 
     Returns:
-        The session to report, and the exit code.
+        The session to report, and the exit code: 5 where no loop was found.
 
     Raises:
         InputError: the process cannot be looked at, and why.
@@ -97,6 +100,9 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         status = 128 + error.number if isinstance(error, Terminated) else 0
     finally:
         process.close()
+    if not telling.has_found:
+        ended += " No event loop was found in it: nothing was watched."
+        status = status or INCONCLUSIVE
     share = (time.thread_time_ns() - used_ns) / NS_PER_S / (time.time() - began)
     cost = f"Lengths are exact to {format_ns(interval)}; the looks took {share:.1%} of a CPU."
     account.note(f"{ended} {cost}")
@@ -128,10 +134,14 @@ def attached(pid: int) -> Attached:
 
 
 class _Telling:
-    """The output of the watch while it lasts; ``since`` is when the first stall began."""
+    """The output of the watch while it lasts; ``has_found`` says whether a loop was met.
+
+    ``since`` is when the first stall began.
+    """
 
     def __init__(self, process: Attached, handed: Handed, account: Account) -> None:
         self.since = math.inf
+        self.has_found = False
         self._process = process
         self._handed = handed
         self._account = account
@@ -139,6 +149,7 @@ class _Telling:
     def found(self, thread_id: int, kind: str) -> None:
         """Says that a loop has been found, or none."""
         if kind:
+            self.has_found = True
             self._account.note(f"thread {thread_id} runs an event loop ({kind})")
         else:
             self._account.note(f"no event loop runs in it so far{children_told(self._process.children)}")

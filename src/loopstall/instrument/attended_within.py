@@ -7,7 +7,8 @@ import time
 from typing import Any, Protocol
 
 from loopstall.errors import Terminated
-from loopstall.instrument.attended import Account, attached
+from loopstall.instrument.attended import INCONCLUSIVE, Account, attached
+from loopstall.instrument.child import LOOPED
 from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.injection import Injection, check
 from loopstall.instrument.outside import OutsideHelper
@@ -23,7 +24,6 @@ __all__ = ["attend_within"]
 _TICK_S = 0.1
 _SEARCH_S = 1.0  # between two searches for loops
 _PATIENCE_S = 3.0  # until it is said that the process has not begun
-_INCONCLUSIVE = 5  # the exit code
 
 
 class LastingAccount(Account, Protocol):
@@ -44,7 +44,7 @@ def attend_within(
         account_of: returns who counts and prints the stalls that come in.
 
     Returns:
-        The account, the session to report, and the exit code: 5 where the process has never begun.
+        The account, the session to report, and the exit code: 5 where the process never began, or no loop ran in it.
 
     Raises:
         InputError: the process cannot do it, and why.
@@ -64,6 +64,8 @@ def attend_within(
             with Injection(process, Path(folder), helper=address, threshold_ns=threshold_ns) as injection:
                 ended, status = _followed(process, injection, account, options["duration"])
                 account.take_last()
+            if injection.begun and not Path(folder, LOOPED).exists():
+                ended, status = f"{ended} No event loop ran in it meanwhile.", status or INCONCLUSIVE
     finally:
         process.close()
     watched_ns = now_ns() - began_ns if injection.begun else 0
@@ -92,7 +94,7 @@ def _followed(process: Attached, injection: Injection, account: Account, duratio
         taken_back = injection.end()
     if not injection.begun:
         never = "The process never came to begin with it: nothing was watched."
-        return f"{ended} {never}", status or _INCONCLUSIVE
+        return f"{ended} {never}", status or INCONCLUSIVE
     if not taken_back:
         ended += " The process takes everything back as soon as its loops and its main thread run again."
     return ended, status

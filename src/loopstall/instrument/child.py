@@ -9,11 +9,13 @@ from typing import Any
 from loopstall.instrument.routes import FRAMEWORKS
 from loopstall.monitor.import_hook import ImportHook
 
-__all__ = ["BEGUN", "LAG", "VARIABLE", "begin", "environment"]
+__all__ = ["BEGUN", "LAG", "LOOPED", "VARIABLE", "begin", "environment"]
 
 VARIABLE = "LOOPSTALL_WATCH"
 BEGUN = "begun"
 """Name of the file that says that the program has begun, and is watched."""
+LOOPED = "looped"
+"""Name of the file that says that a loop has been watched."""
 LAG = "lag"
 """Name of the folder in which the lag of each loop is handed over as well; it is there where somebody looks at it."""
 

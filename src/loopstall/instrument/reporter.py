@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from loopstall.instrument.child import LAG
+from loopstall.instrument.child import LAG, LOOPED
 from loopstall.monitor import everywhere
 from loopstall.monitor.core import Monitor
 from loopstall.monitor.pool import MonitorPool, telling
@@ -38,7 +38,7 @@ class StallReporter:
                 threshold_ns=threshold_ns,
                 process=process_name,
                 on_fault=self._tell_fault,
-                monitor=_monitor_of(folder),
+                monitor=_marking(folder, _monitor_of(folder)),
             )
         )
         """The monitors of the loops."""
@@ -72,6 +72,17 @@ class StallReporter:
             os.write(handle, json.dumps(plain).encode() + b"\n")
         finally:
             os.close(handle)
+
+
+def _marking(folder: str, monitor: Callable[..., Monitor]) -> Callable[..., Monitor]:
+    """Returns what makes a monitor, and says in the folder that there is a loop to watch."""
+
+    def make(**options: Any) -> Monitor:
+        with contextlib.suppress(OSError):
+            os.close(os.open(f"{folder}/{LOOPED}", os.O_CREAT | os.O_WRONLY, 0o600))
+        return monitor(**options)
+
+    return make
 
 
 def _monitor_of(folder: str) -> Callable[..., Monitor]:

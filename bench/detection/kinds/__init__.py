@@ -35,6 +35,7 @@ KINDS = {
     "usleep, once": _own("blocking-call", "waiting", waiting.KEEPING_THE_GIL_ONCE),
     "while loop": _own("cpu-python", "python", python.UNTIL_A_TIME),
     "while loop, decoy": _own("cpu-python", "python", python.UNTIL_A_TIME, Part(python.NOTHING, 0)),
+    "while loop, empty": _own("cpu-python", "python", python.UNTIL_A_TIME_IDLY),
     "for loop": _own("cpu-python", "python", python.FOR_LOOP),
     "small functions": _own("cpu-python", "python", python.SMALL_FUNCTIONS),
     "dictionary": _own("cpu-python", "python", python.TABLE),

@@ -9,6 +9,7 @@ from kinds.base import Sizing, Work
 _SMALL = b"x" * 1000
 _PRICES = {f"item {number}": number for number in range(1000)}
 _DEPTH = 60
+_WARM = 50  # calls, after which the interpreter has made of a function's code what it will
 
 
 def nothing(_seconds: float) -> int:
@@ -22,6 +23,13 @@ def until_a_time(seconds: float) -> None:
     number = 0
     while time.perf_counter() < until:  # here
         number += 1  # here
+
+
+def until_a_time_idly(seconds: float) -> None:
+    """Asks for the time alone: of all instructions, nearly every look meets the call."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:  # here
+        pass
 
 
 def for_loop(size: int) -> int:
@@ -119,8 +127,12 @@ def small_calls(seconds: float) -> None:
         digest.update(_SMALL)  # here
 
 
+for _ in range(_WARM):
+    until_a_time_idly(0.0001)
+
 NOTHING = Work(nothing)
 UNTIL_A_TIME = Work(until_a_time)
+UNTIL_A_TIME_IDLY = Work(until_a_time_idly)
 FOR_LOOP = Work(for_loop, Sizing())
 SMALL_FUNCTIONS = Work(small_functions, Sizing(), also=(_added,))
 TABLE = Work(table, Sizing(first=10))

@@ -25,6 +25,8 @@ _MOST_FRAMES = 1000  # of a stack that are read, also where something else has c
 _TRIES = 3
 _FRAME_TRIES = 6
 _COPIES = 64  # as many as one call of the system makes
+_WORD = 8
+_COUNTED = 4  # bytes of an instruction and of the counter beside it
 _FIRST_TRIES = 8  # for the innermost frame: where C code runs generators or coroutines, that changes all the time
 _SLACK = 512  # bytes of what a thread may call meanwhile
 _WINDOW = 1 << 14  # bytes of a thread's pieces of stack, which most frames are in, one behind the other
@@ -132,6 +134,15 @@ class RemoteReader:
         if any(pointer != place[1] for pointer in found[1::2]):
             return True
         return any(self._caller(frame) != place[0] for frame in {*found[::2]} - {place[0]})
+
+    def repeats(self, place: tuple[int, int]) -> bool:
+        """Returns whether a thread runs an instruction again and again, in many copies made by one call.
+
+        Python counts how often it has run most calls (``adaptive_counter`` in CPython's pycore_code.h), beside the
+        instruction: the place need not change between two of them.
+        """
+        found = self._memory.words((place[1] + _COUNTED - _WORD,), _COPIES)
+        return len(set(found)) > 1
 
     def _caller(self, frame: int) -> int:
         """Returns the address of the frame that has called one, 0 where there is none."""

@@ -18,7 +18,7 @@ LONG_CALL = (100, 200)
 class Reader:
     """A reader of a thread that stands in a call of C code, or takes steps."""
 
-    steps = False
+    steps = again = False
 
     def walk(self, _thread_id):
         return (), LONG_CALL, ("", 0)
@@ -28,6 +28,9 @@ class Reader:
 
     def moves(self, _thread_id, _place):
         return self.steps
+
+    def repeats(self, _place):
+        return self.again
 
     def opcode(self, _place):
         return -1
@@ -76,6 +79,12 @@ def test_thread_has_a_cpu_where_it_was_given_one_more_often_than_it_left_one(tar
 
 def test_one_that_was_never_met_with_a_cpu_is_not_taken_to_have_one(target):
     assert [target.seen(10 + at, 10 + at, first=not at)[0] for at in range(3)] == [READY] * 3
+
+
+def test_thread_that_runs_a_call_again_and_again_takes_steps(target):
+    assert target.seen(11, 10, first=True) == (RUNNING, False)
+    target._reader.again = True
+    assert target.seen(11, 10) == (RUNNING, True)
 
 
 @pytest.mark.parametrize("known", [{"waits": True}, {"steps": True}])

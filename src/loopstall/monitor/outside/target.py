@@ -137,7 +137,11 @@ class ProgramTarget:
         It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
         reader = self._reader
-        if reader.place(thread_id) not in {place, None} or any(reader.moves(thread_id, place) for _ in range(_STEPS)):
+        if (
+            reader.place(thread_id) not in {place, None}
+            or any(reader.moves(thread_id, place) for _ in range(_STEPS))
+            or reader.repeats(place)
+        ):
             self._learn(thread_id, counted, runs=True)
             return RUNNING, True
         stood, self._stood = self._stood if not first else 0, 0

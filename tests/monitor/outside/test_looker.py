@@ -194,7 +194,7 @@ def test_spans_that_come_seldom_are_looked_at_as_often_as_the_first(slot, thread
     assert set(looks) == {looks[0]}
 
 
-@pytest.mark.parametrize("length_s", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("length_s", [0.006, 0.02, 0.05, 0.2])
 def test_stalls_one_after_the_other_are_looked_at_less_often_yet_often_enough_to_tell_their_cause(
     slot, thread, length_s
 ):
@@ -203,5 +203,5 @@ def test_stalls_one_after_the_other_are_looked_at_less_often_yet_often_enough_to
     first, *_ = spans(looker, slot, thread, length_s=length_s, count=1, pause_s=2)
     begun, before = thread.now, thread.looks
     looks = spans(looker, slot, thread, length_s=length_s, count=int(5 / length_s))[-20:]
-    assert 3 <= min(looks) <= max(looks) < first
+    assert 2 <= min(looks) <= max(looks) < first
     assert (thread.looks - before) * thread.takes_s < (0.2 if length_s < 0.05 else 0.1) * (thread.now - begun)

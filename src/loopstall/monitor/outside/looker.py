@@ -27,6 +27,8 @@ _PATIENCE_SHARE = 0.8  # of the threshold, that a span is left alone at most
 _WASTE = 0.02  # of a core, on spans that become no stalls: from there on they are left alone for so long
 _MUCH = 0.02  # of a core, on looks of all kinds: from there on pauses are the longer, the more it is
 _UNSPARED = 5  # looks at a stall that are made for all that, or nothing could be said of its cause
+_TOO_MUCH = 0.04  # of a core: one short stall after the other, of which each needs fewer
+_UNSPARED_THEN = 2
 _FADES_S = 1.0
 _EARLY = 6  # of them that are handed over as soon as there is a stack
 
@@ -163,7 +165,9 @@ class Looker:
     def _pause_share(self, now: float) -> float:
         """Returns the pause until the next look, of the time that the loop has been late."""
         share = _PAUSE_SHARE if not self.seen or self.seen[-1].state != READY else _SOON_SHARE
-        return share if len(self.seen) < _UNSPARED else share * max(1.0, self._looked.share(now) / _MUCH)
+        looked = self._looked.share(now)
+        unspared = _UNSPARED if looked < _TOO_MUCH else _UNSPARED_THEN
+        return share if len(self.seen) < unspared else share * max(1.0, looked / _MUCH)
 
     def _patience_s(self, now: float) -> float:
         """Returns for how long a span is left alone: the longer, the more looks at others have been for nothing."""

@@ -20,11 +20,15 @@ class Reader:
 
     steps = again = False
 
+    def __init__(self):
+        self.places = []
+        """Where it will be met next, the last one first; then in the call for ever."""
+
     def walk(self, _thread_id):
         return (), LONG_CALL, ("", 0)
 
     def place(self, _thread_id):
-        return LONG_CALL
+        return self.places.pop() if self.places else LONG_CALL
 
     def moves(self, _thread_id, _place):
         return self.steps
@@ -85,6 +89,13 @@ def test_thread_that_runs_a_call_again_and_again_takes_steps(target):
     assert target.seen(11, 10, first=True) == (RUNNING, False)
     target._reader.again = True
     assert target.seen(11, 10) == (RUNNING, True)
+
+
+def test_thread_that_goes_from_one_long_call_to_the_next_takes_no_steps(target):
+    target._reader.places = [(100, 500), (100, 400), (100, 300)]
+    assert target.seen(11, 10, first=True) == (RUNNING, True)
+    target._reader.places = [(100, 300)] * 20
+    assert target.seen(11, 10) == (RUNNING, False)
 
 
 @pytest.mark.parametrize("known", [{"waits": True}, {"steps": True}])

@@ -136,25 +136,40 @@ class ProgramTarget:
 
         It is not waited for: where the helper has its CPU, it is told by how often it was met at one place.
         """
-        reader = self._reader
-        if (
-            reader.place(thread_id) not in {place, None}
-            or any(reader.moves(thread_id, place) for _ in range(_STEPS))
-            or reader.repeats(place)
-        ):
+        stands, left = self._left(thread_id, place)
+        if left:
             self._learn(thread_id, counted, runs=True)
+        if left > 1:
             return RUNNING, True
         stood, self._stood = self._stood if not first else 0, 0
         same = place == self._last
         if not first:
             self._stood = max(stood, 0) + 1 if same else min(stood, 0) - 1
-        if self._reader.opcode(place) in _brief():
+        if self._reader.opcode(stands) in _brief():
             return RUNNING, True
+        if left:
+            return RUNNING, False
         if not self._is_in_the_way(thread_id):
             return RUNNING if self._has_cpu(thread_id) else READY, False
         if self._stood >= _STOOD:
             return RUNNING, False
         return (RUNNING, True) if self._stood <= -_MOVED else (READY, False)
+
+    def _left(self, thread_id: int, place: Place) -> tuple[Place, int]:
+        """Returns where a thread stands, and how many places it was seen to leave, up to two.
+
+        Code in Python leaves one after the other. One place is also left from one long call to the next.
+        """
+        reader, left = self._reader, 0
+        for _ in range(_STEPS):
+            later = reader.place(thread_id)
+            if later in {place, None} and not reader.moves(thread_id, place):
+                continue
+            left += 1
+            if left > 1:
+                return place, left
+            place = reader.place(thread_id) or place
+        return place, 2 if reader.repeats(place) else left
 
     def _has_cpu(self, thread_id: int) -> bool:
         """Returns whether a thread that would run does, by how often it has been given a CPU and has left one.

@@ -14,7 +14,7 @@ import click
 from loopstall.cli.options.helped import HelpedCommand
 from loopstall.cli.options.opening import open_option
 from loopstall.cli.options.types import DURATION
-from loopstall.errors import InputError
+from loopstall.errors import InconclusiveError, InputError
 from loopstall.instrument.account import StallAccount
 from loopstall.instrument.child import BEGUN, LOOPED, environment
 from loopstall.instrument.inbox import Inbox
@@ -39,7 +39,6 @@ __all__ = ["command"]
 
 _UNWATCHED = "the program was not watched: its Python does not find loopstall, or left before it looked for it"
 _LOOPLESS = "no event loop ran that could be watched"
-_INCONCLUSIVE = 5  # the exit code where --fail-over had nothing to judge
 _SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # the rest is the program's
 _EXAMPLES = (
     ("loopstall watch app.py --port 8000", "Run a script with its arguments, and print each stall."),
@@ -191,7 +190,9 @@ def _run(
         threshold_ns=threshold_ns,
         about=(_ended(status), *helper.cost(watched_ns), *missed),
     )
-    return account, session, status if looped or not options["fail_over"] else status or _INCONCLUSIVE
+    if options["fail_over"] and not looped:
+        status = status or InconclusiveError.exit_code
+    return account, session, status
 
 
 def _check(module: str | None, words: tuple[str, ...], options: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any, Protocol
 
 from loopstall.analysis.culprits import StallSummary
-from loopstall.errors import InputError, Terminated
+from loopstall.errors import InconclusiveError, InputError, Terminated
 from loopstall.instrument.attach import interval_of, watch_process
 from loopstall.monitor.outside.attached import Attached
 from loopstall.monitor.unavailable import UnavailableError
@@ -17,10 +17,7 @@ from loopstall.report.dump_text import children_told
 from loopstall.report.escape import printable
 from loopstall.report.stall_document import Session
 
-__all__ = ["INCONCLUSIVE", "Account", "Handed", "attached", "attend"]
-
-INCONCLUSIVE = 5
-"""The exit code of a watch that has met no loop."""
+__all__ = ["Account", "Handed", "attached", "attend"]
 
 
 class Handed:
@@ -102,7 +99,7 @@ def attend(pid: int, options: Mapping[str, Any], handed: Handed, account: Accoun
         process.close()
     if not telling.has_found:
         ended += " No event loop was found in it: nothing was watched."
-        status = status or INCONCLUSIVE
+        status = status or InconclusiveError.exit_code
     share = (time.thread_time_ns() - used_ns) / NS_PER_S / (time.time() - began)
     cost = f"Lengths are exact to {format_ns(interval)}; the looks took {share:.1%} of a CPU."
     account.note(f"{ended} {cost}")

@@ -6,8 +6,8 @@ import tempfile
 import time
 from typing import Any, Protocol
 
-from loopstall.errors import Terminated
-from loopstall.instrument.attended import INCONCLUSIVE, Account, attached
+from loopstall.errors import InconclusiveError, Terminated
+from loopstall.instrument.attended import Account, attached
 from loopstall.instrument.child import LOOPED
 from loopstall.instrument.inbox import Inbox
 from loopstall.instrument.injection import Injection, check
@@ -65,7 +65,7 @@ def attend_within(
                 ended, status = _followed(process, injection, account, options["duration"])
                 account.take_last()
             if injection.begun and not Path(folder, LOOPED).exists():
-                ended, status = f"{ended} No event loop ran in it meanwhile.", status or INCONCLUSIVE
+                ended, status = f"{ended} No event loop ran in it meanwhile.", status or InconclusiveError.exit_code
     finally:
         process.close()
     watched_ns = now_ns() - began_ns if injection.begun else 0
@@ -94,7 +94,7 @@ def _followed(process: Attached, injection: Injection, account: Account, duratio
         taken_back = injection.end()
     if not injection.begun:
         never = "The process never came to begin with it: nothing was watched."
-        return f"{ended} {never}", status or INCONCLUSIVE
+        return f"{ended} {never}", status or InconclusiveError.exit_code
     if not taken_back:
         ended += " The process takes everything back as soon as its loops and its main thread run again."
     return ended, status
